@@ -1,0 +1,211 @@
+/**
+ * Bounds-checked reading and writing of big-endian bytes.
+ *
+ * A `Reader` never throws and never reads past its end: the first read that does not fit makes it
+ * `failed`, and everything read from then on is zero or empty. Decoders check `ok()` once, at the end.
+ *
+ * @module
+ */
+import { assert } from "./assert.ts";
+
+const TEXT_DECODER = new TextDecoder("utf-8", { fatal: true });
+const TEXT_ENCODER = new TextEncoder();
+const EMPTY = new Uint8Array(0);
+
+/** UTF-8 bytes of `text`. */
+export function encodeText(text: string): Uint8Array {
+  return TEXT_ENCODER.encode(text);
+}
+
+/** Text of UTF-8 bytes, or null where they are not UTF-8. */
+export function decodeText(bytes: Uint8Array): string | null {
+  try {
+    return TEXT_DECODER.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** Lower-case hex digits of `bytes`. */
+export function toHex(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += (byte < 16 ? "0" : "") + byte.toString(16);
+  return text;
+}
+
+/** Bytes of hex digits, or null where the text is not hex of even length. */
+export function fromHex(text: string): Uint8Array | null {
+  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return null;
+  const bytes = new Uint8Array(text.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
+}
+
+/** Joins byte strings. */
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** True where both byte strings are equal. Not for secrets: see `seal.ts`. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Reads big-endian values; see the module's note on failure. */
+export class Reader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+  #failed = false;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** True while every read so far fitted. */
+  ok(): boolean {
+    return !this.#failed;
+  }
+
+  /** True where every read fitted and nothing is left. */
+  done(): boolean {
+    return !this.#failed && this.#at === this.#bytes.length;
+  }
+
+  /** Bytes not yet read. */
+  left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  /** Marks the input as malformed for a reason that the reader itself cannot see. */
+  fail(): void {
+    this.#failed = true;
+  }
+
+  u8(): number {
+    return this.#take(1) ? this.#view.getUint8(this.#at - 1) : 0;
+  }
+
+  u16(): number {
+    return this.#take(2) ? this.#view.getUint16(this.#at - 2) : 0;
+  }
+
+  u32(): number {
+    return this.#take(4) ? this.#view.getUint32(this.#at - 4) : 0;
+  }
+
+  /** An unsigned 64-bit number; one past 2^53 − 1 is malformed, for no counter of pentad gets there. */
+  u64(): number {
+    if (!this.#take(8)) return 0;
+    const value = this.#view.getUint32(this.#at - 8) * 2 ** 32 + this.#view.getUint32(this.#at - 4);
+    if (Number.isSafeInteger(value)) return value;
+    this.#failed = true;
+    return 0;
+  }
+
+  f64(): number {
+    return this.#take(8) ? this.#view.getFloat64(this.#at - 8) : 0;
+  }
+
+  /** The next `length` bytes, as a view on the input. */
+  bytes(length: number): Uint8Array {
+    return this.#take(length) ? this.#bytes.subarray(this.#at - length, this.#at) : EMPTY;
+  }
+
+  #take(length: number): boolean {
+    if (this.#failed || length < 0 || this.#at + length > this.#bytes.length) {
+      this.#failed = true;
+      return false;
+    }
+    this.#at += length;
+    return true;
+  }
+}
+
+/** Writes big-endian values into a buffer that grows. Values out of range are a bug: asserted. */
+export class Writer {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #at = 0;
+
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#at;
+  }
+
+  u8(value: number): this {
+    assert(Number.isInteger(value) && value >= 0 && value <= 0xff, `${value} fits u8`);
+    this.#room(1);
+    this.#view.setUint8(this.#at, value);
+    this.#at += 1;
+    return this;
+  }
+
+  u16(value: number): this {
+    assert(Number.isInteger(value) && value >= 0 && value <= 0xffff, `${value} fits u16`);
+    this.#room(2);
+    this.#view.setUint16(this.#at, value);
+    this.#at += 2;
+    return this;
+  }
+
+  u32(value: number): this {
+    assert(Number.isInteger(value) && value >= 0 && value <= 0xffffffff, `${value} fits u32`);
+    this.#room(4);
+    this.#view.setUint32(this.#at, value);
+    this.#at += 4;
+    return this;
+  }
+
+  u64(value: number): this {
+    assert(Number.isSafeInteger(value) && value >= 0, `${value} fits u64`);
+    this.#room(8);
+    this.#view.setUint32(this.#at, Math.floor(value / 2 ** 32));
+    this.#view.setUint32(this.#at + 4, value % 2 ** 32);
+    this.#at += 8;
+    return this;
+  }
+
+  f64(value: number): this {
+    this.#room(8);
+    this.#view.setFloat64(this.#at, value);
+    this.#at += 8;
+    return this;
+  }
+
+  bytes(value: Uint8Array): this {
+    this.#room(value.length);
+    this.#bytes.set(value, this.#at);
+    this.#at += value.length;
+    return this;
+  }
+
+  /** What was written, as a copy of its own. */
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#at);
+  }
+
+  #room(length: number): void {
+    if (this.#at + length <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#at + length));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The registry of everything that the cluster decides by itself, with the sentence that says why.
+ * Effects and facts carry a `Reason`; `status`, `events` and `explain` print it.
+ *
+ * @module
+ */
+
+/** Every code, with its sentence. `{name}` is replaced by the reason's argument of that name. */
+export const REASONS = {
+  "heartbeat.started": "{node} starts its heartbeat",
+  "heartbeat.heard": "{node} is heard on {links} of {all} links",
+  "heartbeat.silent": "{node} was silent for {ms} ms, more than {max} beats",
+  "heartbeat.isolated": "{node} is silent on the network for {ms} ms, but its disk pulse goes on",
+  "heartbeat.rebooted": "{node} came back in a new life",
+  "heartbeat.link-up": "{node} is heard and hears us on link {link}",
+  "heartbeat.link-down": "{node} was silent on link {link} for {ms} ms",
+  "heartbeat.link-one-way": "{node} is heard on link {link} but does not hear us",
+  "heartbeat.view": "view {epoch}: {members}; {present} of {expected} votes, {needed} needed",
+  "config.elected": "{node} won the election of term {term} with {votes}",
+  "config.deposed": "{node} no longer leads: a higher term {term} was seen",
+  "config.no-majority": "{node} no longer leads: no majority answered for {ms} ms",
+  "config.follows": "{node} leads term {term}",
+  "config.no-leader": "no leader was heard for {ms} ms",
+  "config.cascade": "{node} may hold transactions that nobody here has; the witness says {set}",
+  "config.diverged": "{node} has crc32 {theirs} at index {index}, ours is {mine}",
+  "config.alone": "the witness allows {node} to commit alone since term {term}",
+  "config.shared": "{node} is caught up; commits need both nodes again",
+  "ha.elected-dc": "{node} took the manager lock with epoch {epoch}",
+  "ha.lost-dc": "{node} no longer holds the manager lock",
+  "ha.guard-held": "a majority heard our beat {ms} ms ago",
+  "ha.guard-lapsed": "no majority heard us for {ms} ms; every resource is killed",
+  "ha.guard-storage-lost": "our registration on the disk is gone; every resource is killed",
+  "ha.guard-stuck": "killed resources are not gone yet; the node owns nothing until they are",
+  "ha.placed": "{id} → {node}: score {score}, best of {candidates}",
+  "ha.no-node": "no node may run {id}: {why}",
+  "ha.requested": "{id} is wanted {state}",
+  "ha.started": "{id} started on {node}",
+  "ha.stopped": "{id} stopped on {node}",
+  "ha.start-failed": "{id} did not start on {node}: {why}",
+  "ha.stop-failed": "{id} did not stop on {node}: {why}",
+  "ha.monitor-failed": "{id} failed on {node}: {why}",
+  "ha.restarted": "{id} is restarted on {node}, try {tries} of {max}",
+  "ha.adopted": "{id} was already running on {node} and is taken over",
+  "ha.node-fail": "{node} is DOWN; {id} waits for the proof that it is dead",
+  "ha.fence-wait": "{node} counts as dead: silent for {ms} ms, lease and watchdog have run out",
+  "ha.fence-unarmed": "{node} had no watchdog: only a person or the disk can prove its death",
+  "ha.clean-stop": "{node} said that it stopped cleanly",
+  "ha.self-fenced": "{node} said that it fenced itself",
+  "ha.storage-proof": "{node} can write no more: its key is gone from every disk",
+  "ha.confirmed-dead": "a person confirmed that {node} is dead",
+  "ha.takeover": "takeover: {id} from {from} to {node}, reason={why}",
+  "ha.migrated": "{id} moves from {from} to {node}: {why}",
+  "ha.maintenance": "{node} is in maintenance",
+  "ha.gave-up": "{id} failed on every node it may run on",
+  "storage.ready": "disk {disk} carries our label and our registration",
+  "storage.disk-lost": "disk {disk} does not answer: {why}",
+  "storage.pulse-seen": "{node} writes its pulse",
+  "storage.pulse-silent": "{node} wrote no pulse for {ms} ms",
+  "storage.head-start": "{node} holds {theirs} disk locks, we hold {ours}: it goes first by {ms} ms",
+  "storage.claimed": "PREEMPT AND ABORT of {node} succeeded: the witness vote is ours",
+  "storage.claim-alone": "no other node is registered: the witness vote is ours",
+  "storage.claim-lost": "the claim failed: {why}",
+  "storage.registration-lost": "our key is gone from disk {disk}: another node won the judgement",
+  "storage.witness-released": "both nodes commit again: the witness vote is given back",
+  "storage.fenced": "{node} can no longer write to disk {disk}",
+  "join.invited": "a ticket for one join was made, valid for {ms} ms",
+  "join.learner": "{node} joins as learner",
+  "join.promoted": "{node} is caught up and votes from now on",
+  "join.left": "{node} left the cluster",
+} as const satisfies Readonly<Record<string, string>>;
+
+/** A stable code out of {@link REASONS}. */
+export type ReasonCode = keyof typeof REASONS;
+
+/** Why something was decided: a code and the values of its sentence. */
+export interface Reason {
+  readonly code: ReasonCode;
+  readonly args: Readonly<Record<string, string | number>>;
+}
+
+/** Makes a reason. */
+export function reason(code: ReasonCode, args: Reason["args"] = {}): Reason {
+  return { code, args };
+}
+
+/** The sentence of a reason, with its values; a missing value prints as `?`. */
+export function formatReason({ code, args }: Reason): string {
+  return REASONS[code].replace(/\{(\w+)\}/g, (_whole, name: string) => String(args[name] ?? "?"));
+}

@@ -1,0 +1,69 @@
+/** What may come into stream 2 and what may go out. @module */
+import type { NodeId } from "../base/id.ts";
+import type { ClusterSpec } from "../base/cluster.ts";
+import type { DatabaseBatch, DatabaseContent } from "../host/ports.ts";
+import type { CommonEffect, CommonEvent } from "../streams.ts";
+
+export type ConfigEvent =
+  | CommonEvent
+  /** One opened frame of the peer channel; authenticated as a member's, its content still hostile. */
+  | { readonly kind: "frame"; readonly from: NodeId; readonly bytes: Uint8Array }
+  /** The persist effect with this number is durable; so are all before it. */
+  | { readonly kind: "persisted"; readonly upTo: number };
+
+export type ConfigEffect =
+  | CommonEffect
+  /**
+   * To a member over the peer channel; best effort. `eager` frames do not wait for a persist before
+   * them (a leader's entries, which the peers store while we do).
+   */
+  | {
+    readonly kind: "frame";
+    readonly to: NodeId;
+    readonly bytes: Uint8Array;
+    readonly eager: boolean;
+  }
+  /**
+   * A barrier: what follows in this and later effect lists (but for eager frames) waits until it is
+   * durable. Numbers rise by one. The driver may join persists that wait into one transaction.
+   * `lazy`: nothing waits for it (the applied tree, which the log can rebuild).
+   */
+  | {
+    readonly kind: "persist";
+    readonly number: number;
+    readonly batch: DatabaseBatch;
+    readonly lazy: boolean;
+  };
+
+/** What the core is made with. */
+export interface ConfigOptions {
+  readonly self: NodeId;
+  /** The description that this node was given when it was made or joined: until the log has a newer one. */
+  readonly spec: ClusterSpec;
+  /** What the database held at start; empty on a new node. */
+  readonly stored: DatabaseContent;
+  /** Seed for election timeouts and nothing else. */
+  readonly seed: number;
+}
+
+/** For status and metrics. */
+export interface ConfigView {
+  readonly role: "follower" | "candidate" | "leader" | "learner";
+  readonly term: number;
+  readonly leader: NodeId | null;
+  readonly lastIndex: number;
+  readonly committed: number;
+  readonly applied: number;
+  readonly stateCrc: number;
+  readonly quorate: boolean;
+  /** Nodes that must hold an entry before it commits, where a witness narrows them. */
+  readonly commitSet: readonly NodeId[] | null;
+  readonly peers: readonly {
+    readonly node: NodeId;
+    readonly match: number;
+    readonly lag: number;
+    readonly diverged: boolean;
+  }[];
+  /** The sentence of a cascade refusal (DESIGN.md section 7), or null. */
+  readonly blocked: string | null;
+}

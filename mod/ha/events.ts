@@ -1,0 +1,53 @@
+/** What may come into stream 3 and what may go out. @module */
+import type { BootId, NodeId, ResourceId } from "../base/id.ts";
+import type { ClusterSpec } from "../base/cluster.ts";
+import type { Instant, Millis } from "../base/time.ts";
+import type { CommonEffect, CommonEvent } from "../streams.ts";
+import type { ProcessHealth, ProcessSpec } from "../host/ports.ts";
+
+export type HaEvent =
+  | CommonEvent
+  /** One opened frame of the peer channel from another node's HA stream. */
+  | { readonly kind: "frame"; readonly from: NodeId; readonly bytes: Uint8Array }
+  | { readonly kind: "sampled"; readonly load: number; readonly memory: number; readonly ioDelay: number }
+  /** A start, stop or kill-all ended. */
+  | { readonly kind: "done"; readonly tag: number; readonly failure: string | null }
+  | { readonly kind: "monitored"; readonly tag: number; readonly health: ProcessHealth }
+  | { readonly kind: "listed"; readonly running: readonly ResourceId[] }
+  /** A resource's main process ended by itself. */
+  | { readonly kind: "exited"; readonly id: ResourceId; readonly how: string }
+  | { readonly kind: "watchdog"; readonly identity: string | null };
+
+export type HaEffect =
+  | CommonEffect
+  | { readonly kind: "frame"; readonly to: NodeId; readonly bytes: Uint8Array }
+  | { readonly kind: "sample" }
+  | { readonly kind: "start"; readonly tag: number; readonly spec: ProcessSpec }
+  | { readonly kind: "stop"; readonly tag: number; readonly id: ResourceId; readonly graceMs: Millis }
+  | {
+    readonly kind: "monitor";
+    readonly tag: number;
+    readonly id: ResourceId;
+    readonly command: readonly string[] | null;
+    readonly timeoutMs: Millis;
+  }
+  | { readonly kind: "list" }
+  /** SIGKILL to everything; the answer is `done` with this tag. */
+  | { readonly kind: "kill-all"; readonly tag: number }
+  /** The keeper kills all resources at `until` unless told later. */
+  | { readonly kind: "guard-until"; readonly until: Instant }
+  | { readonly kind: "watchdog-open"; readonly timeoutMs: Millis }
+  | { readonly kind: "watchdog-pet" }
+  | { readonly kind: "watchdog-disarm" };
+
+/** What the core is made with. */
+export interface HaOptions {
+  readonly self: NodeId;
+  readonly boot: BootId;
+  readonly spec: ClusterSpec;
+  /** Draws request ids for its transactions; nothing else is random. */
+  readonly seed: number;
+  /** Wall clock seconds at start and the instant of it, to stamp transactions for people. */
+  readonly wallAtStart: number;
+  readonly startedAt: Instant;
+}

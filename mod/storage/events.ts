@@ -1,0 +1,64 @@
+/** What may come into stream 4 and what may go out. @module */
+import type { BootId, NodeId } from "../base/id.ts";
+import type { ClusterSpec } from "../base/cluster.ts";
+import type { DiskFailure, ReservationState, ReservationType } from "../host/ports.ts";
+import type { CommonEffect, CommonEvent } from "../streams.ts";
+
+/** One call on one disk. Every call is answered by exactly one `disk` event with its tag. */
+export type DiskCall =
+  | { readonly call: "open"; readonly path: string }
+  | { readonly call: "read"; readonly offset: number; readonly length: number }
+  | { readonly call: "write"; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly call: "register"; readonly key: string }
+  | { readonly call: "unregister"; readonly key: string }
+  | { readonly call: "reserve"; readonly key: string; readonly type: ReservationType }
+  | {
+    readonly call: "preempt";
+    readonly key: string;
+    readonly victim: string;
+    readonly type: ReservationType;
+  }
+  | { readonly call: "reservations" };
+
+/** How a call ended. */
+export type DiskResult =
+  | { readonly result: "done" }
+  | { readonly result: "opened"; readonly kind: "scsi" | "nvme" | "file"; readonly sizeBytes: number }
+  | { readonly result: "bytes"; readonly bytes: Uint8Array }
+  | { readonly result: "reservations"; readonly state: ReservationState }
+  | { readonly result: "failed"; readonly failure: DiskFailure };
+
+export type StorageEvent =
+  | CommonEvent
+  | { readonly kind: "disk"; readonly disk: number; readonly tag: number; readonly result: DiskResult };
+
+export type StorageEffect =
+  | CommonEffect
+  | { readonly kind: "disk"; readonly disk: number; readonly tag: number; readonly call: DiskCall };
+
+/** What the core is made with. */
+export interface StorageOptions {
+  readonly self: NodeId;
+  readonly boot: BootId;
+  readonly spec: ClusterSpec;
+  /** Paths of the shared disks on this host, in the settings' order. */
+  readonly disks: readonly string[];
+  /** Draws key generations. */
+  readonly seed: number;
+}
+
+/** For `storage show` and status. */
+export interface StorageView {
+  readonly disks: readonly {
+    readonly path: string;
+    readonly uuid: string | null;
+    readonly kind: string | null;
+    readonly state: "opening" | "ready" | "lost" | "unregistered";
+    readonly detail: string;
+    readonly reservation: ReservationState | null;
+  }[];
+  readonly witnessHeld: boolean;
+  readonly pulses: readonly { readonly node: NodeId; readonly seq: number; readonly ageMs: number }[];
+  /** Who would win if the network and the pulse were cut now, and why, as a sentence. */
+  readonly verdict: string;
+}
