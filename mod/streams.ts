@@ -91,7 +91,12 @@ export type HeartbeatFact =
 /** What a transaction does, in order. Paths are absolute without a leading slash: `ha/resources.cfg`. */
 export type Operation =
   | { readonly op: "create"; readonly path: string }
-  | { readonly op: "write"; readonly path: string; readonly offset: number; readonly data: Uint8Array }
+  | {
+    readonly op: "write";
+    readonly path: string;
+    readonly offset: number;
+    readonly data: Uint8Array;
+  }
   | { readonly op: "truncate"; readonly path: string; readonly size: number }
   | { readonly op: "rename"; readonly path: string; readonly to: string }
   | { readonly op: "remove"; readonly path: string }
@@ -165,7 +170,12 @@ export interface WitnessRegister {
 
 /** How the replicated cluster description may change; one member at a time. */
 export type SpecChange =
-  | { readonly change: "add-learner"; readonly name: string; readonly links: readonly string[]; readonly peer: string }
+  | {
+    readonly change: "add-learner";
+    readonly name: string;
+    readonly links: readonly string[];
+    readonly peer: string;
+  }
   | { readonly change: "promote"; readonly node: NodeId }
   | { readonly change: "remove"; readonly node: NodeId }
   | { readonly change: "profile"; readonly profile: ClusterSpec["profile"] }
@@ -184,7 +194,12 @@ export type ConfigFact =
   }
   | { readonly fact: "config.outcome"; readonly tag: Tag; readonly outcome: Outcome }
   /** A read barrier (ReadIndex) ended: what is applied now is at least as new as the asking. */
-  | { readonly fact: "config.barrier"; readonly tag: Tag; readonly ok: boolean; readonly index: number }
+  | {
+    readonly fact: "config.barrier";
+    readonly tag: Tag;
+    readonly ok: boolean;
+    readonly index: number;
+  }
   /** Both data nodes are in the commit set again: the witness vote is not needed any more. */
   | { readonly fact: "config.shared" }
   | { readonly fact: "config.diverged"; readonly node: NodeId; readonly because: Reason };
@@ -329,6 +344,13 @@ export type Request =
   | { readonly request: "storage.fence"; readonly node: NodeId }
   /** Stop in order: stop own resources, give the manager lock back, write last words. */
   | { readonly request: "ha.shutdown"; readonly tag: Tag }
+  /** Make a one-time ticket; `secret` is 48 random bytes. Answered by a `join.ticket` fact. */
+  | {
+    readonly request: "join.invite";
+    readonly tag: Tag;
+    readonly secret: Uint8Array;
+    readonly validMs: Millis;
+  }
   /** A person vouches that this node is dead. */
   | { readonly request: "ha.confirm-dead"; readonly tag: Tag; readonly node: NodeId };
 

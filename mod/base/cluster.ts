@@ -1,6 +1,17 @@
 /** What a cluster is: its members, their votes and addresses. Replicated by stream 2. @module */
 import { type ClusterId, isNodeName, MEMBERS_MAX, type NodeId } from "./id.ts";
-import { choice, hex, type Infer, list, option, type Schema, struct, text, u16, u8 } from "./schema.ts";
+import {
+  choice,
+  hex,
+  type Infer,
+  list,
+  option,
+  type Schema,
+  struct,
+  text,
+  u16,
+  u8,
+} from "./schema.ts";
 import { PROFILE_NAMES, type ProfileName } from "./timing.ts";
 
 /** Most links between a pair of nodes. */

@@ -26,7 +26,10 @@ export const MEMBERS_MAX = 64;
 
 /** Brands a number as a node id; asserts its range. */
 export function nodeId(value: number): NodeId {
-  assert(Number.isInteger(value) && value >= 1 && value <= NODE_ID_MAX, `Node id ${value} is 1..65535`);
+  assert(
+    Number.isInteger(value) && value >= 1 && value <= NODE_ID_MAX,
+    `Node id ${value} is 1..65535`,
+  );
   return value as NodeId;
 }
 

@@ -56,7 +56,8 @@ export const REASONS = {
   "storage.disk-lost": "disk {disk} does not answer: {why}",
   "storage.pulse-seen": "{node} writes its pulse",
   "storage.pulse-silent": "{node} wrote no pulse for {ms} ms",
-  "storage.head-start": "{node} holds {theirs} disk locks, we hold {ours}: it goes first by {ms} ms",
+  "storage.head-start":
+    "{node} holds {theirs} disk locks, we hold {ours}: it goes first by {ms} ms",
   "storage.claimed": "PREEMPT AND ABORT of {node} succeeded: the witness vote is ours",
   "storage.claim-alone": "no other node is registered: the witness vote is ours",
   "storage.claim-lost": "the claim failed: {why}",

@@ -205,7 +205,11 @@ export interface ProcessPort {
   stop(id: ResourceId, graceMs: Millis, done: (failure: string | null) => void): void;
   /** Is it running? Runs `command` too where there is one (exit status 0 = healthy). */
   monitor(
-    ask: { readonly id: ResourceId; readonly command: readonly string[] | null; readonly timeoutMs: Millis },
+    ask: {
+      readonly id: ResourceId;
+      readonly command: readonly string[] | null;
+      readonly timeoutMs: Millis;
+    },
     done: (result: ProcessHealth) => void,
   ): void;
   /** SIGKILL of every process of every resource at once; done when all are gone. */
@@ -225,7 +229,11 @@ export type ProcessHealth =
 
 /** How busy the host is; fractions as in `Vitals`. */
 export interface LoadPort {
-  sample(done: (load: { readonly load: number; readonly memory: number; readonly ioDelay: number }) => void): void;
+  sample(
+    done: (
+      load: { readonly load: number; readonly memory: number; readonly ioDelay: number },
+    ) => void,
+  ): void;
 }
 
 /** All of them: the whole world of a node. */

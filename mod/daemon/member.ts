@@ -1,0 +1,157 @@
+/**
+ * A running member: the node's runtime over Linux's ports, and the questions that the API asks of
+ * it. Requests become events of the node, and their outcomes come back as facts with our tag.
+ *
+ * @module
+ */
+import { assert } from "../base/assert.ts";
+import { toHex } from "../base/bytes.ts";
+import { nameOf } from "../base/cluster.ts";
+import { nodeId, type NodeId, requestId } from "../base/id.ts";
+import { ProblemError } from "../base/problem.ts";
+import { timingOf } from "../base/timing.ts";
+import type { ChangeAsk, HistoryEntry, TreeEntry } from "../api/running_node.ts";
+import type { NodeRuntime } from "../runtime/mod.ts";
+import type { Fact, Outcome, Request, SpecChange, Tag, Transaction } from "../streams.ts";
+
+/** Requests of the API that may wait at once. */
+const WAITING_MAX = 1024;
+
+/** Bytes of a ticket's secret: 16 of id, 32 of key. */
+const INVITE_BYTES = 48;
+
+type Waiting = (fact: Fact) => void;
+
+/** Asks the runtime on behalf of the API. */
+export class Member {
+  readonly #runtime: NodeRuntime;
+  readonly #waiting = new Map<Tag, Waiting>();
+  #next = 1;
+
+  constructor(runtime: NodeRuntime) {
+    this.#runtime = runtime;
+  }
+
+  /** The runtime tells every fact here. */
+  onFact(fact: Fact): void {
+    if (!("tag" in fact)) return;
+    const waiting = this.#waiting.get(fact.tag);
+    if (waiting === undefined) return;
+    this.#waiting.delete(fact.tag);
+    waiting(fact);
+  }
+
+  /** Ends all that still wait: the node stops. */
+  stop(): void {
+    const outcome: Outcome = {
+      ok: false,
+      problem: { code: "config.unknown-outcome", why: "the daemon stops" },
+    };
+    for (const [tag, waiting] of this.#waiting) waiting({ fact: "config.outcome", tag, outcome });
+    this.#waiting.clear();
+  }
+
+  /** Proposes a transaction and waits for its outcome. */
+  async change(ask: ChangeAsk): Promise<Outcome> {
+    const core = this.#runtime.node;
+    const self = nameOf(this.#runtime.spec, this.#runtime.self);
+    const transaction: Transaction = {
+      request: requestId(ask.request ?? toHex(crypto.getRandomValues(new Uint8Array(8)))),
+      base: core.config.view().applied,
+      expect: ask.expect,
+      operations: ask.operations,
+      author: `${ask.author}@${self}`,
+      reason: ask.reason,
+      time: Math.floor(Date.now() / 1000),
+    };
+    return await this.#outcome((tag) => ({ request: "config.propose", tag, transaction }));
+  }
+
+  /** Changes the cluster description and waits for its outcome. */
+  async changeSpec(change: SpecChange): Promise<void> {
+    const outcome = await this.#outcome((tag) => ({ request: "config.change-spec", tag, change }));
+    if (!outcome.ok) throw new ProblemError(outcome.problem.code, outcome.problem.why);
+  }
+
+  /** Waits until this node has applied all that was committed before. */
+  async barrier(): Promise<void> {
+    const fact = await this.#ask((tag) => ({ request: "config.barrier", tag }));
+    if (fact.fact === "config.barrier" && fact.ok) return;
+    throw new ProblemError("config.no-quorum", "no majority confirmed the read");
+  }
+
+  /** A one-time ticket. */
+  async newTicket(minutes: number): Promise<string> {
+    const secret = crypto.getRandomValues(new Uint8Array(INVITE_BYTES));
+    const fact = await this.#ask((tag) => ({
+      request: "join.invite",
+      tag,
+      secret,
+      validMs: minutes * 60_000,
+    }));
+    assert(fact.fact === "join.ticket", "A ticket answers an invitation");
+    return fact.ticket;
+  }
+
+  /** A person vouches that a node is dead. */
+  confirmDead(name: string): void {
+    const node = this.idOf(name);
+    this.#runtime.request({ request: "ha.confirm-dead", tag: this.#tag(), node });
+  }
+
+  /** The id of a member by its name. */
+  idOf(name: string): NodeId {
+    const member = this.#runtime.spec.members.find((each) => each.name === name);
+    if (member !== undefined) return nodeId(member.id);
+    const names = this.#runtime.spec.members.map((each) => each.name).join(", ");
+    throw new ProblemError("ha.no-such-node", `"${name}" is none of ${names}`);
+  }
+
+  entry(path: string): TreeEntry | null {
+    const found = this.#runtime.node.config.stat(path);
+    if (found === null) return null;
+    return { ...found, path, writer: nameOf(this.#runtime.spec, found.writer) };
+  }
+
+  list(path: string): readonly TreeEntry[] | null {
+    const found = this.#runtime.node.config.list(path);
+    return found && found.map((entry) => ({
+      ...entry,
+      writer: nameOf(this.#runtime.spec, entry.writer),
+    }));
+  }
+
+  history(limit: number, path: string | null): readonly HistoryEntry[] {
+    return this.#runtime.node.config.history(limit, path);
+  }
+
+  async #outcome(make: (tag: Tag) => Request): Promise<Outcome> {
+    const fact = await this.#ask(make);
+    assert(fact.fact === "config.outcome", "An outcome answers a proposal");
+    return fact.outcome;
+  }
+
+  #ask(make: (tag: Tag) => Request): Promise<Fact> {
+    if (this.#waiting.size >= WAITING_MAX) {
+      throw new ProblemError("api.busy", `${WAITING_MAX} requests wait already`);
+    }
+    const tag = this.#tag();
+    // The streams answer within proposeMs; this is for a bug, so that no caller hangs for ever.
+    const limitMs = 2 * timingOf(this.#runtime.spec.profile).proposeMs;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(tag);
+        reject(new ProblemError("node.timeout", `no answer in ${limitMs} ms`));
+      }, limitMs);
+      this.#waiting.set(tag, (fact) => {
+        clearTimeout(timer);
+        resolve(fact);
+      });
+      this.#runtime.request(make(tag));
+    });
+  }
+
+  #tag(): Tag {
+    return `api:${this.#next++}`;
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * The state directory: who this node is. Everything in it is of mode 0600; whoever reads the
+ * cluster key is the cluster.
+ *
+ * `node.json` is written last when a node is made and renamed away first when it leaves, each by an
+ * atomic rename: a node is a member exactly when that file is there.
+ *
+ * @module
+ */
+import { toHex } from "../base/bytes.ts";
+import { CLUSTER_SPEC, type ClusterSpec, specFault } from "../base/cluster.ts";
+import { fromHex } from "../base/bytes.ts";
+import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
+import { ProblemError } from "../base/problem.ts";
+import { decode, encode } from "../base/schema.ts";
+import { KEY_BYTES } from "../base/seal.ts";
+
+/** Form of node.json; a daemon refuses any other by name. */
+const STATE_FORMAT = 1;
+
+/** What makes this node a member. */
+export interface Identity {
+  readonly node: NodeId;
+  readonly clusterKey: Uint8Array;
+  /** The cluster as it was when this node was made; the log has newer ones. */
+  readonly spec: ClusterSpec;
+}
+
+/** Makes the state directory, private. */
+export function makeStateDirectory(directory: string): void {
+  Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+}
+
+/** The identity in a state directory, or null where this is no member. */
+export function readIdentity(directory: string): Identity | null {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(`${directory}/node.json`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw new ProblemError("node.state-damaged", `"${directory}/node.json" cannot be read`, {
+      cause: error,
+    });
+  }
+  const fault = (why: string) =>
+    new ProblemError("node.state-damaged", `"${directory}/node.json" ${why}`);
+  const parsed = parse(text);
+  if (parsed === null) throw fault("is not JSON");
+  if (parsed.format !== STATE_FORMAT) {
+    throw fault(`has format ${JSON.stringify(parsed.format)}, this pentad reads ${STATE_FORMAT}`);
+  }
+  const { node, key, spec } = parsed;
+  const clusterKey = typeof key === "string" ? fromHex(key) : null;
+  const specBytes = typeof spec === "string" ? fromHex(spec) : null;
+  const decoded = specBytes && decode(CLUSTER_SPEC, specBytes);
+  if (typeof node !== "number" || !Number.isInteger(node) || node < 1 || node > NODE_ID_MAX) {
+    throw fault("names no node id");
+  }
+  if (clusterKey?.length !== KEY_BYTES) throw fault("holds no cluster key");
+  if (!decoded || specFault(decoded) !== null) throw fault("holds no cluster description");
+  return { node: nodeId(node), clusterKey, spec: decoded };
+}
+
+/** Makes this node a member: durable when it returns. */
+export function writeIdentity(directory: string, identity: Identity): void {
+  const text = JSON.stringify({
+    format: STATE_FORMAT,
+    node: identity.node,
+    key: toHex(identity.clusterKey),
+    spec: toHex(encode(CLUSTER_SPEC, identity.spec)),
+  });
+  const path = `${directory}/node.json`;
+  const temporary = `${path}.new`;
+  const file = Deno.openSync(temporary, { create: true, truncate: true, write: true, mode: 0o600 });
+  try {
+    const bytes = new TextEncoder().encode(text + "\n");
+    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+    file.syncSync();
+  } finally {
+    file.close();
+  }
+  Deno.renameSync(temporary, path);
+  syncDirectory(directory);
+}
+
+/**
+ * Ends the membership: the old identity and database are kept under a name of their own, for a
+ * person who needs them, and are never read again.
+ */
+export function retireIdentity(directory: string, stamp: string): void {
+  const grave = `${directory}/left-${stamp}`;
+  Deno.mkdirSync(grave, { recursive: true, mode: 0o700 });
+  for (const entry of ["node.json", ...databaseFiles(directory)]) {
+    Deno.renameSync(`${directory}/${entry}`, `${grave}/${entry}`);
+  }
+  syncDirectory(directory);
+}
+
+function databaseFiles(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].map((entry) => entry.name)
+    .filter((name) => name.startsWith("config.db"));
+}
+
+function syncDirectory(directory: string): void {
+  const file = Deno.openSync(directory, { read: true });
+  try {
+    file.syncSync();
+  } finally {
+    file.close();
+  }
+}
+
+function parse(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value as Record<string, unknown> : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * Stream 5 on the member's side: who is let in, once.
+ *
+ * A ticket is spent by the first welcome. A joiner that lost the welcome (it crashed, the network
+ * went) repeats its hello with the same ticket and the same name and addresses, and is welcomed
+ * again as the same member; anybody else with that ticket is refused.
+ *
+ * Tickets live in this daemon's memory: a restart revokes them all.
+ *
+ * @module
+ */
+import type { ClusterSpec, Member } from "../base/cluster.ts";
+import { toHex } from "../base/bytes.ts";
+import type { Core } from "../base/core.ts";
+import { isNodeName } from "../base/id.ts";
+import { type Problem, problem } from "../base/problem.ts";
+import { reason } from "../base/reason.ts";
+import { after, earliest, type Instant } from "../base/time.ts";
+import type { Fact, Outcome, Request } from "../streams.ts";
+import type { JoinEffect, JoinEvent, JoinOptions } from "./events.ts";
+import { printTicket, ticketKey } from "./ticket.ts";
+import { decodeHello, encodeAnswer, type Hello, JOIN_VERSION } from "./wire.ts";
+
+/** Tickets that may be open at once. */
+const TICKETS_MAX = 64;
+/** Joins that may be under way at once. */
+const PENDING_MAX = 16;
+/** Bytes of the secret that an invitation brings: id and key. */
+const ID_BYTES = 16;
+
+interface OpenTicket {
+  readonly key: Uint8Array;
+  readonly expires: Instant;
+  /** The hello that spent it, as text; null while unused. */
+  usedBy: string | null;
+}
+
+interface Pending {
+  readonly session: number;
+  readonly ticket: string;
+  readonly hello: Hello;
+}
+
+/** The gate. See the module's note. */
+export class JoinCore implements Core<JoinEvent, JoinEffect> {
+  readonly #options: JoinOptions;
+  readonly #tickets = new Map<string, OpenTicket>();
+  readonly #pending = new Map<string, Pending>();
+  #spec: ClusterSpec;
+  #next = 1;
+
+  constructor(options: JoinOptions) {
+    this.#options = options;
+    this.#spec = options.spec;
+  }
+
+  step(event: JoinEvent, now: Instant): JoinEffect[] {
+    for (const [id, ticket] of this.#tickets) if (ticket.expires <= now) this.#tickets.delete(id);
+    switch (event.kind) {
+      case "tick":
+        return [];
+      case "fact":
+        return this.#onFact(event.fact);
+      case "request":
+        return this.#onRequest(event.request, now);
+      case "session-frame":
+        return this.#onHello(event.session, event.ticket, event.bytes);
+      case "session-closed":
+        for (const [tag, pending] of this.#pending) {
+          if (pending.session === event.session) this.#pending.delete(tag);
+        }
+        return [];
+    }
+  }
+
+  deadline(): Instant {
+    return earliest(...[...this.#tickets.values()].map((ticket) => ticket.expires));
+  }
+
+  /** The session key of an open ticket, or null: for the channel's handshake. */
+  keyOf(ticket: string, now: Instant): Uint8Array | null {
+    const open = this.#tickets.get(ticket);
+    return open !== undefined && open.expires > now ? open.key : null;
+  }
+
+  #onRequest(request: Request, now: Instant): JoinEffect[] {
+    if (request.request !== "join.invite" || this.#tickets.size >= TICKETS_MAX) return [];
+    const id = toHex(request.secret.subarray(0, ID_BYTES));
+    const secret = toHex(request.secret.subarray(ID_BYTES, ID_BYTES + 32));
+    const expires = after(now, request.validMs);
+    this.#tickets.set(id, { key: ticketKey(secret), expires, usedBy: null });
+    const self = this.#spec.members.find((member) => member.id === this.#options.self);
+    const others = this.#spec.members.filter((member) => member !== self);
+    const peers = [...(self ? [self] : []), ...others].slice(0, 8).map((member) => member.peer);
+    const ticket = printTicket({ cluster: this.#spec.id, id, secret, peers });
+    return [
+      {
+        kind: "say",
+        saying: {
+          stream: "join",
+          text: `ticket=${id.slice(0, 8)}, valid=${Math.round(request.validMs / 1000)}s`,
+          routine: false,
+          because: reason("join.invited", { ms: request.validMs }),
+        },
+      },
+      { kind: "tell", fact: { fact: "join.ticket", tag: request.tag, ticket } },
+    ];
+  }
+
+  #onFact(fact: Fact): JoinEffect[] {
+    if (fact.fact === "config.spec") {
+      this.#spec = fact.spec;
+      return [];
+    }
+    if (fact.fact !== "config.outcome") return [];
+    const pending = this.#pending.get(fact.tag);
+    if (pending === undefined) return [];
+    this.#pending.delete(fact.tag);
+    return this.#onOutcome(pending, fact.outcome);
+  }
+
+  #onOutcome({ session, ticket, hello }: Pending, outcome: Outcome): JoinEffect[] {
+    const open = this.#tickets.get(ticket);
+    if (!outcome.ok) {
+      // Nothing was changed: the ticket is as good as new. Of an unknown outcome nobody can say so.
+      if (open && outcome.problem.code !== "config.unknown-outcome") open.usedBy = null;
+      return [refuse(session, outcome.problem)];
+    }
+    const member = this.#memberLike(hello);
+    if (member === undefined) {
+      return [refuse(session, problem("join.refused", "the member was removed at once"))];
+    }
+    return this.#welcome(session, member);
+  }
+
+  #onHello(session: number, ticket: string, bytes: Uint8Array): JoinEffect[] {
+    const open = this.#tickets.get(ticket);
+    if (open === undefined) {
+      return [refuse(session, problem("join.bad-ticket", "it is expired or was revoked"))];
+    }
+    const hello = decodeHello(bytes);
+    if (hello === null) return [refuse(session, problem("join.refused", "the hello is malformed"))];
+    const fault = this.#fault(hello, open);
+    if (fault !== null) return [refuse(session, fault)];
+    const known = this.#memberLike(hello);
+    if (known !== undefined && open.usedBy === helloText(hello)) {
+      return this.#welcome(session, known);
+    }
+    if (known !== undefined) {
+      return [refuse(session, problem("join.refused", `"${hello.name}" is a member already`))];
+    }
+    const tag = `join:${this.#next++}`;
+    // Marked before the change is committed: two hellos with one ticket must not both get in.
+    open.usedBy = helloText(hello);
+    this.#pending.set(tag, { session, ticket, hello });
+    const { name, links, peer } = hello;
+    return [{
+      kind: "ask",
+      request: {
+        request: "config.change-spec",
+        tag,
+        change: { change: "add-learner", name, links, peer },
+      },
+    }];
+  }
+
+  #fault(hello: Hello, open: OpenTicket): Problem | null {
+    if (hello.version !== JOIN_VERSION) {
+      const why = `it speaks join version ${hello.version}, this node ${JOIN_VERSION}`;
+      return problem("join.refused", why);
+    }
+    if (open.usedBy !== null && open.usedBy !== helloText(hello)) {
+      return problem("join.bad-ticket", "it was used by another machine");
+    }
+    if (!isNodeName(hello.name)) return problem("join.refused", "the node name is not a DNS label");
+    if (hello.links.length === 0) return problem("join.refused", "it names no heartbeat address");
+    const other = this.#spec.members.find((member) => member.name === hello.name);
+    if (other !== undefined && !sameMachine(other, hello)) {
+      return problem("join.refused", `the node name "${hello.name}" is taken`);
+    }
+    const taken = this.#spec.members.find((member) =>
+      member !== other &&
+      (member.peer === hello.peer || member.links.some((link) => hello.links.includes(link)))
+    );
+    if (taken) return problem("join.refused", `${taken.name} uses one of its addresses`);
+    if (this.#pending.size >= PENDING_MAX) {
+      return problem("api.busy", "too many joins are under way");
+    }
+    return null;
+  }
+
+  #memberLike(hello: Hello): Member | undefined {
+    return this.#spec.members.find((member) =>
+      member.name === hello.name && sameMachine(member, hello)
+    );
+  }
+
+  #welcome(session: number, member: Member): JoinEffect[] {
+    const because = reason("join.learner", { node: member.name });
+    const { clusterKey } = this.#options;
+    return [
+      {
+        kind: "session-frame",
+        session,
+        bytes: encodeAnswer({ kind: "welcome", node: member.id, clusterKey, spec: this.#spec }),
+      },
+      { kind: "tell", fact: { fact: "join.member", node: member.id, because } },
+      {
+        kind: "say",
+        saying: {
+          stream: "join",
+          text: `${member.name} id=${member.id}, role=${member.role}, peer=${member.peer}`,
+          routine: false,
+          because,
+        },
+      },
+    ];
+  }
+}
+
+function sameMachine(member: Member, hello: Hello): boolean {
+  return member.peer === hello.peer && member.links.join() === hello.links.join();
+}
+
+function helloText(hello: Hello): string {
+  return `${hello.name} ${hello.peer} ${hello.links.join()}`;
+}
+
+function refuse(session: number, refused: Problem): JoinEffect {
+  return {
+    kind: "session-frame",
+    session,
+    bytes: encodeAnswer({ kind: "refused", problem: refused }),
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * The snapshots that CLI, API and page print. Shapes are an interface: fields are only added.
+ *
+ * @module
+ */
+import type { StreamName } from "../streams.ts";
+
+/** `GET /v1/status` and `pentad status --json`. */
+export interface StatusDocument {
+  readonly schema: "pentad.status/1";
+  /** Null on a host that is not a member of a cluster yet. */
+  readonly cluster: { readonly name: string; readonly id: string; readonly profile: string } | null;
+  /** The node that answers. */
+  readonly node: { readonly name: string; readonly id: number; readonly boot: string } | null;
+  /** RFC 3339, UTC. */
+  readonly at: string;
+  readonly quorate: boolean;
+  readonly votes: { readonly present: number; readonly expected: number; readonly needed: number };
+  readonly armed: boolean;
+  /** What arms it (`softdog`, `process watchdog`), or why nothing does (`no watchdog`). */
+  readonly watchdog: string;
+  readonly guard: { readonly state: "held" | "lapsed"; readonly margin_ms: number };
+  /** Name of the node that holds the manager lock. */
+  readonly dc: string | null;
+  readonly dc_epoch: number;
+  /** Name of the Raft leader. */
+  readonly leader: string | null;
+  readonly nodes: readonly NodeStatus[];
+  readonly streams: readonly StreamStatus[];
+  readonly resources: readonly ResourceStatus[];
+  readonly config: {
+    readonly version: number;
+    readonly term: number;
+    readonly index: number;
+    readonly crc32: string;
+    readonly writable: boolean;
+  };
+}
+
+export interface NodeStatus {
+  readonly name: string;
+  readonly id: number;
+  readonly self: boolean;
+  readonly role: "voter" | "learner";
+  readonly state: string;
+  readonly vote: number;
+  /** `self`, or `up/all`. */
+  readonly links: string;
+  readonly rtt_ms: number | null;
+  readonly disk_pulse_s: number | null;
+  readonly armed: boolean | null;
+  readonly load: number | null;
+  readonly memory: number | null;
+  readonly io_delay: number | null;
+  readonly resources: readonly string[];
+}
+
+export interface StreamStatus {
+  readonly name: StreamName;
+  readonly state: "ok" | "degraded" | "failed" | "idle";
+  readonly now: string;
+}
+
+export interface ResourceStatus {
+  readonly id: string;
+  readonly state: string;
+  readonly wanted: string;
+  readonly node: string | null;
+  readonly reason: string;
+}
+
+/** One line of `pentad events` and of `GET /v1/events`. */
+export interface EventLine {
+  /** Rises by one per line of this daemon's life; the SSE id is `boot.seq`. */
+  readonly seq: number;
+  readonly at: string;
+  readonly node: string;
+  readonly stream: StreamName | "node";
+  readonly text: string;
+  readonly routine: boolean;
+  readonly code: string | null;
+}

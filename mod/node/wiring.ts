@@ -1,0 +1,51 @@
+/**
+ * The one table where the five streams meet: which fact of one is an event of which others, and
+ * which stream serves which request. Rows are served in the order in which they stand here.
+ *
+ * @module
+ */
+import type { Fact, Request, StreamName } from "../streams.ts";
+
+/** Who hears a fact. A fact that nobody hears is for people: status, events and explain show it. */
+export const HEARD_BY: Readonly<Record<Fact["fact"], readonly StreamName[]>> = {
+  "heartbeat.view": ["config", "ha", "storage"],
+  "heartbeat.member": ["config", "ha", "storage"],
+  "heartbeat.link": [],
+  "heartbeat.proof": ["ha"],
+  "config.spec": ["heartbeat", "ha", "storage", "join"],
+  "config.position": ["heartbeat", "ha"],
+  "config.applied": ["ha"],
+  "config.outcome": ["ha", "join"],
+  "config.barrier": ["ha"],
+  "config.shared": ["storage"],
+  "config.diverged": [],
+  "ha.guard": ["storage"],
+  "ha.empty": ["storage"],
+  "ha.vitals": ["heartbeat", "storage"],
+  "ha.resource": [],
+  "ha.dc": [],
+  "ha.takeover": [],
+  "storage.pulse": ["heartbeat", "ha"],
+  "storage.echo": ["heartbeat"],
+  "storage.witness": ["heartbeat", "config", "ha"],
+  "storage.witness-heard": ["heartbeat"],
+  "storage.lost": ["ha"],
+  "storage.swapped": ["config"],
+  "storage.fenced": ["ha"],
+  "storage.disk": [],
+  "join.member": [],
+  "join.ticket": [],
+};
+
+/** Who serves a request. */
+export const SERVED_BY: Readonly<Record<Request["request"], readonly StreamName[]>> = {
+  "config.propose": ["config"],
+  "config.change-spec": ["config"],
+  "config.barrier": ["config"],
+  "storage.swap": ["storage"],
+  "storage.fence": ["storage"],
+  // Stream 4 leaves the last words once stream 3 says that nothing runs here.
+  "ha.shutdown": ["storage", "ha"],
+  "ha.confirm-dead": ["ha"],
+  "join.invite": ["join"],
+};

@@ -1,0 +1,86 @@
+/**
+ * Sequences of disk calls as generators: `yield` a call, get its result. Nothing here waits: a
+ * procedure stands still until the step that brings its answer, so the order of everything is the
+ * order of events, in the daemon and in the simulator alike.
+ *
+ * @module
+ */
+import { after, earliest, type Instant, type Millis, NEVER } from "../base/time.ts";
+import type { DiskCall, DiskResult } from "./events.ts";
+
+/** What a procedure may yield: a call on its disk, or a pause. */
+export type ProcedureStep = DiskCall | { readonly call: "pause"; readonly ms: Millis };
+/** A sequence of calls on one disk that ends in a `T`. */
+export type Procedure<T> = Generator<ProcedureStep, T, DiskResult>;
+
+interface Running {
+  readonly disk: number;
+  readonly procedure: Procedure<void>;
+}
+
+/** What a call needs to go out. */
+export interface CallSink {
+  now(): Instant;
+  call(disk: number, tag: number, call: DiskCall): void;
+}
+
+/** Runs procedures; at most one call of each is outstanding. */
+export class Procedures {
+  readonly #sink: CallSink;
+  readonly #calls = new Map<number, Running>();
+  #pauses: { readonly at: Instant; readonly running: Running }[] = [];
+  #tag = 0;
+
+  constructor(sink: CallSink) {
+    this.#sink = sink;
+  }
+
+  /** Starts `procedure` on `disk`; its first call goes out before this returns. */
+  start(disk: number, procedure: Procedure<void>): void {
+    const running = { disk, procedure };
+    this.#take(running, procedure.next({ result: "done" }));
+  }
+
+  /** Continues the procedure that made the call `tag`; an unknown tag is ignored. */
+  answer(tag: number, result: DiskResult): void {
+    const running = this.#calls.get(tag);
+    if (running === undefined) return;
+    this.#calls.delete(tag);
+    this.#take(running, running.procedure.next(result));
+  }
+
+  /** Continues every procedure whose pause is over. */
+  wake(): void {
+    const due = this.#pauses.filter(({ at }) => at <= this.#sink.now());
+    this.#pauses = this.#pauses.filter(({ at }) => at > this.#sink.now());
+    for (const { running } of due) this.#take(running, running.procedure.next({ result: "done" }));
+  }
+
+  /** When the first pause ends. */
+  deadline(): Instant {
+    return earliest(NEVER, ...this.#pauses.map(({ at }) => at));
+  }
+
+  #take(running: Running, next: IteratorResult<ProcedureStep, void>): void {
+    if (next.done === true) return;
+    if (next.value.call === "pause") {
+      this.#pauses.push({ at: after(this.#sink.now(), next.value.ms), running });
+      return;
+    }
+    this.#tag += 1;
+    this.#calls.set(this.#tag, running);
+    this.#sink.call(running.disk, this.#tag, next.value);
+  }
+}
+
+/** Why a call did not give what was asked for, as a clause. */
+export function failureText(result: DiskResult): string {
+  return result.result === "failed"
+    ? `${result.failure.failure}: ${result.failure.detail}`
+    : `the answer was "${result.result}"`;
+}
+
+/** True for RESERVATION CONFLICT. */
+export function isConflict(result: DiskResult): boolean {
+  return result.result === "failed" && result.failure.failure === "conflict";
+}

@@ -1,0 +1,72 @@
+/** Runs the steps of `ok` and `test`, and counts what they passed. @module */
+
+/** One thing to run. `tests`: its output ends with a line of `deno test` that counts. */
+export interface Step {
+  readonly name: string;
+  readonly arguments: readonly string[];
+  readonly tests?: boolean;
+}
+
+/** How a step ended. */
+export interface StepResult {
+  readonly name: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly seconds: number;
+}
+
+/** The counts in the last summary line of `deno test`, or null where there is none. */
+export function readSummary(
+  output: string,
+): { passed: number; failed: number; skipped: number } | null {
+  const lines = output.split("\n").filter((line) => /\d+ passed.*\d+ failed/.test(line));
+  const last = lines.at(-1);
+  if (last === undefined) return null;
+  const count = (word: string) => Number(new RegExp(`(\\d+) ${word}`).exec(last)?.[1] ?? 0);
+  return { passed: count("passed"), failed: count("failed"), skipped: count("ignored") };
+}
+
+/** Runs `deno` with the step's arguments; prints its output only where it failed, or if `show`. */
+export async function runStep(step: Step, show: boolean): Promise<StepResult> {
+  const started = performance.now();
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...step.arguments],
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  const seconds = (performance.now() - started) / 1000;
+  const ok = code === 0;
+  if (!ok || show) console.log(text.trimEnd());
+  console.log(`${ok ? "ok    " : "FAILED"} ${step.name} (${seconds.toFixed(1)} s)`);
+  const counts = step.tests ? readSummary(text) : null;
+  if (counts === null) {
+    return { name: step.name, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, seconds };
+  }
+  // A run that ended badly without a failed test (a leak, a type error) is one failure.
+  const failed = ok ? counts.failed : Math.max(1, counts.failed);
+  return { name: step.name, passed: counts.passed, failed, skipped: counts.skipped, seconds };
+}
+
+/** Format, lint, import direction, tidiness, types. Nothing here writes. */
+export const STATIC_STEPS: readonly Step[] = [
+  { name: "format", arguments: ["fmt", "--check"] },
+  { name: "lint", arguments: ["lint"] },
+  { name: "import direction", arguments: ["run", "-A", "scripts/imports.ts"] },
+  { name: "tidy", arguments: ["run", "-A", "scripts/tidy.ts"] },
+  { name: "types", arguments: ["check", "main.ts", "mod", "tests", "scripts"] },
+];
+
+/** Folders under tests/ that are pure: no socket, file, process or mount. */
+export const UNIT_FOLDERS: readonly string[] = [
+  "tests/base",
+  "tests/heartbeat",
+  "tests/config",
+  "tests/ha",
+  "tests/storage",
+  "tests/join",
+  "tests/node",
+  "tests/sim",
+  "tests/scripts",
+];
