@@ -1,0 +1,16 @@
+/** Arguments → daemon, helper process or command line; no logic. @module */
+import { run } from "./mod/cli/mod.ts";
+
+/** How this program starts itself again, as another process. */
+const selfCommand = Deno.build.standalone
+  ? [Deno.execPath()]
+  : [Deno.execPath(), "run", "-A", "--quiet", "--no-check", import.meta.filename ?? "main.ts"];
+
+Deno.exitCode = await run(Deno.args, {
+  daemon: async (settings) => {
+    const { runDaemon } = await import("./mod/daemon/run.ts");
+    return await runDaemon(settings, selfCommand);
+  },
+  diskWorker: async () => (await import("./mod/host/linux/disk_worker.ts")).diskWorker(),
+  keeper: async (args) => (await import("./mod/host/linux/keeper_main.ts")).keeperMain(args),
+});

@@ -1,0 +1,264 @@
+/**
+ * The daemon: a host that is no member yet, or the running member of a cluster, behind one face.
+ *
+ * @module
+ */
+import type {
+  ChangeAsk,
+  HistoryEntry,
+  InitAsk,
+  JoinAsk,
+  RunningNode,
+  TreeEntry,
+} from "../api/running_node.ts";
+import { toHex } from "../base/bytes.ts";
+import { type ClusterSpec, specFault } from "../base/cluster.ts";
+import { bootId, clusterId, isNodeName, nodeId } from "../base/id.ts";
+import { ProblemError } from "../base/problem.ts";
+import { KEY_BYTES } from "../base/seal.ts";
+import type { Settings } from "../base/settings.ts";
+import { type TimingRow, timingOf, timingTable } from "../base/timing.ts";
+import { type EventLine, type StatusDocument, statusOf } from "../node/mod.ts";
+import { NodeRuntime } from "../runtime/mod.ts";
+import type { Outcome } from "../streams.ts";
+import { joinCluster } from "./join_client.ts";
+import { formatDisk } from "./format_disk.ts";
+import { Member } from "./member.ts";
+import { type HostPorts, linuxPorts } from "./ports.ts";
+import { Recorder } from "./recorder.ts";
+import { type Identity, readIdentity, retireIdentity, writeIdentity } from "./state.ts";
+
+/** How long an orderly stop waits for resources to stop. */
+const SHUTDOWN_LIMIT_MS = 60_000;
+
+interface Running {
+  readonly runtime: NodeRuntime;
+  readonly member: Member;
+  readonly ports: HostPorts;
+}
+
+/** One host. See the module's note. */
+export class Daemon implements RunningNode {
+  readonly #settings: Settings;
+  readonly #selfCommand: readonly string[];
+  readonly #recorder: Recorder;
+  readonly #onEnd: (code: number, why: string) => void;
+  #running: Running | null = null;
+
+  /** `onEnd` is called when the process must end: 0 for an orderly stop, 70 for a fatal fault. */
+  constructor(
+    settings: Settings,
+    selfCommand: readonly string[],
+    onEnd: (code: number, why: string) => void,
+  ) {
+    this.#settings = settings;
+    this.#selfCommand = selfCommand;
+    this.#onEnd = onEnd;
+    this.#recorder = new Recorder(() => settings.name);
+  }
+
+  /** Goes on as the member that the state directory says, if it says one. */
+  async start(): Promise<void> {
+    const identity = readIdentity(this.#settings.state);
+    if (identity !== null) await this.#begin(identity);
+  }
+
+  status(): StatusDocument {
+    const { name } = this.#settings;
+    return statusOf(this.#running?.runtime ?? null, { name, at: new Date().toISOString() });
+  }
+
+  streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown {
+    return this.#member().runtime.node[stream].view();
+  }
+
+  timing(): readonly TimingRow[] {
+    return timingTable(timingOf(this.#running?.runtime.spec.profile ?? "standard"));
+  }
+
+  entry(path: string): TreeEntry | null {
+    return this.#member().member.entry(path);
+  }
+
+  read(path: string): Uint8Array | null {
+    return this.#member().runtime.node.config.read(path);
+  }
+
+  list(path: string): readonly TreeEntry[] | null {
+    return this.#member().member.list(path);
+  }
+
+  history(limit: number, path: string | null): readonly HistoryEntry[] {
+    return this.#member().member.history(limit, path);
+  }
+
+  change(ask: ChangeAsk): Promise<Outcome> {
+    return this.#member().member.change(ask);
+  }
+
+  barrier(): Promise<void> {
+    return this.#member().member.barrier();
+  }
+
+  eventsAfter(after: number): { readonly lines: readonly EventLine[]; readonly gap: boolean } {
+    return this.#recorder.after(after);
+  }
+
+  onEvent(listener: (line: EventLine) => void): () => void {
+    return this.#recorder.listen(listener);
+  }
+
+  async init(ask: InitAsk): Promise<void> {
+    this.#mustBeFree();
+    if (!isNodeName(ask.name)) {
+      throw new ProblemError("api.bad-request", `the cluster name "${ask.name}" is not a DNS label`);
+    }
+    const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
+    const id = clusterId(toHex(random(16)));
+    const self = nodeId(1);
+    const { name, links, peer } = this.#settings;
+    let spec: ClusterSpec = {
+      id,
+      name: ask.name,
+      profile: ask.profile,
+      members: [{ id: self, name, role: "voter", votes: 1, links, peer }],
+      witness: null,
+    };
+    const fault = specFault(spec);
+    if (fault !== null) throw new ProblemError("settings.invalid", fault);
+    if (ask.disk !== null) {
+      this.#mustKnow(ask.disk);
+      const { uuid } = await formatDisk(linuxDisk(this.#selfCommand), ask.disk, {
+        cluster: id,
+        first: self,
+        commit: true,
+      });
+      spec = { ...spec, witness: { disk: uuid } };
+    }
+    await this.#become({ node: self, clusterKey: random(KEY_BYTES), spec });
+  }
+
+  async join(ask: JoinAsk): Promise<void> {
+    this.#mustBeFree();
+    if (ask.disk !== null) this.#mustKnow(ask.disk);
+    const { name, links, peer } = this.#settings;
+    const identity = await joinCluster(ask.ticket, { name, links, peer });
+    await this.#become(identity);
+  }
+
+  async leave(): Promise<void> {
+    const { runtime, member } = this.#member();
+    const voters = runtime.spec.members.filter((each) => each.role === "voter");
+    if (voters.length === 1 && voters[0]?.id === runtime.self) {
+      throw new ProblemError("join.last-member", `"${this.#settings.name}" is the last voter`);
+    }
+    await this.#drain();
+    await member.changeSpec({ change: "remove", node: runtime.self });
+    this.#halt();
+    retireIdentity(this.#settings.state, String(Date.now()));
+  }
+
+  newTicket(minutes: number): Promise<string> {
+    return this.#member().member.newTicket(minutes);
+  }
+
+  confirmDead(node: string): Promise<void> {
+    this.#member().member.confirmDead(node);
+    return Promise.resolve();
+  }
+
+  async formatDisk(path: string, commit: boolean): Promise<{ uuid: string; found: string }> {
+    const { spec, self } = this.#member().runtime;
+    return await formatDisk(linuxDisk(this.#selfCommand), path, {
+      cluster: spec.id,
+      first: self,
+      commit,
+    });
+  }
+
+  async shutdown(): Promise<void> {
+    if (this.#running !== null) {
+      await this.#drain();
+      this.#halt();
+    }
+    this.#onEnd(0, "stopped in order");
+  }
+
+  /** Stops every resource here, gives up the manager lock, leaves last words. */
+  async #drain(): Promise<void> {
+    const { runtime } = this.#member();
+    const empty = new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new ProblemError("node.timeout", "resources do not stop")),
+        SHUTDOWN_LIMIT_MS,
+      );
+      runtime.onDrained(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    runtime.request({ request: "ha.shutdown", tag: "api:shutdown" });
+    await empty;
+  }
+
+  async #become(identity: Identity): Promise<void> {
+    // A database without an identity is what an interrupted leave left: never this member's.
+    retireIdentity(this.#settings.state, `before-${Date.now()}`);
+    writeIdentity(this.#settings.state, identity);
+    await this.#begin(identity);
+  }
+
+  async #begin(identity: Identity): Promise<void> {
+    const { settings } = { settings: this.#settings };
+    const boot = bootId(toHex(crypto.getRandomValues(new Uint8Array(8))));
+    const ports = linuxPorts(settings, { selfCommand: this.#selfCommand, identity });
+    await new Promise<void>((resolve, reject) => {
+      let running: Running | null = null;
+      const runtime = new NodeRuntime(ports, {
+        self: identity.node,
+        boot,
+        clusterKey: identity.clusterKey,
+        spec: identity.spec,
+        disks: settings.disks,
+        bind: settings.bind,
+        onFact: (fact) => running?.member.onFact(fact),
+        onSaying: (saying) => this.#recorder.say(saying),
+        onReady: resolve,
+        onFatal: (why) => {
+          reject(new ProblemError("node.state-damaged", why));
+          this.#onEnd(1, why);
+        },
+      });
+      running = { runtime, member: new Member(runtime), ports };
+      this.#running = running;
+    });
+    this.#recorder.write({
+      stream: "node",
+      text: `${settings.name} runs, boot=${boot.slice(0, 8)}`,
+      routine: false,
+      code: null,
+    });
+  }
+
+  #halt(): void {
+    this.#running?.runtime.stop();
+    this.#running?.member.stop();
+    this.#running?.ports.close();
+    this.#running = null;
+  }
+
+  #member(): Running {
+    if (this.#running !== null) return this.#running;
+    throw new ProblemError("join.not-a-member", `"${this.#settings.name}" belongs to no cluster`);
+  }
+
+  #mustBeFree(): void {
+    if (this.#running === null && readIdentity(this.#settings.state) === null) return;
+    throw new ProblemError("join.already-member", `"${this.#settings.state}" holds a membership`);
+  }
+
+  #mustKnow(disk: string): void {
+    if (this.#settings.disks.includes(disk)) return;
+    throw new ProblemError("settings.invalid", `"${disk}" is not among "disks" of the settings`);
+  }
+}
