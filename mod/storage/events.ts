@@ -2,7 +2,7 @@
 import type { BootId, NodeId } from "../base/id.ts";
 import type { ClusterSpec } from "../base/cluster.ts";
 import type { DiskFailure, ReservationState, ReservationType } from "../host/ports.ts";
-import type { CommonEffect, CommonEvent } from "../streams.ts";
+import type { CommonEffect, CommonEvent, LastWords } from "../streams.ts";
 
 /** One call on one disk. Every call is answered by exactly one `disk` event with its tag. */
 export type DiskCall =
@@ -23,14 +23,23 @@ export type DiskCall =
 /** How a call ended. */
 export type DiskResult =
   | { readonly result: "done" }
-  | { readonly result: "opened"; readonly kind: "scsi" | "nvme" | "file"; readonly sizeBytes: number }
+  | {
+    readonly result: "opened";
+    readonly kind: "scsi" | "nvme" | "file";
+    readonly sizeBytes: number;
+  }
   | { readonly result: "bytes"; readonly bytes: Uint8Array }
   | { readonly result: "reservations"; readonly state: ReservationState }
   | { readonly result: "failed"; readonly failure: DiskFailure };
 
 export type StorageEvent =
   | CommonEvent
-  | { readonly kind: "disk"; readonly disk: number; readonly tag: number; readonly result: DiskResult };
+  | {
+    readonly kind: "disk";
+    readonly disk: number;
+    readonly tag: number;
+    readonly result: DiskResult;
+  };
 
 export type StorageEffect =
   | CommonEffect
@@ -58,7 +67,13 @@ export interface StorageView {
     readonly reservation: ReservationState | null;
   }[];
   readonly witnessHeld: boolean;
-  readonly pulses: readonly { readonly node: NodeId; readonly seq: number; readonly ageMs: number }[];
+  readonly pulses: readonly {
+    readonly node: NodeId;
+    readonly seq: number;
+    readonly ageMs: number;
+  }[];
   /** Who would win if the network and the pulse were cut now, and why, as a sentence. */
   readonly verdict: string;
+  /** The last words that every disk is known to carry from us; `none` while one does not. */
+  readonly words: LastWords;
 }

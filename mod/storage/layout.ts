@@ -103,7 +103,12 @@ export interface PulseSlot {
   readonly echoes: readonly Echo[];
 }
 
-const LABEL = struct({ cluster: hex(16), clusterName: text(63), formattedBy: u16, formattedAt: u64 });
+const LABEL = struct({
+  cluster: hex(16),
+  clusterName: text(63),
+  formattedBy: u16,
+  formattedAt: u64,
+});
 
 const REGISTER = struct({
   version: u64,

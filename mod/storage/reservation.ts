@@ -42,7 +42,9 @@ export function nextGeneration(
   node: NodeId,
   taken: readonly string[],
 ): number {
-  const used = new Set(taken.map(parseKey).map((parts) => parts?.node === node && parts.generation));
+  const used = new Set(
+    taken.map(parseKey).map((parts) => parts?.node === node && parts.generation),
+  );
   let next = generation;
   for (let tries = 0; tries <= used.size; tries++) {
     next = next >= GENERATION_MAX ? 1 : next + 1;

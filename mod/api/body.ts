@@ -1,0 +1,82 @@
+/** Reads request bodies within a bound, and checks what is in them. @module */
+import type { z } from "zod";
+import { concat, decodeText } from "../base/bytes.ts";
+import { nearest } from "../base/nearest.ts";
+import { ProblemError } from "../base/problem.ts";
+
+/** A file of the tree holds 1 MiB; a JSON body has no reason to be larger. */
+export const BODY_BYTES_MAX = 1024 * 1024 + 4096;
+
+/** All bytes of a body. Stops reading, and refuses, as soon as there are too many. */
+export async function readBody(request: Request): Promise<Uint8Array> {
+  const tooLarge = () =>
+    new ProblemError("api.too-large", `a body holds at most ${BODY_BYTES_MAX} bytes`);
+  if (Number(request.headers.get("Content-Length") ?? 0) > BODY_BYTES_MAX) throw tooLarge();
+  if (request.body === null) return new Uint8Array(0);
+  const reader = request.body.getReader();
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const { done, value } = await read(reader);
+    if (done) return concat(...parts);
+    length += value.length;
+    if (length > BODY_BYTES_MAX) {
+      // What still comes is dropped by the server; nobody waits for it.
+      reader.cancel().catch(() => {});
+      throw tooLarge();
+    }
+    parts.push(value);
+  }
+}
+
+async function read(reader: ReadableStreamDefaultReader<Uint8Array>) {
+  try {
+    return await reader.read();
+  } catch (error) {
+    throw new ProblemError("api.bad-request", "the body ended too early", { cause: error });
+  }
+}
+
+/** The checked value of a JSON body; an empty body counts as `{}`. */
+export async function readJson<T extends z.ZodType>(
+  request: Request,
+  schema: T,
+): Promise<z.infer<T>> {
+  const text = decodeText(await readBody(request));
+  if (text === null) throw new ProblemError("api.bad-request", "the body is not UTF-8");
+  let value: unknown;
+  try {
+    value = text.trim() === "" ? {} : JSON.parse(text);
+  } catch (error) {
+    throw new ProblemError("api.bad-request", "the body is not JSON", { cause: error });
+  }
+  return check(schema, value, "the body");
+}
+
+/** The checked query of an address; a parameter given twice or not known is refused. */
+export function readQuery<T extends z.ZodType>(url: string, schema: T): z.infer<T> {
+  const at = url.indexOf("?");
+  const query: [string, string][] = at < 0 ? [] : [...new URLSearchParams(url.slice(at + 1))];
+  const names = query.map(([name]) => name);
+  const twice = names.find((name, place) => names.indexOf(name) !== place);
+  if (twice !== undefined) {
+    throw new ProblemError("api.bad-request", `parameter "${twice}" is given twice`);
+  }
+  return check(schema, Object.fromEntries(query), "the address");
+}
+
+function check<T extends z.ZodType>(schema: T, value: unknown, where: string): z.infer<T> {
+  const checked = schema.safeParse(value);
+  if (checked.success) return checked.data;
+  const known = "shape" in schema ? Object.keys(schema.shape as object) : [];
+  const faults = checked.error.issues.slice(0, 8).map((issue) => {
+    if (issue.code === "unrecognized_keys") {
+      const key = issue.keys[0] ?? "";
+      const meant = nearest(key, known);
+      return `unknown field "${key.slice(0, 64)}"` + (meant ? `, did you mean "${meant}"?` : "");
+    }
+    const name = issue.path.join(".");
+    return (name === "" ? "" : `"${name}": `) + issue.message;
+  });
+  throw new ProblemError("api.bad-request", `${where}: ${faults.join("; ")}`);
+}

@@ -1,0 +1,11 @@
+/** The local HTTP API. @module */
+export { allRoutes, type AppOptions, createApp } from "./app.ts";
+export { type ApiServer, serveApi, type ServeOptions } from "./serve.ts";
+export type {
+  ChangeAsk,
+  HistoryEntry,
+  InitAsk,
+  JoinAsk,
+  RunningNode,
+  TreeEntry,
+} from "./running_node.ts";

@@ -1,0 +1,22 @@
+/** Every route there is. @module */
+import type { Route } from "../route.ts";
+import { configRoutes } from "./config.ts";
+import { eventRoutes } from "./events.ts";
+import { haRoutes } from "./ha.ts";
+import { heartbeatRoutes } from "./heartbeat.ts";
+import { historyRoutes } from "./history.ts";
+import { joinRoutes } from "./join.ts";
+import { statusRoutes } from "./status.ts";
+import { storageRoutes } from "./storage.ts";
+
+/** In the order of the OpenAPI document. */
+export const ROUTES: readonly Route[] = [
+  ...statusRoutes,
+  ...eventRoutes,
+  ...heartbeatRoutes,
+  ...configRoutes,
+  ...historyRoutes,
+  ...haRoutes,
+  ...storageRoutes,
+  ...joinRoutes,
+];

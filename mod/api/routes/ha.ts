@@ -1,0 +1,275 @@
+/** `/v1/ha`: resources, and orders to the manager. @module */
+import { z } from "zod";
+import { isResourceId } from "../../base/id.ts";
+import { ProblemError } from "../../base/problem.ts";
+import {
+  addCommand,
+  COMMANDS_FILE,
+  parseResources,
+  printResources,
+  RESOURCES_FILE,
+  RESOURCES_MAX,
+  type Section,
+} from "../ha_files.ts";
+import { type Call, DONE, done, json, NOTHING, type Route, route } from "../route.ts";
+import { RESOURCE } from "../schemas.ts";
+import { readText, updateFile } from "../transact.ts";
+
+/** One line of text: what goes into the file must not be able to begin a new line. */
+const LINE = z.string().max(4096).regex(/^[^\p{Cc}]*$/u, "must be one line of text")
+  .regex(/^(\S|$)/, "must not begin with a space").regex(/(\S|^)$/, "must not end with a space");
+/** Tries of a start or a move before a resource counts as failed, as in Proxmox VE. */
+const TRIES = z.int().min(0).max(100);
+
+const PROPERTIES = z.strictObject({
+  command: LINE.min(1).optional().meta({ description: "What an exec resource runs" }),
+  state: z.enum(["started", "stopped", "disabled", "ignored"]).optional(),
+  max_restart: TRIES.optional(),
+  max_relocate: TRIES.optional(),
+  recover_on: z.enum(["death", "storage"]).optional(),
+  monitor: LINE.optional().meta({ description: "A command whose exit status 0 means healthy" }),
+  comment: LINE.optional(),
+});
+type Properties = z.infer<typeof PROPERTIES>;
+
+const ID = z.string().refine(isResourceId, "must be kind:name, as exec:web");
+const FULL = z.strictObject({
+  ...RESOURCE.shape,
+  properties: z.record(z.string(), z.string()),
+});
+const RESOURCE_PROBLEMS = ["ha.no-such-resource", "ha.bad-file", "config.no-quorum"] as const;
+
+export const haRoutes: readonly Route[] = [
+  route({
+    method: "GET",
+    path: "/v1/ha",
+    summary: "Manager, agents and scores of stream 3",
+    answer: {
+      status: 200,
+      content: z.strictObject({ schema: z.literal("pentad.ha/1"), view: z.unknown() }),
+    },
+    problems: ["join.not-a-member"],
+    handle: ({ node }) => json({ schema: "pentad.ha/1", view: node.streamView("ha") }),
+  }),
+  route({
+    method: "GET",
+    path: "/v1/ha/resources",
+    summary: "Every resource: what is wanted, and what is",
+    answer: {
+      status: 200,
+      content: z.strictObject({
+        schema: z.literal("pentad.resources/1"),
+        resources: z.array(FULL),
+      }),
+    },
+    problems: ["ha.bad-file"],
+    handle: (call) => {
+      const resources = sectionsOf(call).map((section) => whole(call, section));
+      return json({ schema: "pentad.resources/1", resources });
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/ha/resources",
+    summary: "Adds a resource; wanted started unless said otherwise",
+    body: z.strictObject({ id: ID, ...PROPERTIES.shape }),
+    answer: { status: 201, content: FULL },
+    problems: ["ha.exists", "ha.bad-resource", ...RESOURCE_PROBLEMS],
+    async handle(call) {
+      const { id, ...properties } = call.body;
+      checkKind(id, properties);
+      await add(call, id, properties);
+      const headers = { Location: `/v1/ha/resources/${id}` };
+      return json(whole(call, { id, properties: merge(new Map(), properties) }), 201, headers);
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/v1/ha/resources/{id}",
+    summary: "One resource",
+    answer: { status: 200, content: FULL },
+    problems: ["ha.no-such-resource", "ha.bad-file"],
+    handle: (call) => json(whole(call, find(sectionsOf(call), idOf(call)))),
+  }),
+  route({
+    method: "PATCH",
+    path: "/v1/ha/resources/{id}",
+    summary: "Changes properties of a resource; null takes one away",
+    body: z.strictObject(nullable()),
+    answer: { status: 200, content: FULL },
+    problems: ["ha.bad-resource", ...RESOURCE_PROBLEMS],
+    async handle(call) {
+      const id = idOf(call);
+      let section: Section = { id, properties: new Map() };
+      await updateFile(call, RESOURCES_FILE, (text) => {
+        const sections = parseResources(text);
+        const old = find(sections, id);
+        section = { id, properties: merge(old.properties, call.body) };
+        checkKind(id, Object.fromEntries(section.properties));
+        return printResources(sections.map((each) => each === old ? section : each));
+      });
+      return json(whole(call, section));
+    },
+  }),
+  route({
+    method: "DELETE",
+    path: "/v1/ha/resources/{id}",
+    summary: "Takes a resource out of pentad's care; it is stopped",
+    answer: { status: 200, content: DONE },
+    problems: RESOURCE_PROBLEMS,
+    async handle(call) {
+      const id = idOf(call);
+      await updateFile(call, RESOURCES_FILE, (text) => {
+        const sections = parseResources(text);
+        const old = find(sections, id);
+        return printResources(sections.filter((each) => each !== old));
+      });
+      return done();
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/ha/resources/{id}/migrate",
+    summary: "Orders the manager to move a resource to a node",
+    body: z.strictObject({ node: z.string() }),
+    answer: { status: 202, content: DONE },
+    problems: ["ha.no-such-node", "ha.node-unfit", ...RESOURCE_PROBLEMS],
+    async handle(call) {
+      const { id } = find(sectionsOf(call), idOf(call));
+      const target = memberNamed(call, call.body.node);
+      if (target.state !== "online") {
+        throw new ProblemError("ha.node-unfit", `"${target.name}" is ${target.state}`);
+      }
+      await order(call, `migrate ${id} ${target.name}`);
+      return done(202);
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/nodes/{name}/maintenance",
+    summary: "Moves every resource away from a node and keeps it empty, or ends that",
+    body: z.strictObject({ on: z.boolean() }),
+    answer: { status: 202, content: DONE },
+    problems: ["ha.no-such-node", "config.no-quorum"],
+    async handle(call) {
+      const { name } = memberNamed(call, call.parameters.name ?? "");
+      await order(call, `maintenance ${name} ${call.body.on ? "on" : "off"}`);
+      return done(202);
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/nodes/{name}/confirm-dead",
+    summary: "A person vouches that this node is dead: its resources start elsewhere",
+    body: NOTHING,
+    answer: { status: 202, content: DONE },
+    problems: ["ha.no-such-node", "ha.node-unfit", "join.not-a-member"],
+    async handle(call) {
+      const { name, state, self } = memberNamed(call, call.parameters.name ?? "");
+      if (self || state === "online") {
+        throw new ProblemError("ha.node-unfit", `"${name}" is ${self ? "this node" : state}`);
+      }
+      await call.node.confirmDead(name);
+      return done(202);
+    },
+  }),
+];
+
+type AnyCall = Call<unknown, unknown>;
+
+function sectionsOf(call: AnyCall): Section[] {
+  return parseResources(readText(call, RESOURCES_FILE));
+}
+
+function idOf(call: AnyCall): string {
+  const id = call.parameters.id ?? "";
+  if (isResourceId(id)) return id;
+  throw new ProblemError("ha.no-such-resource", `"${id.slice(0, 80)}" is not kind:name`);
+}
+
+function find(sections: readonly Section[], id: string): Section {
+  const found = sections.find((section) => section.id === id);
+  if (found !== undefined) return found;
+  throw new ProblemError("ha.no-such-resource", `there is no "${id}"`);
+}
+
+/** The file says what is wanted, the status what is. */
+function whole(call: AnyCall, { id, properties }: Section): z.infer<typeof FULL> {
+  const now = call.node.status().resources.find((resource) => resource.id === id);
+  return {
+    id,
+    state: now?.state ?? "unknown",
+    wanted: properties.get("state") ?? "started",
+    node: now?.node ?? null,
+    reason: now?.reason ?? "",
+    properties: Object.fromEntries(properties),
+  };
+}
+
+function merge(
+  old: ReadonlyMap<string, string>,
+  change: Readonly<Record<string, string | number | null | undefined>>,
+): Map<string, string> {
+  const properties = new Map(old);
+  for (const [key, value] of Object.entries(change)) {
+    if (value === null || value === "") properties.delete(key);
+    else if (value !== undefined) properties.set(key, String(value));
+  }
+  return properties;
+}
+
+async function add(call: AnyCall, id: string, properties: Properties): Promise<void> {
+  await updateFile(call, RESOURCES_FILE, (text) => {
+    const sections = parseResources(text);
+    const added: Section = {
+      id,
+      properties: merge(new Map(), { state: "started", ...properties }),
+    };
+    const old = sections.find((section) => section.id === id);
+    if (old !== undefined) {
+      // The answer to the first try was lost, and this is the retry: it is done.
+      if (call.mayBeRetry && printResources([old]) === printResources([added])) return null;
+      throw new ProblemError("ha.exists", `"${id}" is there already`);
+    }
+    if (sections.length >= RESOURCES_MAX) {
+      throw new ProblemError("ha.bad-resource", `there are ${RESOURCES_MAX} resources already`);
+    }
+    return printResources([...sections, added]);
+  });
+}
+
+/** What a kind cannot do without. */
+function checkKind(id: string, properties: Readonly<Record<string, unknown>>): void {
+  if (!id.startsWith("exec:")) {
+    throw new ProblemError("ha.bad-resource", `"${id}": this pentad knows the kind "exec" only`);
+  }
+  if (properties.command === undefined) {
+    throw new ProblemError("ha.bad-resource", `"${id}" needs a command`);
+  }
+}
+
+function memberNamed(call: AnyCall, name: string) {
+  const { nodes } = call.node.status();
+  const found = nodes.find((member) => member.name === name);
+  if (found !== undefined) return found;
+  const names = nodes.map((member) => member.name).join(", ");
+  throw new ProblemError("ha.no-such-node", `"${name.slice(0, 80)}" is none of: ${names}`);
+}
+
+async function order(call: AnyCall, command: string): Promise<void> {
+  await updateFile(call, COMMANDS_FILE, (text) => addCommand(text, command));
+}
+
+function nullable() {
+  const { command, state, max_restart, max_relocate, recover_on, monitor, comment } =
+    PROPERTIES.shape;
+  return {
+    command: command,
+    state: state,
+    max_restart: max_restart.nullable(),
+    max_relocate: max_relocate.nullable(),
+    recover_on: recover_on.nullable(),
+    monitor: monitor.nullable(),
+    comment: comment.nullable(),
+  };
+}

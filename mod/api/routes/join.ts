@@ -1,0 +1,90 @@
+/** Stream 5 and a node's own life: init, join, tickets, leave, shutdown. @module */
+import { z } from "zod";
+import { isNodeName } from "../../base/id.ts";
+import { DONE, done, json, NOTHING, type Route, route } from "../route.ts";
+import { DISK_PATH } from "./storage.ts";
+
+/** A ticket is worth the cluster key for as long as it is valid. */
+const TICKET_MINUTES_MAX = 24 * 60;
+const TICKET_MINUTES_DEFAULT = 30;
+const TICKET_CHARACTERS_MAX = 4096;
+
+export const joinRoutes: readonly Route[] = [
+  route({
+    method: "POST",
+    path: "/v1/init",
+    summary: "Makes a cluster of this one node",
+    body: z.strictObject({
+      name: z.string().refine(isNodeName, "must be a DNS label"),
+      profile: z.enum(["standard", "fast"]).default("standard"),
+      disk: DISK_PATH.nullable().default(null),
+    }),
+    answer: { status: 200, content: DONE },
+    problems: ["join.already-member", "settings.invalid", "storage.foreign-disk"],
+    async handle({ node, body }) {
+      await node.init(body);
+      return done();
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/join",
+    summary: "Joins a cluster with a one-time ticket",
+    body: z.strictObject({
+      ticket: z.string().min(1).max(TICKET_CHARACTERS_MAX),
+      disk: DISK_PATH.nullable().default(null),
+    }),
+    answer: { status: 200, content: DONE },
+    problems: ["join.already-member", "join.bad-ticket", "join.refused", "node.timeout"],
+    async handle({ node, body }) {
+      await node.join(body);
+      return done();
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/join/tickets",
+    summary: "Makes a ticket for one join",
+    body: z.strictObject({
+      minutes: z.int().min(1).max(TICKET_MINUTES_MAX).default(TICKET_MINUTES_DEFAULT),
+    }),
+    answer: {
+      status: 201,
+      content: z.strictObject({
+        schema: z.literal("pentad.ticket/1"),
+        ticket: z.string(),
+        minutes: z.int(),
+      }),
+    },
+    problems: ["join.not-a-member", "config.no-quorum"],
+    async handle({ node, body: { minutes } }) {
+      const ticket = await node.newTicket(minutes);
+      const headers = { "Cache-Control": "no-store" };
+      return json({ schema: "pentad.ticket/1", ticket, minutes }, 201, headers);
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/leave",
+    summary: "Stops this node's resources and gives its membership up",
+    body: NOTHING,
+    answer: { status: 200, content: DONE },
+    problems: ["join.not-a-member", "join.last-member", "config.no-quorum", "node.timeout"],
+    async handle({ node }) {
+      await node.leave();
+      return done();
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/shutdown",
+    summary: "Stops the daemon in order; it remains a member",
+    body: NOTHING,
+    answer: { status: 200, content: DONE },
+    problems: ["node.timeout"],
+    async handle({ node }) {
+      await node.shutdown();
+      return done();
+    },
+  }),
+];

@@ -1,0 +1,46 @@
+/** `/v1/storage`: stream 4 as it sees itself, and the labelling of a disk. @module */
+import { z } from "zod";
+import { json, type Route, route } from "../route.ts";
+
+/** A path on the host; the daemon checks that its settings know it. */
+export const DISK_PATH = z.string().max(4096).regex(
+  /^\/[^\p{Cc}]*$/u,
+  "must be an absolute path without control characters",
+);
+
+export const storageRoutes: readonly Route[] = [
+  route({
+    method: "GET",
+    path: "/v1/storage",
+    summary: "Disks, pulses, registrations and witness of stream 4",
+    answer: {
+      status: 200,
+      content: z.strictObject({ schema: z.literal("pentad.storage/1"), view: z.unknown() }),
+    },
+    problems: ["join.not-a-member"],
+    handle: ({ node }) => json({ schema: "pentad.storage/1", view: node.streamView("storage") }),
+  }),
+  route({
+    method: "POST",
+    path: "/v1/storage/format",
+    summary: "Looks what a disk carries; with commit, labels it if that is nothing",
+    body: z.strictObject({ path: DISK_PATH, commit: z.boolean() }),
+    answer: {
+      status: 200,
+      content: z.strictObject({
+        schema: z.literal("pentad.format/1"),
+        uuid: z.string(),
+        found: z.string(),
+        committed: z.boolean(),
+      }),
+    },
+    problems: [
+      ...["join.not-a-member", "storage.foreign-disk"] as const,
+      ...["storage.wrong-cluster", "storage.unusable"] as const,
+    ],
+    async handle({ node, body: { path, commit } }) {
+      const { uuid, found } = await node.formatDisk(path, commit);
+      return json({ schema: "pentad.format/1", uuid, found, committed: commit });
+    },
+  }),
+];

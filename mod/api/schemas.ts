@@ -1,0 +1,100 @@
+/** The shapes of answers as zod schemas, for the OpenAPI document; checked against the view's types. @module */
+import { z } from "zod";
+import type { EventLine, StatusDocument } from "../node/view.ts";
+import { STREAMS } from "../streams.ts";
+import type { HistoryEntry, TreeEntry } from "./running_node.ts";
+
+const NODE = z.strictObject({
+  name: z.string(),
+  id: z.int(),
+  self: z.boolean(),
+  role: z.enum(["voter", "learner"]),
+  state: z.string(),
+  vote: z.int(),
+  links: z.string(),
+  rtt_ms: z.number().nullable(),
+  disk_pulse_s: z.number().nullable(),
+  armed: z.boolean().nullable(),
+  load: z.number().nullable(),
+  memory: z.number().nullable(),
+  io_delay: z.number().nullable(),
+  resources: z.array(z.string()),
+});
+
+export const RESOURCE = z.strictObject({
+  id: z.string(),
+  state: z.string(),
+  wanted: z.string(),
+  node: z.string().nullable(),
+  reason: z.string(),
+});
+
+export const STATUS = z.strictObject({
+  schema: z.literal("pentad.status/1"),
+  cluster: z.strictObject({ name: z.string(), id: z.string(), profile: z.string() }).nullable(),
+  node: z.strictObject({ name: z.string(), id: z.int(), boot: z.string() }).nullable(),
+  at: z.string().meta({ format: "date-time" }),
+  quorate: z.boolean(),
+  votes: z.strictObject({ present: z.int(), expected: z.int(), needed: z.int() }),
+  armed: z.boolean(),
+  watchdog: z.string(),
+  guard: z.strictObject({ state: z.enum(["held", "lapsed"]), margin_ms: z.number() }),
+  dc: z.string().nullable(),
+  dc_epoch: z.int(),
+  leader: z.string().nullable(),
+  nodes: z.array(NODE),
+  streams: z.array(z.strictObject({
+    name: z.enum(STREAMS),
+    state: z.enum(["ok", "degraded", "failed", "idle"]),
+    now: z.string(),
+  })),
+  resources: z.array(RESOURCE),
+  config: z.strictObject({
+    version: z.int(),
+    term: z.int(),
+    index: z.int(),
+    crc32: z.string(),
+    writable: z.boolean(),
+  }),
+});
+
+export const EVENT = z.strictObject({
+  seq: z.int(),
+  at: z.string().meta({ format: "date-time" }),
+  node: z.string(),
+  stream: z.enum([...STREAMS, "node"]),
+  text: z.string(),
+  routine: z.boolean(),
+  code: z.string().nullable(),
+});
+
+export const ENTRY = z.strictObject({
+  path: z.string(),
+  kind: z.enum(["file", "directory"]),
+  size: z.int(),
+  version: z.int(),
+  mtime: z.int(),
+  writer: z.string(),
+});
+
+export const HISTORY_ENTRY = z.strictObject({
+  txn_id: z.int(),
+  term: z.int(),
+  author: z.string(),
+  reason: z.string(),
+  time: z.int(),
+  diff: z.array(z.string()),
+  problem: z.string().nullable(),
+});
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+type Same<A, B> = [DeepReadonly<A>] extends [DeepReadonly<B>]
+  ? [DeepReadonly<B>] extends [DeepReadonly<A>] ? true : never
+  : never;
+/** Proves that schemas and types agree. */
+export const SCHEMAS_AGREE: readonly [
+  Same<z.infer<typeof STATUS>, StatusDocument>,
+  Same<z.infer<typeof EVENT>, EventLine>,
+  Same<z.infer<typeof ENTRY>, TreeEntry>,
+  Same<z.infer<typeof HISTORY_ENTRY>, HistoryEntry>,
+] = [true, true, true, true];

@@ -1,0 +1,215 @@
+/**
+ * One node: the pure core, its drivers, and the world behind the ports. The daemon and the simulator
+ * run this very class; all the difference between them is which ports they hand it.
+ *
+ * One event at a time: what a port calls back while effects are being carried out waits in the inbox.
+ * After each event the effects run in order, then the one timer is set to the core's deadline.
+ *
+ * @module
+ */
+import { assert, unreachable } from "../base/assert.ts";
+import type { ClusterSpec } from "../base/cluster.ts";
+import type { BootId, NodeId } from "../base/id.ts";
+import { deriveKey } from "../base/seal.ts";
+import { timingOf } from "../base/timing.ts";
+import { type Database, type DatabaseContent, type Ports, type TimerHandle } from "../host/ports.ts";
+import { PeerDriver } from "../config/tcp_driver.ts";
+import { PersistDriver } from "../config/sqlite_driver.ts";
+import { ActionDriver } from "../ha/action_driver.ts";
+import { WatchdogDriver } from "../ha/watchdog_driver.ts";
+import { UdpDriver } from "../heartbeat/udp_driver.ts";
+import { Board, NodeCore, type NodeEffect, type NodeEvent } from "../node/mod.ts";
+import { DiskDriver } from "../storage/block_driver.ts";
+import type { Fact, Request, Saying } from "../streams.ts";
+
+/** What a runtime is made with. */
+export interface RuntimeOptions {
+  readonly self: NodeId;
+  readonly boot: BootId;
+  readonly clusterKey: Uint8Array;
+  readonly spec: ClusterSpec;
+  /** Paths of the shared disks on this host. */
+  readonly disks: readonly string[];
+  /** Where this node listens: heartbeat links and peer channel, `HOST:PORT`. */
+  readonly bind: { readonly links: readonly string[]; readonly peer: string };
+  readonly onFact?: (fact: Fact) => void;
+  readonly onSaying?: (saying: Saying) => void;
+  /** The core runs. */
+  readonly onReady?: () => void;
+  /** The node cannot go on: its database failed or is damaged. The process must end. */
+  readonly onFatal: (why: string) => void;
+}
+
+/** Stream bytes of the peer channel. */
+const PEER_STREAM = { config: 2, ha: 3 } as const;
+
+/** See the module's note. */
+export class NodeRuntime {
+  readonly self: NodeId;
+  readonly boot: BootId;
+  readonly board = new Board();
+  readonly #ports: Ports;
+  readonly #options: RuntimeOptions;
+  readonly #inbox: NodeEvent[] = [];
+  readonly #timer: TimerHandle;
+  #database: Database | null = null;
+  #core: NodeCore | null = null;
+  #drivers: Drivers | null = null;
+  #spec: ClusterSpec;
+  #busy = false;
+  #stopped = false;
+  #draining: (() => void) | null = null;
+
+  constructor(ports: Ports, options: RuntimeOptions) {
+    this.self = options.self;
+    this.boot = options.boot;
+    this.#ports = ports;
+    this.#options = options;
+    this.#spec = options.spec;
+    this.#timer = ports.clock.timer(() => this.#feed({ stream: "node", event: { kind: "tick" } }));
+    this.#database = ports.database.open((content) => {
+      if (this.#stopped) return;
+      if ("damaged" in content) this.#fail(`The database is damaged: ${content.damaged}`);
+      else this.#begin(content);
+    });
+  }
+
+  /** The pure node, for reading. */
+  get node(): NodeCore {
+    assert(this.#core !== null, "The node is ready");
+    return this.#core;
+  }
+
+  /** The cluster description in force. */
+  get spec(): ClusterSpec {
+    return this.#spec;
+  }
+
+  /** The node's monotonic clock. */
+  now(): Instant {
+    return this.#ports.clock.now();
+  }
+
+  /** Asks one of the streams; the answer is a fact with the request's tag. */
+  request(request: Request): void {
+    this.#feed({ stream: "node", event: { kind: "request", request } });
+  }
+
+  /** Calls `done` once nothing runs here any more (after `ha.shutdown`). */
+  onDrained(done: () => void): void {
+    this.#draining = done;
+  }
+
+  /** Abandons everything at once, as a crash would: nothing is said to anybody. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#timer.set(NEVER);
+    this.#inbox.length = 0;
+    const drivers = this.#drivers;
+    if (drivers !== null) {
+      drivers.udp.close();
+      drivers.peer.close();
+      drivers.persist.close();
+      drivers.disk.close();
+    }
+    this.#database?.close();
+  }
+
+  #begin(stored: DatabaseContent): void {
+    const { self, boot, clusterKey, spec, disks } = this.#options;
+    const { clock, random } = this.#ports;
+    const [a, b, c, d] = random.bytes(4) as unknown as [number, number, number, number];
+    const seed = ((a * 256 + b) * 256 + c) * 256 + d;
+    const wallAtStart = clock.wallSeconds();
+    const options = { self, boot, spec, clusterKey, stored, disks, seed, wallAtStart };
+    this.#core = new NodeCore(options, clock.now());
+    try {
+      this.#drivers = this.#makeDrivers();
+    } catch (error) {
+      return this.#fail(error instanceof Error ? error.message : String(error));
+    }
+    this.#busy = true;
+    this.#carryOut(this.#core.start(clock.now()));
+    this.#busy = false;
+    this.#options.onReady?.();
+    this.#drain();
+  }
+
+  #feed(event: NodeEvent): void {
+    if (this.#stopped || this.#core === null) return;
+    this.#inbox.push(event);
+    if (!this.#busy) this.#drain();
+  }
+
+  #drain(): void {
+    if (this.#busy || this.#core === null) return;
+    this.#busy = true;
+    for (let event = this.#inbox.shift(); event !== undefined; event = this.#inbox.shift()) {
+      this.#carryOut(this.#core.step(event, this.#ports.clock.now()));
+      if (this.#stopped) break;
+    }
+    this.#busy = false;
+    if (!this.#stopped) this.#timer.set(this.#core.deadline());
+  }
+
+  #carryOut(effects: readonly NodeEffect[]): void {
+    for (const effect of effects) {
+      if (this.#stopped) return;
+      this.#perform(effect);
+    }
+  }
+
+  #perform(each: NodeEffect): void {
+    const drivers = this.#drivers;
+    assert(drivers !== null, "Effects come from a running node");
+    switch (each.stream) {
+      case "heartbeat":
+        return drivers.udp.perform(each.effect);
+      case "config":
+        return drivers.persist.perform(each.effect);
+      case "ha":
+        if (each.effect.kind === "frame") {
+          drivers.peer.send(each.effect.to, PEER_STREAM.ha, each.effect.bytes);
+        } else if (each.effect.kind.startsWith("watchdog")) {
+          drivers.watchdog.perform(each.effect as WatchdogEffect);
+        } else drivers.action.perform(each.effect as ActionEffect);
+        return;
+      case "storage":
+        return drivers.disk.perform(each.effect);
+      case "join":
+        return drivers.peer.answerJoin(each.effect.session, each.effect.bytes);
+      case "node":
+        return each.effect.kind === "fact"
+          ? this.#onFact(each.effect.fact)
+          : this.#options.onSaying?.(each.effect.saying);
+      default:
+        return unreachable(each);
+    }
+  }
+
+  #onFact(fact: Fact): void {
+    this.board.note(fact);
+    if (fact.fact === "config.spec") {
+      this.#spec = fact.spec;
+      this.#drivers?.peer.setMembers(peersOf(fact.spec, this.self));
+    }
+    this.#options.onFact?.(fact);
+    if (fact.fact === "ha.empty" && this.#draining !== null) {
+      const done = this.#draining;
+      this.#draining = null;
+      // Two pulses: the last words reach the disk. They only save the others a wait.
+      const wait = this.#ports.clock.timer(done);
+      wait.set(after(this.now(), this.#options.disks.length ? 2 * this.#timing().beatMs : 0));
+    }
+  }
+
+  #timing() {
+    return timingOf(this.#spec.profile);
+  }
+
+  #fail(why: string): void {
+    this.stop();
+    this.#options.onFatal(why);
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * What the parts of stream 4 share within one step: who we are, the time, and the effects so far.
+ *
+ * @module
+ */
+import { type ClusterSpec, nameOf } from "../base/cluster.ts";
+import type { BootId, NodeId } from "../base/id.ts";
+import type { Reason } from "../base/reason.ts";
+import { EPOCH, type Instant } from "../base/time.ts";
+import { type Timing, timingOf } from "../base/timing.ts";
+import type { StorageFact } from "../streams.ts";
+import type { DiskCall, StorageEffect } from "./events.ts";
+import { DISK_NODE_MAX } from "./layout.ts";
+import type { CallSink } from "./procedure.ts";
+import type { PulseContent } from "./pulse.ts";
+
+/** One per core; the core sets the time and takes the effects, the parts add to them. */
+export class StorageContext implements CallSink {
+  readonly self: NodeId;
+  readonly boot: BootId;
+  /** What the next pulse says. */
+  content: PulseContent = { guardMarginMs: 0, diskLocks: 0, words: "none", cause: "" };
+  #spec: ClusterSpec;
+  #timing: Timing;
+  #now: Instant = EPOCH;
+  #effects: StorageEffect[] = [];
+
+  constructor(self: NodeId, boot: BootId, spec: ClusterSpec) {
+    this.self = self;
+    this.boot = boot;
+    this.#spec = spec;
+    this.#timing = timingOf(spec.profile);
+  }
+
+  get spec(): ClusterSpec {
+    return this.#spec;
+  }
+
+  get timing(): Timing {
+    return this.#timing;
+  }
+
+  setSpec(spec: ClusterSpec): void {
+    this.#spec = spec;
+    this.#timing = timingOf(spec.profile);
+  }
+
+  /** The other members that have a pulse slot, by id. */
+  peers(): readonly NodeId[] {
+    const ids = this.#spec.members.map(({ id }) => id);
+    return ids.filter((id) => id !== this.self && id <= DISK_NODE_MAX).sort((a, b) => a - b);
+  }
+
+  now(): Instant {
+    return this.#now;
+  }
+
+  begin(now: Instant): void {
+    this.#now = now;
+  }
+
+  /** The effects since the last call. */
+  take(): StorageEffect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  tell(fact: StorageFact): void {
+    this.#effects.push({ kind: "tell", fact });
+  }
+
+  say(text: string, because: Reason | null, routine = false): void {
+    this.#effects.push({ kind: "say", saying: { stream: "storage", text, routine, because } });
+  }
+
+  call(disk: number, tag: number, call: DiskCall): void {
+    this.#effects.push({ kind: "disk", disk, tag, call });
+  }
+
+  /** A node's name for people. */
+  name(node: NodeId): string {
+    return nameOf(this.#spec, node);
+  }
+}

@@ -1,0 +1,304 @@
+/**
+ * What every `DiskPort` promises. The same suite runs against the Linux port and the simulator's.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { Disk, DiskFailure, DiskPort, ReservationState } from "../../mod/host/ports.ts";
+
+/** A world with one shared disk at a time, seen from two hosts. */
+export interface DiskWorld {
+  /** The disk port of a host; each opening there is an I_T nexus of its own. */
+  port(host: 0 | 1): DiskPort;
+  /** Makes a zeroed disk; returns its path on both hosts. */
+  makeDisk(sizeBytes: number): string;
+  /** Resolves as `answer` does. A simulator runs its events until then. */
+  settle<T>(answer: Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+const BLOCK = 4096;
+const SIZE = 64 * BLOCK;
+const KEY_A = "00000000000000a1";
+const KEY_B = "00000000000000b2";
+const KEY_C = "00000000000000c3";
+
+type Outcome = "ok" | DiskFailure["failure"];
+
+/** A disk with promises instead of callbacks, in which every call must end exactly once. */
+class Hand {
+  readonly #world: DiskWorld;
+  readonly disk: Disk;
+
+  constructor(world: DiskWorld, disk: Disk) {
+    this.#world = world;
+    this.disk = disk;
+  }
+
+  async read(block: number, count = 1): Promise<Uint8Array | DiskFailure> {
+    return await answer<Uint8Array | DiskFailure>(
+      this.#world,
+      (done) => this.disk.read(block * BLOCK, count * BLOCK, done),
+    );
+  }
+
+  write(block: number, byte: number, count = 1): Promise<Outcome> {
+    const bytes = new Uint8Array(count * BLOCK).fill(byte);
+    return this.#plain((done) => this.disk.write(block * BLOCK, bytes, done));
+  }
+
+  writeAt(offset: number, length: number): Promise<Outcome> {
+    return this.#plain((done) => this.disk.write(offset, new Uint8Array(length), done));
+  }
+
+  register(key: string): Promise<Outcome> {
+    return this.#plain((done) => this.disk.register(key, done));
+  }
+
+  unregister(key: string): Promise<Outcome> {
+    return this.#plain((done) => this.disk.unregister(key, done));
+  }
+
+  reserve(key: string, type: 5 | 6 = 5): Promise<Outcome> {
+    return this.#plain((done) => this.disk.reserve(key, type, done));
+  }
+
+  preempt(key: string, victim: string, type: 5 | 6 = 5): Promise<Outcome> {
+    return this.#plain((done) => this.disk.preempt({ key, victim, type }, done));
+  }
+
+  async state(): Promise<ReservationState> {
+    const state = await answer<ReservationState | DiskFailure>(
+      this.#world,
+      (done) => this.disk.readReservations(done),
+    );
+    assert.ok("keys" in state, "reservations can be read");
+    return state;
+  }
+
+  async keys(): Promise<string[]> {
+    return [...(await this.state()).keys].sort();
+  }
+
+  async #plain(start: (done: (failure: DiskFailure | null) => void) => void): Promise<Outcome> {
+    const failure = await answer<DiskFailure | null>(this.#world, start);
+    return failure?.failure ?? "ok";
+  }
+}
+
+function answer<T>(world: DiskWorld, start: (done: (value: T) => void) => void): Promise<T> {
+  let ends = 0;
+  return world.settle(
+    new Promise<T>((resolve, reject) =>
+      start((value) => {
+        ends += 1;
+        if (ends === 1) resolve(value);
+        else reject(new Error("A call ended twice"));
+      })
+    ),
+  );
+}
+
+async function openDisk(world: DiskWorld, host: 0 | 1, path: string): Promise<Hand> {
+  const result = await answer<Disk | DiskFailure>(
+    world,
+    (done) => world.port(host).open(path, done),
+  );
+  assert.ok(!("failure" in result), `the disk opens: ${JSON.stringify(result)}`);
+  return new Hand(world, result);
+}
+
+/** Registers the suite for one implementation. */
+export function diskSuite(name: string, makeWorld: () => DiskWorld | Promise<DiskWorld>): void {
+  function promise(what: string, body: (a: Hand, b: Hand) => Promise<void>): void {
+    Deno.test(`${name} ${what}`, async () => {
+      const world = await makeWorld();
+      try {
+        const path = world.makeDisk(SIZE);
+        const a = await openDisk(world, 0, path);
+        const b = await openDisk(world, 1, path);
+        await body(a, b);
+        a.disk.close();
+        b.disk.close();
+      } finally {
+        await world.close();
+      }
+    });
+  }
+
+  Deno.test(`${name} answers "absent" for a disk that is not there`, async () => {
+    const world = await makeWorld();
+    try {
+      const path = world.makeDisk(SIZE);
+      const result = await answer<Disk | DiskFailure>(
+        world,
+        (done) => world.port(0).open(`${path}-not-there`, done),
+      );
+      assert.equal("failure" in result && result.failure, "absent");
+    } finally {
+      await world.close();
+    }
+  });
+
+  promise("tells the size, and reads what the other host wrote", async (a, b) => {
+    assert.equal(a.disk.sizeBytes, SIZE);
+    assert.deepEqual(await b.read(3), new Uint8Array(BLOCK));
+    assert.equal(await a.write(3, 0xab), "ok");
+    assert.deepEqual(await b.read(3), new Uint8Array(BLOCK).fill(0xab));
+    assert.deepEqual(await b.read(4), new Uint8Array(BLOCK));
+  });
+
+  promise("refuses transfers that are unaligned, empty or past the end", async (a) => {
+    assert.equal(await a.writeAt(512, BLOCK), "io");
+    assert.equal(await a.writeAt(0, 512), "io");
+    assert.equal(await a.writeAt(0, 0), "io");
+    assert.equal(await a.writeAt(SIZE, BLOCK), "io");
+    assert.equal(await a.writeAt(-BLOCK, BLOCK), "io");
+    assert.ok("failure" in await a.read(63, 2));
+    assert.ok("failure" in await a.read(0, 0));
+    assert.deepEqual(await a.read(0), new Uint8Array(BLOCK));
+  });
+
+  promise("begins with nobody registered, and everybody may write", async (a, b) => {
+    const { keys, holder, type } = await a.state();
+    assert.deepEqual({ keys, holder, type }, { keys: [], holder: null, type: null });
+    assert.equal(await b.write(1, 1), "ok");
+  });
+
+  promise("registers, and replaces a key by registering anew", async (a, b) => {
+    assert.equal(await a.register(KEY_A), "ok");
+    assert.equal(await b.register(KEY_B), "ok");
+    assert.deepEqual(await b.keys(), [KEY_A, KEY_B]);
+    assert.equal(await a.register(KEY_C), "ok");
+    assert.deepEqual(await b.keys(), [KEY_B, KEY_C]);
+  });
+
+  promise("refuses what is not a key", async (a) => {
+    for (const key of ["", "0000000000000000", "A1", "00000000000000A1", "x".repeat(16)]) {
+      assert.equal(await a.register(key), "io", key);
+    }
+    assert.deepEqual(await a.keys(), []);
+  });
+
+  promise("refuses commands of a nexus under a key that is not its own", async (a, b) => {
+    await a.register(KEY_A);
+    assert.equal(await b.reserve(KEY_A), "conflict");
+    assert.equal(await b.unregister(KEY_A), "conflict");
+    assert.equal(await b.preempt(KEY_A, KEY_A), "conflict");
+    assert.equal(await a.reserve(KEY_B), "conflict");
+    assert.deepEqual(await a.keys(), [KEY_A]);
+  });
+
+  promise("reserves once: the holder may repeat it, nobody may change it", async (a, b) => {
+    await a.register(KEY_A);
+    await b.register(KEY_B);
+    assert.equal(await a.reserve(KEY_A), "ok");
+    assert.equal(await a.reserve(KEY_A), "ok");
+    assert.equal(await a.reserve(KEY_A, 6), "conflict");
+    assert.equal(await b.reserve(KEY_B), "conflict");
+    const { holder, type } = await b.state();
+    assert.deepEqual({ holder, type }, { holder: KEY_A, type: 5 });
+  });
+
+  promise("with type 5 lets every registrant write and everyone read", async (a, b) => {
+    await a.register(KEY_A);
+    await a.reserve(KEY_A);
+    assert.equal(await b.write(1, 2), "conflict");
+    assert.deepEqual(await b.read(1), new Uint8Array(BLOCK));
+    await b.register(KEY_B);
+    assert.equal(await b.write(1, 2), "ok");
+    assert.deepEqual(await a.read(1), new Uint8Array(BLOCK).fill(2));
+  });
+
+  promise("with type 6 lets only registrants read", async (a, b) => {
+    await a.register(KEY_A);
+    await a.reserve(KEY_A, 6);
+    const result = await b.read(1);
+    assert.equal("failure" in result && result.failure, "conflict");
+    assert.ok(!("failure" in await a.read(1)));
+  });
+
+  promise("ejects a victim: it writes no more, reads, and cannot strike back", async (a, b) => {
+    await a.register(KEY_A);
+    await b.register(KEY_B);
+    await a.reserve(KEY_A);
+    assert.equal(await b.preempt(KEY_B, KEY_A), "ok");
+    assert.equal(await a.write(1, 7), "conflict");
+    assert.equal(await a.preempt(KEY_A, KEY_B), "conflict");
+    assert.equal(await a.reserve(KEY_A), "conflict");
+    assert.deepEqual(await a.read(1), new Uint8Array(BLOCK));
+    const { keys, holder, type } = await a.state();
+    assert.deepEqual({ keys, holder, type }, { keys: [KEY_B], holder: KEY_B, type: 5 });
+    assert.equal(await b.write(1, 8), "ok");
+  });
+
+  promise("leaves the reservation where the victim did not hold it", async (a, b) => {
+    await a.register(KEY_A);
+    await b.register(KEY_B);
+    await a.reserve(KEY_A);
+    assert.equal(await a.preempt(KEY_A, KEY_B, 6), "ok");
+    const { keys, holder, type } = await a.state();
+    assert.deepEqual({ keys, holder, type }, { keys: [KEY_A], holder: KEY_A, type: 5 });
+  });
+
+  promise("refuses to eject a key that nobody has", async (a) => {
+    await a.register(KEY_A);
+    const { generation } = await a.state();
+    assert.equal(await a.preempt(KEY_A, KEY_B), "conflict");
+    assert.equal((await a.state()).generation, generation);
+  });
+
+  promise("lets exactly one of two racing nodes win", async (a, b) => {
+    for (let round = 0; round < 10; round++) {
+      await a.register(KEY_A);
+      await b.register(KEY_B);
+      await a.reserve(KEY_A);
+      const ends = await Promise.all([a.preempt(KEY_A, KEY_B), b.preempt(KEY_B, KEY_A)]);
+      assert.deepEqual([...ends].sort(), ["conflict", "ok"]);
+      const writes = await Promise.all([a.write(1, 1), b.write(2, 1)]);
+      assert.deepEqual(writes, ends);
+    }
+  });
+
+  promise("counts registrations, ejections and removals, but no reservations", async (a, b) => {
+    const first = (await a.state()).generation;
+    await a.register(KEY_A);
+    await b.register(KEY_B);
+    assert.equal((await a.state()).generation, first + 2);
+    await a.reserve(KEY_A);
+    assert.equal((await a.state()).generation, first + 2);
+    await a.preempt(KEY_A, KEY_B);
+    assert.equal((await a.state()).generation, first + 3);
+    await a.unregister(KEY_A);
+    assert.equal((await a.state()).generation, first + 4);
+  });
+
+  promise("releases the reservation when its holder unregisters", async (a, b) => {
+    await a.register(KEY_A);
+    await a.reserve(KEY_A);
+    assert.equal(await a.unregister(KEY_A), "ok");
+    const { keys, holder, type } = await b.state();
+    assert.deepEqual({ keys, holder, type }, { keys: [], holder: null, type: null });
+    assert.equal(await b.write(1, 1), "ok");
+  });
+
+  Deno.test(`${name} keeps a registration when its host is gone`, async () => {
+    const world = await makeWorld();
+    try {
+      const path = world.makeDisk(SIZE);
+      const old = await openDisk(world, 0, path);
+      await old.register(KEY_A);
+      await old.reserve(KEY_A);
+      old.disk.close();
+      const other = await openDisk(world, 1, path);
+      assert.deepEqual(await other.keys(), [KEY_A]);
+      assert.equal(await other.write(1, 1), "conflict");
+      await other.register(KEY_B);
+      assert.equal(await other.preempt(KEY_B, KEY_A), "ok");
+      assert.equal(await other.write(1, 1), "ok");
+      other.disk.close();
+    } finally {
+      await world.close();
+    }
+  });
+}

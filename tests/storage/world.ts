@@ -1,0 +1,242 @@
+/**
+ * A shared disk and the cores on it, in virtual time: calls take random time, the disk is atomic.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { ClusterSpec } from "../../mod/base/cluster.ts";
+import { bootId, clusterId, type NodeId, nodeId } from "../../mod/base/id.ts";
+import { Prng } from "../../mod/base/prng.ts";
+import { reason } from "../../mod/base/reason.ts";
+import { EPOCH, instant, NEVER } from "../../mod/base/time.ts";
+import { timingOf } from "../../mod/base/timing.ts";
+import {
+  allows,
+  FRESH,
+  type LunState,
+  preempt,
+  register,
+  report,
+  reserve,
+  unregister,
+} from "../../mod/host/linux/lun_state.ts";
+import { StorageCore } from "../../mod/storage/core.ts";
+import type { DiskCall, DiskResult, StorageEvent } from "../../mod/storage/events.ts";
+import { freshBlocks } from "../../mod/storage/format.ts";
+import { AREA_BYTES, BLOCK_BYTES, encodeRegister } from "../../mod/storage/layout.ts";
+import type { Fact, MemberState, Request, StorageFact, Vitals } from "../../mod/streams.ts";
+
+export const CLUSTER = clusterId("c0ffee00112233445566778899aabbcc");
+export const UUID = "00112233445566778899aabbccddeeff";
+export const TIMING = timingOf("fast");
+
+/** A pair of voters with a witness disk. */
+export function pairSpec(): ClusterSpec {
+  const member = (id: number, name: string) => ({
+    id: nodeId(id),
+    name,
+    role: "voter" as const,
+    votes: 1,
+    links: [`127.0.0.${id}:5405`],
+    peer: `127.0.0.${id}:5406`,
+  });
+  return {
+    id: CLUSTER,
+    name: "pair",
+    profile: "fast",
+    members: [member(1, "nodeA"), member(2, "nodeB")],
+    witness: { disk: UUID },
+  };
+}
+
+/** A host: one core, one nexus per opening. */
+export class Host {
+  readonly id: NodeId;
+  readonly core: StorageCore;
+  readonly facts: StorageFact[] = [];
+  readonly said: string[] = [];
+  nexus = "";
+  /** No call gets to the disk. */
+  cut = false;
+  dead = false;
+
+  constructor(id: number, now: number, life: { readonly boot: string; readonly seed: number }) {
+    this.id = nodeId(id);
+    const options = { self: this.id, boot: bootId(life.boot), spec: pairSpec(), disks: ["/lun"] };
+    this.core = new StorageCore({ ...options, seed: life.seed }, instant(now));
+  }
+
+  /** Facts of one kind, in order. */
+  told<F extends StorageFact["fact"]>(fact: F): Extract<StorageFact, { fact: F }>[] {
+    return this.facts.filter((each): each is Extract<StorageFact, { fact: F }> =>
+      each.fact === fact
+    );
+  }
+
+  get held(): boolean {
+    return this.core.view().witnessHeld;
+  }
+}
+
+/** The world. */
+export class World {
+  readonly prng: Prng;
+  readonly hosts: Host[] = [];
+  readonly data = new Uint8Array(AREA_BYTES);
+  state: LunState = FRESH;
+  now = 1000;
+  #queue: { at: number; order: number; run: () => void }[] = [];
+  #order = 0;
+  #nexus = 0;
+
+  constructor(seed: number, { set = [1, 2] }: { readonly set?: readonly number[] } = {}) {
+    this.prng = new Prng(seed);
+    const input = { uuid: UUID, cluster: CLUSTER, clusterName: "pair", self: nodeId(1) };
+    for (const { offset, bytes } of freshBlocks({ ...input, wallSeconds: 0 })) {
+      this.data.set(bytes, offset);
+    }
+    if (set.length !== 1) this.#bothMayCommit();
+  }
+
+  boot(id: number, boot = `${id}`.repeat(16)): Host {
+    const host = new Host(id, this.now, { boot, seed: this.prng.u32() });
+    this.hosts.push(host);
+    this.feed(host, { kind: "tick" });
+    return host;
+  }
+
+  fact(host: Host, fact: Fact): void {
+    this.feed(host, { kind: "fact", fact });
+  }
+
+  request(host: Host, request: Request): void {
+    this.feed(host, { kind: "request", request });
+  }
+
+  /** What stream 1 would say of a peer. */
+  member(host: Host, node: number, state: MemberState, diskLocks = 0): void {
+    const vitals = vitalsOf(diskLocks);
+    const health = { node: nodeId(node), state, boot: null, lastHeard: EPOCH, vouched: EPOCH };
+    const because = reason("heartbeat.started", {});
+    this.fact(host, { fact: "heartbeat.member", health: { ...health, vitals }, because });
+  }
+
+  /** What stream 3 says of this node itself. */
+  vitals(host: Host, diskLocks: number): void {
+    this.fact(host, { fact: "ha.vitals", vitals: vitalsOf(diskLocks) });
+  }
+
+  empty(host: Host, boot: string): void {
+    this.fact(host, { fact: "ha.empty", boot: bootId(boot) });
+  }
+
+  guard(host: Host, state: "held" | "lapsed"): void {
+    const because = reason("ha.guard-held", { ms: 0 });
+    this.fact(host, { fact: "ha.guard", state, until: instant(this.now + 100), because });
+  }
+
+  /** Runs everything that happens within `ms`. */
+  run(ms: number): void {
+    const end = this.now + ms;
+    for (;;) {
+      const next = this.#queue.reduce((a, b) => (b.at - a.at || b.order - a.order) < 0 ? b : a, {
+        at: NEVER as number,
+        order: Infinity,
+        run: () => {},
+      });
+      const live = this.hosts.filter(({ dead }) => !dead);
+      const due = live.reduce((at, host) => Math.min(at, host.core.deadline()), NEVER as number);
+      const at = Math.max(this.now, Math.min(next.at, due));
+      if (at > end) break;
+      this.now = at;
+      if (next.at <= at) {
+        this.#queue = this.#queue.filter((each) => each !== next);
+        next.run();
+      } else {
+        const host = live.find(({ core }) => core.deadline() <= at);
+        assert.ok(host !== undefined);
+        this.feed(host, { kind: "tick" });
+        assert.ok(host.core.deadline() > at, "a tick does what was due");
+      }
+    }
+    this.now = end;
+  }
+
+  feed(host: Host, event: StorageEvent): void {
+    if (host.dead) return;
+    for (const effect of host.core.step(event, instant(this.now))) {
+      if (effect.kind === "tell") host.facts.push(effect.fact as StorageFact);
+      else if (effect.kind === "say") host.said.push(effect.saying.text);
+      else if (effect.kind === "disk") this.#call(host, effect.tag, effect.call);
+    }
+  }
+
+  #call(host: Host, tag: number, call: DiskCall): void {
+    const answer = (result: DiskResult) => this.feed(host, { kind: "disk", disk: 0, tag, result });
+    if (host.cut) {
+      const failure = { failure: "hung", detail: "no answer in time" } as const;
+      return this.#later(TIMING.diskCallMs, () => answer({ result: "failed", failure }));
+    }
+    if (call.call === "open") host.nexus = `${++this.#nexus}`.padStart(16, "0");
+    const { nexus } = host;
+    this.#later(this.prng.between(1, 20), () => {
+      const result = this.#execute(nexus, call);
+      this.#later(this.prng.between(1, 20), () => answer(result));
+    });
+  }
+
+  #execute(nexus: string, call: DiskCall): DiskResult {
+    switch (call.call) {
+      case "open":
+        return { result: "opened", kind: "file", sizeBytes: AREA_BYTES };
+      case "read":
+        return { result: "bytes", bytes: this.data.slice(call.offset, call.offset + call.length) };
+      case "write":
+        if (!allows(this.state, nexus, "write")) return CONFLICT;
+        this.data.set(call.bytes, call.offset);
+        return { result: "done" };
+      case "register":
+        return this.#change(register(this.state, nexus, call.key));
+      case "unregister":
+        return this.#change(unregister(this.state, nexus, call.key));
+      case "reserve":
+        return this.#change(reserve(this.state, nexus, call));
+      case "preempt":
+        return this.#change(preempt(this.state, nexus, call));
+      case "reservations":
+        return { result: "reservations", state: report(this.state) };
+    }
+  }
+
+  #change(next: ReturnType<typeof register>): DiskResult {
+    if ("failure" in next) return { result: "failed", failure: next };
+    this.state = next;
+    return { result: "done" };
+  }
+
+  #later(ms: number, run: () => void): void {
+    this.#queue.push({ at: this.now + ms, order: this.#order++, run });
+  }
+
+  #bothMayCommit(): void {
+    const both = { version: 2, term: 1, vote: null, subterm: 0, set: [nodeId(1), nodeId(2)] };
+    this.data.set(encodeRegister({ ...both, lastTerm: 1, lastIndex: 1 }, UUID), BLOCK_BYTES);
+  }
+}
+
+const CONFLICT: DiskResult = {
+  result: "failed",
+  failure: { failure: "conflict", detail: "not registered" },
+};
+
+function vitalsOf(diskLocks: number): Vitals {
+  return {
+    load: 0,
+    memory: 0,
+    ioDelay: 0,
+    armed: true,
+    guardMarginMs: 0,
+    diskLocks,
+    resources: 0,
+  };
+}
