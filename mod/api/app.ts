@@ -60,7 +60,7 @@ export function createApp(node: RunningNode, options: AppOptions = {}): Hono {
   }
   app.notFound((context) => {
     const why = `there is no ${context.req.method} ${context.req.path.slice(0, 200)}`;
-    return problemResponse({ code: "api.no-such-route", why }, requestIdOf(context.req.raw).id);
+    return problemResponse({ code: "api.no-such-route", why }, safeRequestId(context.req.raw));
   });
   app.onError((error, context) =>
     problemResponse(problemOf(error), safeRequestId(context.req.raw))

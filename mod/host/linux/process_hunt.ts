@@ -48,11 +48,12 @@ export interface HuntScope {
 
 /** See the module's note. */
 export class ProcessHunt {
-  readonly #token: string;
+  readonly #prefix: string;
   readonly #known = new Map<number, OwnProcess>();
 
-  constructor(token: string) {
-    this.#token = token;
+  /** Hunts for processes in whose environment `variable` is `TOKEN:ID`. */
+  constructor(variable: typeof RESOURCE_VARIABLE | typeof MONITOR_VARIABLE, token: string) {
+    this.#prefix = `${variable}=${token}:`;
   }
 
   /** A process that is ours although nobody can see it by its environment. */
@@ -82,12 +83,8 @@ export class ProcessHunt {
     const known = this.#known.get(pid);
     if (known?.start === start) return known.id;
     if (!environments) return null;
-    const environment = readEnvironment(pid);
-    for (const variable of [RESOURCE_VARIABLE, MONITOR_VARIABLE]) {
-      const id = valueOf(environment, `${variable}=${this.#token}:`);
-      if (id !== null && isResourceId(id) && variable === RESOURCE_VARIABLE) return id;
-    }
-    return null;
+    const id = valueOf(readEnvironment(pid), this.#prefix);
+    return id !== null && isResourceId(id) ? id : null;
   }
 
   /** SIGKILL until nothing of `id` (or of any resource) is left; resolves with what would not end. */

@@ -1,8 +1,9 @@
 /**
  * The watchdog port over a kernel device, `/dev/watchdogN`.
  *
- * A device is armed by opening it and disarmed only by the magic close; a device that cannot be
- * disarmed, or whose timeout is longer than asked for, is not used: others count on the timeout.
+ * A device is armed by opening it and disarmed only by the magic close (never, where the driver is
+ * built with nowayout). One whose timeout is longer than asked for is not used: the other nodes
+ * count on the timeout.
  *
  * @module
  */

@@ -1,0 +1,115 @@
+/**
+ * The command line: arguments → one command → an exit code (ux.md a.3). It knows the daemon through
+ * its API only; what runs inside this process (the daemon, its helpers) is handed in by main.ts.
+ *
+ * @module
+ */
+import { EXIT, formatProblem, type Problem, ProblemError, PROBLEMS } from "../base/problem.ts";
+import type { Settings } from "../base/settings.ts";
+import { Client, SOCKET_PATH, type Target } from "./client.ts";
+import { type Io, realIo } from "./io.ts";
+import { type Format, Printer } from "./print.ts";
+
+/** What main.ts hands in. */
+export interface Wiring {
+  daemon(settings: Settings): Promise<number>;
+  diskWorker(args: readonly string[]): Promise<unknown>;
+  keeper(args: readonly string[]): Promise<unknown>;
+}
+
+/** Options that every command has. */
+export interface Globals {
+  readonly socket?: string | undefined;
+  readonly api?: string | undefined;
+  readonly json?: true | undefined;
+  readonly output?: Format | undefined;
+  readonly wait?: number | undefined;
+}
+
+/** A change may take this long unless `--wait` says otherwise. */
+const WAIT_SECONDS = 60;
+
+/** One run: what commands work with. */
+export class Cli {
+  readonly io: Io;
+  readonly wiring: Wiring;
+  /** What the process ends with. */
+  exit: number = EXIT.ok;
+  #globals: Globals = {};
+  #client: Client | null = null;
+  #printer: Printer | null = null;
+
+  constructor(io: Io, wiring: Wiring) {
+    this.io = io;
+    this.wiring = wiring;
+  }
+
+  /** The global options, once they are read. */
+  set globals(globals: Globals) {
+    this.#globals = globals;
+  }
+
+  get print(): Printer {
+    const { json, output } = this.#globals;
+    return this.#printer ??= new Printer(this.io, json ? "json" : output ?? null);
+  }
+
+  get client(): Client {
+    return this.#client ??= new Client(this.#target());
+  }
+
+  /** How long a change may take. */
+  get waitMs(): number {
+    return (this.#globals.wait ?? WAIT_SECONDS) * 1000;
+  }
+
+  close(): void {
+    this.#client?.close();
+  }
+
+  #target(): Target {
+    const url = this.#globals.api ?? this.io.env("PENTAD_API");
+    if (url !== undefined && this.#globals.socket === undefined) {
+      const token = this.io.env("PENTAD_TOKEN");
+      if (token === undefined) {
+        throw new ProblemError("cli.usage", "--api needs the token in PENTAD_TOKEN");
+      }
+      return { kind: "tcp", url: url.replace(/\/+$/, ""), token };
+    }
+    const path = this.#globals.socket ?? this.io.env("PENTAD_SOCKET") ?? SOCKET_PATH;
+    return { kind: "socket", path };
+  }
+}
+
+/** Runs one command line; returns the exit code. Never throws. */
+export async function run(
+  argv: readonly string[],
+  wiring: Wiring,
+  io: Io = realIo(),
+): Promise<number> {
+  const cli = new Cli(io, wiring);
+  try {
+    // Helper processes of the daemon: no command line of theirs is for people.
+    if (argv[0] === "disk-worker") return codeOf(await wiring.diskWorker(argv.slice(1)));
+    if (argv[0] === "keeper") return codeOf(await wiring.keeper(argv.slice(1)));
+    const { parse } = await import("./program.ts");
+    await parse(cli, argv);
+    return cli.exit;
+  } catch (error) {
+    const problem = problemOf(error);
+    io.err(formatProblem(problem) + "\n");
+    return PROBLEMS[problem.code].exit;
+  } finally {
+    cli.close();
+  }
+}
+
+function codeOf(result: unknown): number {
+  return typeof result === "number" ? result : EXIT.ok;
+}
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof ProblemError) return error.problem;
+  const why = error instanceof Error ? error.stack ?? error.message : String(error);
+  return { code: "bug", why };
+}

@@ -1,0 +1,145 @@
+/** The command line's way to a daemon: HTTP over its Unix socket, or over TCP with a token. @module */
+import { type ProblemCode, ProblemError, PROBLEMS } from "../base/problem.ts";
+
+/** Where the daemon's socket is unless told otherwise. */
+export const SOCKET_PATH = "/run/pentad/api.sock";
+/** Reading asks one node only; more than this means that it hangs. */
+const READ_LIMIT_MS = 10_000;
+
+/** How to reach a daemon. */
+export type Target =
+  | { readonly kind: "socket"; readonly path: string }
+  | { readonly kind: "tcp"; readonly url: string; readonly token: string };
+
+/** What to send. */
+export interface Ask {
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  readonly body?: Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** For changes; reading has a limit of its own. */
+  readonly limitMs?: number;
+}
+
+/** An answer of success. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly bytes: Uint8Array;
+}
+
+/** One daemon. Refusals and silence are ProblemErrors. */
+export class Client {
+  readonly #target: Target;
+  readonly #http: Deno.HttpClient | null;
+
+  constructor(target: Target) {
+    this.#target = target;
+    this.#http = target.kind === "socket"
+      ? Deno.createHttpClient({ proxy: { transport: "unix", path: target.path } })
+      : null;
+  }
+
+  close(): void {
+    this.#http?.close();
+  }
+
+  /** One request, and its whole answer. */
+  async send(method: string, path: string, ask: Ask = {}): Promise<Answer> {
+    const limitMs = ask.limitMs ?? READ_LIMIT_MS;
+    const signal = AbortSignal.timeout(limitMs);
+    try {
+      const response = await this.#fetch(method, path, { ask, signal });
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      if (response.ok) return { status: response.status, headers: response.headers, bytes };
+      throw problemIn(response.status, bytes);
+    } catch (error) {
+      if (!signal.aborted || error instanceof ProblemError) throw error;
+      throw new ProblemError("node.timeout", `no answer in ${limitMs / 1000} s`, { cause: error });
+    }
+  }
+
+  /** GET of a JSON document. The server is ours: its shapes are not checked again. */
+  async get<T>(path: string): Promise<T> {
+    return parse<T>((await this.send("GET", path)).bytes);
+  }
+
+  /** A change; its answer as JSON. */
+  async change<T>(method: string, path: string, ask: Ask): Promise<T> {
+    return parse<T>((await this.send(method, path, ask)).bytes);
+  }
+
+  /** An answer that goes on: its bytes as they come, until `signal` aborts. */
+  async stream(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.#fetch("GET", path, { ask: {}, signal });
+    if (!response.ok) {
+      throw problemIn(response.status, new Uint8Array(await response.arrayBuffer()));
+    }
+    return response.body ?? new ReadableStream();
+  }
+
+  async #fetch(
+    method: string,
+    path: string,
+    { ask, signal }: { ask: Ask; signal: AbortSignal },
+  ): Promise<Response> {
+    const headers = new Headers(ask.headers);
+    const { json, body } = ask;
+    if (json !== undefined) headers.set("Content-Type", "application/json");
+    const base = this.#target.kind === "socket" ? "http://pentad" : this.#target.url;
+    if (this.#target.kind === "tcp") headers.set("Authorization", `Bearer ${this.#target.token}`);
+    const content = json !== undefined ? JSON.stringify(json) : body && new Uint8Array(body);
+    try {
+      return await fetch(`${base}${path}`, {
+        method,
+        headers,
+        signal,
+        ...(content === undefined ? {} : { body: content }),
+        ...(this.#http === null ? {} : { client: this.#http }),
+      });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw new ProblemError("node.unreachable", `${this.#where()} does not answer`, {
+        cause: error,
+      });
+    }
+  }
+
+  #where(): string {
+    return this.#target.kind === "socket" ? `"${this.#target.path}"` : `"${this.#target.url}"`;
+  }
+}
+
+/** A path of the tree as an address; each name is escaped. */
+export function configAddress(path: string): string {
+  const names = path.replace(/^\/+/, "").split("/");
+  for (const name of names) {
+    // An address with these would be shortened on its way, and mean something else.
+    if (name === "." || name === "..") {
+      throw new ProblemError("config.bad-path", `"${name}" is not a name`);
+    }
+  }
+  const below = names.map(encodeURIComponent).join("/");
+  return below === "" ? "/v1/config" : `/v1/config/${below}`;
+}
+
+function parse<T>(bytes: Uint8Array): T {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as T;
+  } catch (error) {
+    throw new ProblemError("bug", "the daemon's answer is not JSON", { cause: error });
+  }
+}
+
+function problemIn(status: number, bytes: Uint8Array): ProblemError {
+  const text = new TextDecoder().decode(bytes);
+  try {
+    const { code, why } = JSON.parse(text) as { code?: unknown; why?: unknown };
+    if (typeof code === "string" && Object.hasOwn(PROBLEMS, code)) {
+      return new ProblemError(code as ProblemCode, String(why));
+    }
+    return new ProblemError("bug", `the daemon answered ${status} with code "${code}"`);
+  } catch {
+    return new ProblemError("bug", `the daemon answered ${status}: ${text.slice(0, 200)}`);
+  }
+}

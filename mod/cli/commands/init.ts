@@ -1,0 +1,19 @@
+/** `pentad init NAME`. @module */
+import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { PROFILE_NAMES } from "../../base/timing.ts";
+import type { Cli } from "../cli.ts";
+
+export function initCommand(cli: Cli): CommandUnknownOpts {
+  return new Command("init")
+    .description("make a cluster of this node")
+    .argument("<name>", "the cluster's name")
+    .addOption(new Option("--profile <name>", "its timeouts").choices(PROFILE_NAMES))
+    .option("--disk <path>", "format this shared disk and give it the witness vote")
+    .action(async (name, { profile, disk }) => {
+      const json = { name, profile: profile ?? "standard", disk: disk ?? null };
+      const answer = await cli.client.change("POST", "/v1/init", { json, limitMs: cli.waitMs });
+      if (cli.print.format === "json") return cli.print.json(answer);
+      cli.print.note(`cluster "${name}" is made`);
+      cli.print.note("next: pentad join ticket new, and with it pentad join on the other node");
+    });
+}

@@ -1,0 +1,47 @@
+/** `pentad node …`: the members. @module */
+import { Argument, Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { ProblemError } from "../../base/problem.ts";
+import type { NodeStatus } from "../../node/view.ts";
+import type { Cli } from "../cli.ts";
+import { NODE_HEAD, nodeRow } from "../status_page.ts";
+
+export function nodeCommand(cli: Cli): CommandUnknownOpts {
+  const list = new Command("list").description("the members as this node sees them")
+    .action(async () => {
+      const answer = await cli.client.get<{ nodes: NodeStatus[] }>("/v1/nodes");
+      if (cli.print.format === "json") return cli.print.json(answer);
+      cli.print.table(NODE_HEAD, answer.nodes.map((node) => nodeRow(cli.print, node)));
+    });
+  const maintenance = new Command("maintenance").alias("standby")
+    .description("move every resource away from a node and keep it empty")
+    .argument("<node>")
+    .addArgument(new Argument("[switch]").choices(["on", "off"]).default("on"))
+    .action(async (node, wanted) => {
+      await post(cli, node, { verb: "maintenance", json: { on: wanted === "on" } });
+      cli.print.note(`ordered: maintenance of "${node}" ${wanted}; see pentad status`);
+    });
+  const confirm = new Command("confirm-dead")
+    .description("vouch that a node is dead: its resources start elsewhere")
+    .argument("<node>")
+    .option("--yes", "it is switched off, I have looked")
+    .action(async (node, { yes }) => {
+      if (!yes) {
+        const why = `if "${node}" still runs, its resources would run twice; --yes says it is off`;
+        throw new ProblemError("ha.node-unfit", why);
+      }
+      await post(cli, node, { verb: "confirm-dead", json: {} });
+      cli.print.note(`"${node}" counts as dead`);
+    });
+  return new Command("node").description("the members").addCommand(list)
+    .addCommand(maintenance).addCommand(confirm);
+}
+
+async function post(
+  cli: Cli,
+  node: string,
+  { verb, json }: { verb: string; json: unknown },
+): Promise<void> {
+  const path = `/v1/nodes/${encodeURIComponent(node)}/${verb}`;
+  const answer = await cli.client.change("POST", path, { json, limitMs: cli.waitMs });
+  if (cli.print.format === "json") cli.print.json(answer);
+}

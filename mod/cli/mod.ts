@@ -1,0 +1,3 @@
+/** The command line. @module */
+export { run, type Wiring } from "./cli.ts";
+export type { Io } from "./io.ts";

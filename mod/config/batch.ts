@@ -1,0 +1,51 @@
+/** Joining what waits for the disk: several durable steps as one. Pure. @module */
+import type { DatabaseBatch } from "../host/ports.ts";
+
+type Applied = NonNullable<DatabaseBatch["applied"]>;
+
+/** One batch that leaves the database as `first` and then `second` would. */
+export function joinBatches(first: DatabaseBatch, second: DatabaseBatch): DatabaseBatch {
+  const hardState = second.hardState ?? first.hardState;
+  const applied = joinApplied(first.applied, second.applied);
+  return {
+    ...(hardState && { hardState }),
+    ...joinEntries(first, second),
+    ...(applied && { applied }),
+  };
+}
+
+function joinEntries(
+  first: DatabaseBatch,
+  second: DatabaseBatch,
+): Pick<DatabaseBatch, "truncateFrom" | "entries"> {
+  const cut = second.truncateFrom;
+  const kept = cut === undefined
+    ? first.entries ?? []
+    : (first.entries ?? []).filter((entry) => entry.index < cut);
+  const entries = [...kept, ...second.entries ?? []];
+  const from = Math.min(first.truncateFrom ?? Infinity, cut ?? Infinity);
+  return {
+    ...(from !== Infinity && { truncateFrom: from }),
+    ...(entries.length > 0 && { entries }),
+  };
+}
+
+function joinApplied(first?: Applied, second?: Applied): Applied | undefined {
+  if (first === undefined || second === undefined) return second ?? first;
+  // Of each inode only its last state counts: a row or its removal, whichever came later.
+  const rows = new Map(first.rows.map((row) => [row.ino, row]));
+  const removed = new Set(first.removed);
+  for (const ino of second.removed) {
+    rows.delete(ino);
+    removed.add(ino);
+  }
+  for (const row of second.rows) rows.set(row.ino, row);
+  return {
+    index: second.index,
+    term: second.term,
+    stateCrc: second.stateCrc,
+    rows: [...rows.values()],
+    removed: [...removed],
+    history: [...first.history, ...second.history],
+  };
+}

@@ -1,0 +1,137 @@
+/**
+ * Who votes. One member changes at a time, an entry of the leader's own term is committed first
+ * (Ongaro, raft-dev, 10 July 2015), and a change that the voters who answer could not carry is
+ * refused. A description is in force as soon as it stands in the log.
+ *
+ * The leader also minds the witness here: as soon as both data nodes hold everything, the register
+ * must name both again.
+ *
+ * @module
+ */
+import {
+  type ClusterSpec,
+  type Member,
+  memberOf,
+  specFault,
+  voters,
+  witnessVotes,
+} from "../base/cluster.ts";
+import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
+import { type Problem, problem } from "../base/problem.ts";
+import { reason } from "../base/reason.ts";
+import { after } from "../base/time.ts";
+import type { SpecChange, WitnessRegister } from "../streams.ts";
+import type { Raft, SpecAt } from "./raft.ts";
+import { sameSet, widened } from "./witness.ts";
+
+/** The next description, or why it may not be. */
+export function changeSpec(raft: Raft, change: SpecChange): SpecAt | Problem {
+  if (raft.commit < raft.termStart || raft.specAt.index > raft.commit) {
+    return problem("config.membership-busy", "another change is not committed yet");
+  }
+  const { spec, highest } = raft.specAt;
+  const index = raft.log.last + 1;
+  const next = (changed: Partial<ClusterSpec>, top = highest): SpecAt | Problem => {
+    const whole = { ...spec, ...changed };
+    const fault = specFault(whole);
+    if (fault !== null) return problem("join.refused", fault);
+    return carried(raft, whole) ?? { spec: whole, index, highest: top };
+  };
+  switch (change.change) {
+    case "add-learner": {
+      if (highest >= NODE_ID_MAX) return problem("join.refused", "every node id was given");
+      const { name, links, peer } = change;
+      const id = nodeId(highest + 1);
+      const member: Member = { id, name, links, peer, role: "learner", votes: 1 };
+      return next({ members: [...spec.members, member] }, id);
+    }
+    case "promote":
+      return memberOf(spec, change.node) === undefined
+        ? problem("ha.no-such-node", `node ${change.node}`)
+        : next({ members: withRole(spec, change.node, "voter") });
+    case "remove":
+      return memberOf(spec, change.node) === undefined
+        ? problem("ha.no-such-node", `node ${change.node}`)
+        : next({ members: spec.members.filter((member) => member.id !== change.node) });
+    case "profile":
+      return next({ profile: change.profile });
+    case "witness":
+      return next({ witness: change.disk === null ? null : { disk: change.disk } });
+  }
+}
+
+/** Refuses what the voters that answer now could not commit. */
+function carried(raft: Raft, spec: ClusterSpec): Problem | null {
+  const reachable = voters(spec).filter(({ id }) => id === raft.self || isFresh(raft, id)).length;
+  const needed = Math.floor((voters(spec).length + (witnessVotes(spec) ? 1 : 0)) / 2) + 1;
+  if (reachable >= needed) return null;
+  const why = `${needed} voters would be needed, ${reachable} answer`;
+  return problem("config.unsafe-membership", why);
+}
+
+function withRole(spec: ClusterSpec, node: NodeId, role: Member["role"]): readonly Member[] {
+  return spec.members.map((member) => member.id === node ? { ...member, role } : member);
+}
+
+function isFresh(raft: Raft, node: NodeId): boolean {
+  const progress = raft.progress.get(node);
+  return progress !== undefined && !progress.diverged &&
+    raft.now - progress.ackedAt < raft.timing.electionMinMs;
+}
+
+/** A learner that holds everything and answers: it may vote. */
+export function readyLearner(raft: Raft): Member | null {
+  if (raft.role !== "leader" || raft.specAt.index > raft.commit) return null;
+  if (raft.commit < raft.termStart) return null;
+  return raft.spec.members.find(({ id, role }) =>
+    role === "learner" && raft.progress.get(id)?.match === raft.log.last && isFresh(raft, id)
+  ) ?? null;
+}
+
+/** Called at each step of a leader: does the witness register name both nodes, as it should? */
+export function tendWitness(raft: Raft): void {
+  const { witness } = raft;
+  if (raft.role !== "leader" || !raft.hasWitness || witness.shared || witness.swap !== null) return;
+  if (raft.specAt.index > raft.commit || raft.commit < raft.termStart) return;
+  if (raft.now < witness.retryAt) return;
+  const both = voters(raft.spec).map((member) => member.id);
+  const caughtUp = both.every((id) =>
+    id === raft.self || (isFresh(raft, id) && raft.progress.get(id)?.match === raft.log.last)
+  );
+  if (!caughtUp) return;
+  // From here on nothing is committed without both, whatever becomes of the write.
+  witness.solo = false;
+  const { term } = raft;
+  const known = witness.register;
+  const leader = { node: raft.self, term, lastTerm: raft.log.lastTerm, lastIndex: raft.log.last };
+  const blank: WitnessRegister = {
+    ...{ version: 0, term: 0, vote: null, subterm: 0, set: [] },
+    ...{ lastTerm: 0, lastIndex: 0 },
+  };
+  const register = widened(known ?? blank, leader, both);
+  const tag = `config:widen:${term}`;
+  witness.swap = { tag, register };
+  witness.retryAt = after(raft.now, raft.timing.electionMinMs);
+  // Where the register is not known yet, no disk has version 0: the refusal says what is there.
+  const expect = known?.version ?? 0;
+  raft.ask({ request: "storage.swap", tag, expect, held: false, register });
+}
+
+/** The answer to {@link tendWitness}. */
+export function onWidened(raft: Raft, ok: boolean, register: WitnessRegister | null): void {
+  const { witness } = raft;
+  witness.swap = null;
+  if (register !== null) witness.register = register;
+  if (raft.role !== "leader") return;
+  const both = voters(raft.spec).map((member) => member.id);
+  const shared = register !== null && sameSet(register.set, both);
+  if (shared) {
+    witness.shared = true;
+    raft.tell({ fact: "config.shared" });
+    const other = both.find((id) => id !== raft.self) ?? raft.self;
+    const because = reason("config.shared", { node: raft.name(other) });
+    raft.say(`commit set=${both.map((id) => raft.name(id)).join("+")}`, because);
+  } else if (!ok && register !== null) {
+    witness.retryAt = raft.now;
+  }
+}

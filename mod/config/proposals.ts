@@ -1,0 +1,146 @@
+/**
+ * What clients of this node wait for: transactions, changes of the members, read barriers. A follower
+ * forwards them to the leader; a transaction is sent again whenever that may help, for it carries its
+ * request id and is applied once. A change of the members is sent once.
+ *
+ * @module
+ */
+import type { NodeId } from "../base/id.ts";
+import { type Problem, problem } from "../base/problem.ts";
+import { after, earliest, type Instant, type Millis } from "../base/time.ts";
+import type { Outcome, SpecChange, Tag, Transaction } from "../streams.ts";
+import type { Ask } from "./wire.ts";
+
+/** Requests of this node that may wait at once. */
+export const WAITING_MAX = 4096;
+
+/** What a client wants. */
+export type Want =
+  | { readonly want: "propose"; readonly transaction: Transaction }
+  | { readonly want: "change"; readonly change: SpecChange }
+  | { readonly want: "barrier" };
+
+/** One client's request under way. */
+export interface Waiting {
+  readonly id: number;
+  readonly tag: Tag;
+  readonly want: Want;
+  readonly deadline: Instant;
+  /** It may have reached a log: its outcome is not ours to tell. */
+  sent: boolean;
+  /** To whom it was sent last, and when. */
+  to: NodeId | null;
+  sentAt: Instant;
+  /** A barrier's answer: told once this index is applied. */
+  readIndex: number | null;
+}
+
+/** How a request ended without an answer of the leader's. */
+export interface Given {
+  readonly waiting: Waiting;
+  readonly problem: Problem;
+}
+
+/** Keeps what waits. */
+export class Proposals {
+  readonly #waiting = new Map<number, Waiting>();
+  #next = 1;
+
+  /** Takes a request, or says that there are too many. */
+  add(tag: Tag, want: Want, timing: { now: Instant; waitMs: Millis }): Waiting | null {
+    if (this.#waiting.size >= WAITING_MAX) return null;
+    const waiting: Waiting = {
+      id: this.#next++,
+      tag,
+      want,
+      deadline: after(timing.now, timing.waitMs),
+      sent: false,
+      to: null,
+      sentAt: timing.now,
+      readIndex: null,
+    };
+    this.#waiting.set(waiting.id, waiting);
+    return waiting;
+  }
+
+  /** A request by its number. */
+  get(id: number): Waiting | undefined {
+    return this.#waiting.get(id);
+  }
+
+  /** It is answered. */
+  remove(id: number): void {
+    this.#waiting.delete(id);
+  }
+
+  /** All that wait, oldest first. */
+  all(): readonly Waiting[] {
+    return [...this.#waiting.values()];
+  }
+
+  /** Those whose time is over; they are removed. */
+  expired(now: Instant): readonly Given[] {
+    const over = this.all().filter((waiting) => waiting.deadline <= now);
+    return over.map((waiting) => this.#give(waiting));
+  }
+
+  /** When the next one's time is over. */
+  deadline(): Instant {
+    return earliest(...this.all().map((waiting) => waiting.deadline));
+  }
+
+  #give(waiting: Waiting): Given {
+    this.#waiting.delete(waiting.id);
+    const why = "no leader answered in time";
+    return waiting.sent
+      ? { waiting, problem: problem("config.unknown-outcome", why) }
+      : { waiting, problem: problem("config.no-quorum", why) };
+  }
+}
+
+/** A want as the leader is asked for it. */
+export function askOf(want: Want): Ask {
+  switch (want.want) {
+    case "propose":
+      return { kind: "propose", transaction: want.transaction as never };
+    case "change":
+      return { kind: "change", change: { kind: want.change.change, ...want.change } as never };
+    case "barrier":
+      return { kind: "barrier" };
+  }
+}
+
+/** What the leader was asked for, as a want. */
+export function wantOf(ask: Ask): Want {
+  switch (ask.kind) {
+    case "propose":
+      return { want: "propose", transaction: ask.transaction as unknown as Transaction };
+    case "change": {
+      const { kind, ...fields } = ask.change;
+      return { want: "change", change: { change: kind, ...fields } as unknown as SpecChange };
+    }
+    case "barrier":
+      return { want: "barrier" };
+  }
+}
+
+/** One line per operation, for people: `create a`, `write b +120`. */
+export function diffOf(transaction: Transaction): readonly string[] {
+  return transaction.operations.map((operation) => {
+    switch (operation.op) {
+      case "write":
+        return `write ${operation.path} +${operation.data.length}`;
+      case "truncate":
+        return `truncate ${operation.path} ${operation.size}`;
+      case "rename":
+        return `rename ${operation.path} ${operation.to}`;
+      default:
+        return `${operation.op} ${operation.path}`;
+    }
+  });
+}
+
+/** The outcome that a problem makes. */
+export function refusedBy(refused: Problem): Outcome {
+  return { ok: false, problem: refused };
+}

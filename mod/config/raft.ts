@@ -1,0 +1,296 @@
+/**
+ * The state that election, replication, membership and the witness share, with the few moves that
+ * keep it consistent: adding to the log, persisting, changing term and role.
+ *
+ * The rules are in the files named after them; this one only guards the bookkeeping.
+ *
+ * @module
+ */
+import { assert } from "../base/assert.ts";
+import { type ClusterSpec, nameOf, voters, witnessVotes } from "../base/cluster.ts";
+import type { NodeId } from "../base/id.ts";
+import type { Prng } from "../base/prng.ts";
+import { type Reason, reason } from "../base/reason.ts";
+import { after, EPOCH, type Instant } from "../base/time.ts";
+import { type Timing, timingOf } from "../base/timing.ts";
+import type { DatabaseBatch, StoredEntry } from "../host/ports.ts";
+import type { Fact, Request, WitnessRegister } from "../streams.ts";
+import type { ConfigEffect } from "./events.ts";
+import type { Log } from "./log.ts";
+import { decodeEntry, encodeEntry, encodeMessage, type Entry, type Message } from "./wire.ts";
+
+/** `precandidate` asks whether it could win before it disturbs anybody. */
+export type Role = "follower" | "precandidate" | "candidate" | "leader";
+
+/** What a leader knows of one other member. */
+export interface Progress {
+  next: number;
+  /** Durable there up to here. */
+  match: number;
+  ackedAt: Instant;
+  /** Newest ReadIndex round that it answered. */
+  round: number;
+  /** Its log or tree is not ours: it does not count. */
+  diverged: boolean;
+}
+
+/** The description of the cluster at some index of the log. */
+export interface SpecAt {
+  readonly spec: ClusterSpec;
+  readonly index: number;
+  /** Highest node id ever given. */
+  readonly highest: number;
+}
+
+/** A barrier that waits for its round. */
+export interface Barrier {
+  readonly round: number;
+  readonly index: number;
+  readonly answer: (ok: boolean, index: number) => void;
+}
+
+/** How far this leader is with the witness register. */
+export interface WitnessState {
+  /** The vote is in our hand. */
+  held: boolean;
+  /** What the register held when we last knew. */
+  register: WitnessRegister | null;
+  /** We were elected through the witness and may commit alone: the register names only us. */
+  solo: boolean;
+  /** This leader knows that the register names both. */
+  shared: boolean;
+  /** A swap is under way: its tag, and what it writes. */
+  swap: { readonly tag: string; readonly register: WitnessRegister } | null;
+  /** Not before this a new swap. */
+  retryAt: Instant;
+}
+
+/** See the module's note. */
+export class Raft {
+  readonly self: NodeId;
+  readonly log: Log;
+  readonly prng: Prng;
+  now: Instant;
+  timing: Timing;
+  term: number;
+  vote: NodeId | null;
+  role: Role = "follower";
+  leader: NodeId | null = null;
+  commit: number;
+  /** Applied to the tree up to here, and the tree's rolling CRC there; kept by the core. */
+  applied: number;
+  stateCrc = 0;
+  /** Our own log is durable up to here. */
+  durable: number;
+  electionAt: Instant;
+  heardLeaderAt: Instant = EPOCH;
+  granted = new Set<NodeId>();
+  /** The candidacy's own vote is durable; before that it does not count. */
+  voteDurable = false;
+  readonly progress = new Map<NodeId, Progress>();
+  /** Index of the no-op with which this leader began. */
+  termStart = 0;
+  beatAt: Instant = EPOCH;
+  round = 0;
+  barriers: Barrier[] = [];
+  readonly witness: WitnessState = {
+    held: false,
+    register: null,
+    solo: false,
+    shared: false,
+    swap: null,
+    retryAt: EPOCH,
+  };
+  effects: ConfigEffect[] = [];
+  #specs: SpecAt[];
+  #number = 0;
+  #pending: { number: number; last: number; done: (() => void) | null }[] = [];
+
+  constructor(
+    parts: {
+      readonly self: NodeId;
+      readonly log: Log;
+      readonly prng: Prng;
+      readonly spec: ClusterSpec;
+      readonly term: number;
+      readonly vote: NodeId | null;
+      readonly applied: number;
+    },
+    now: Instant,
+  ) {
+    const { self, log, prng, spec, term, vote, applied } = parts;
+    this.self = self;
+    this.log = log;
+    this.prng = prng;
+    this.now = now;
+    this.term = term;
+    this.vote = vote;
+    this.commit = applied;
+    this.applied = applied;
+    this.durable = log.last;
+    const highest = Math.max(...spec.members.map((member) => member.id));
+    this.#specs = [{ spec, index: 0, highest }];
+    for (let index = 1; index <= log.last; index++) this.#noteSpec(log.at(index));
+    this.timing = timingOf(this.spec.profile);
+    this.electionAt = after(now, this.#electionDelay());
+  }
+
+  /** The description in force: the newest in the log, committed or not (dissertation 4.1). */
+  get spec(): ClusterSpec {
+    return this.specAt.spec;
+  }
+
+  /** The same, with its place. */
+  get specAt(): SpecAt {
+    const newest = this.#specs.at(-1);
+    assert(newest !== undefined, "There is always a description");
+    return newest;
+  }
+
+  /** The newest committed description. */
+  get committedSpec(): SpecAt {
+    const committed = this.#specs.filter((each) => each.index <= this.commit).at(-1);
+    assert(committed !== undefined, "The first description is committed");
+    return committed;
+  }
+
+  /** True where this node has a vote. */
+  get isVoter(): boolean {
+    return voters(this.spec).some((member) => member.id === this.self);
+  }
+
+  /** True where the witness has a vote. */
+  get hasWitness(): boolean {
+    return witnessVotes(this.spec);
+  }
+
+  /** Voters that make a majority, the witness counted among those who could. */
+  get majority(): number {
+    return Math.floor((voters(this.spec).length + (this.hasWitness ? 1 : 0)) / 2) + 1;
+  }
+
+  /** Members that get the log: all but us. */
+  get others(): readonly NodeId[] {
+    return this.spec.members.map((member) => member.id).filter((id) => id !== this.self);
+  }
+
+  /** A node's name. */
+  name(node: NodeId): string {
+    return nameOf(this.spec, node);
+  }
+
+  /** Adds entries to the log and persists them; `done` when they are durable. */
+  append(entries: readonly { readonly term: number; readonly body: Uint8Array }[]): StoredEntry[] {
+    const added = entries.map(({ term, body }) => {
+      const entry = this.log.append(term, body);
+      this.#noteSpec(entry);
+      return entry;
+    });
+    return added;
+  }
+
+  /** Drops entries that no majority has: they were never committed. */
+  truncate(from: number): void {
+    assert(from > this.commit, "A committed entry is never dropped");
+    this.log.truncate(from);
+    this.#specs = this.#specs.filter((each) => each.index < from);
+    this.durable = Math.min(this.durable, from - 1);
+    for (const pending of this.#pending) pending.last = Math.min(pending.last, from - 1);
+    this.timing = timingOf(this.spec.profile);
+  }
+
+  /** Emits a persist; `done` runs when it and all before it are durable. */
+  persist(batch: DatabaseBatch, options: { lazy?: boolean; done?: () => void } = {}): void {
+    const number = ++this.#number;
+    const { lazy = false, done = null } = options;
+    this.#pending.push({ number, last: this.log.last, done });
+    this.effects.push({ kind: "persist", number, batch, lazy });
+  }
+
+  /** The database says that all persists up to a number are durable. */
+  persisted(upTo: number): void {
+    const ready = this.#pending.filter((each) => each.number <= upTo);
+    this.#pending = this.#pending.filter((each) => each.number > upTo);
+    for (const { last, done } of ready) {
+      this.durable = Math.max(this.durable, last);
+      done?.();
+    }
+  }
+
+  /** Term and vote as the database keeps them. */
+  hardState(): NonNullable<DatabaseBatch["hardState"]> {
+    return { term: this.term, vote: this.vote ?? 0 };
+  }
+
+  /** Sends a message; `eager` ones do not wait for what is being persisted. */
+  send(to: NodeId, message: Message, eager = false): void {
+    this.effects.push({ kind: "frame", to, bytes: encodeMessage(message), eager });
+  }
+
+  tell(fact: Fact): void {
+    this.effects.push({ kind: "tell", fact });
+  }
+
+  ask(request: Request): void {
+    this.effects.push({ kind: "ask", request });
+  }
+
+  say(text: string, because: Reason | null): void {
+    this.effects.push({ kind: "say", saying: { stream: "config", text, routine: false, because } });
+  }
+
+  /** Enters a newer term as a follower. The caller persists before it answers anybody. */
+  enterTerm(term: number): void {
+    assert(term > this.term, "Terms only rise");
+    this.term = term;
+    this.vote = null;
+    this.becomeFollower(null, reason("config.deposed", { node: this.name(this.self), term }));
+  }
+
+  /** Gives up any other role; `leader` is whom to follow, if known. */
+  becomeFollower(leader: NodeId | null, because: Reason): void {
+    if (this.role === "leader") this.say(`${this.name(this.self)} leads no more`, because);
+    if (this.role !== "follower") this.resetElection();
+    this.role = "follower";
+    this.leader = leader;
+    this.granted.clear();
+    this.progress.clear();
+    for (const { answer } of this.barriers.splice(0)) answer(false, 0);
+    Object.assign(this.witness, { solo: false, shared: false, swap: null });
+  }
+
+  /** Draws a new election time: between once and twice the minimum from now. */
+  resetElection(): void {
+    this.electionAt = after(this.now, this.#electionDelay());
+  }
+
+  #electionDelay(): number {
+    return this.timing.electionMinMs * (1 + this.prng.fraction());
+  }
+
+  #noteSpec(stored: StoredEntry | undefined): void {
+    const entry = stored === undefined ? null : decodeEntry(stored.body);
+    if (entry?.kind !== "spec" || stored === undefined) return;
+    this.#specs.push({ spec: entry.spec, index: stored.index, highest: entry.highest });
+    this.timing = timingOf(entry.spec.profile);
+    if (this.role === "leader") this.#alignProgress();
+  }
+
+  #alignProgress(): void {
+    const members = new Set(this.others);
+    for (const node of this.progress.keys()) if (!members.has(node)) this.progress.delete(node);
+    for (const node of members) if (!this.progress.has(node)) this.follow(node);
+  }
+
+  /** Begins to track a member as leader. */
+  follow(node: NodeId): void {
+    const next = this.log.last + 1;
+    const start = { next, match: 0, ackedAt: this.now, round: 0, diverged: false };
+    this.progress.set(node, start);
+  }
+}
+
+/** A new log entry of this term. */
+export function entryOf(raft: Raft, entry: Entry): { term: number; body: Uint8Array } {
+  return { term: raft.term, body: encodeEntry(entry) };
+}

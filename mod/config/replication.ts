@@ -1,0 +1,182 @@
+/**
+ * From the leader's log to everybody's. Entries go to the peers before our own disk has them; what
+ * counts for a commit is durable, our own part included, and of this term (Raft, section 5.4.2).
+ *
+ * @module
+ */
+import { voters } from "../base/cluster.ts";
+import type { NodeId } from "../base/id.ts";
+import { reason } from "../base/reason.ts";
+import { after } from "../base/time.ts";
+import type { Barrier, Progress, Raft } from "./raft.ts";
+import type { MessageOf } from "./wire.ts";
+
+/** Entries sent to a peer and not yet answered; more wait. */
+export const WINDOW_ENTRIES = 4096;
+/** A leader steps down after this many election minima without a majority's answers. */
+const CHECK_QUORUM_RATIO = 1.5;
+
+/** Called at each step of a leader: heartbeats, check-quorum. */
+export function tickLeader(raft: Raft): void {
+  if (raft.role !== "leader") return;
+  if (!hasContact(raft)) {
+    const ms = Math.round(CHECK_QUORUM_RATIO * raft.timing.electionMinMs);
+    const because = reason("config.no-majority", { node: raft.name(raft.self), ms });
+    return raft.becomeFollower(null, because);
+  }
+  if (raft.now < raft.beatAt) return;
+  raft.beatAt = after(raft.now, raft.timing.raftBeatMs);
+  for (const [node, progress] of raft.progress) {
+    // Nothing came back for a while: what was sent may be lost; begin again behind the match.
+    if (raft.now - progress.ackedAt > 4 * raft.timing.raftBeatMs) {
+      progress.next = progress.match + 1;
+    }
+    sendAppend(raft, node, progress);
+  }
+}
+
+/** Did a majority answer not long ago? */
+export function hasContact(raft: Raft): boolean {
+  const limit = CHECK_QUORUM_RATIO * raft.timing.electionMinMs;
+  let votes = 0;
+  for (const { id } of voters(raft.spec)) {
+    const progress = raft.progress.get(id);
+    if (id === raft.self || (progress && raft.now - progress.ackedAt < limit)) votes++;
+  }
+  if (raft.hasWitness && raft.witness.solo && raft.witness.held) votes++;
+  return votes >= raft.majority;
+}
+
+/** Sends what is new to every member, at once. */
+export function replicateAll(raft: Raft): void {
+  for (const [node, progress] of raft.progress) {
+    if (progress.next - progress.match <= WINDOW_ENTRIES) sendAppend(raft, node, progress);
+  }
+}
+
+function sendAppend(raft: Raft, to: NodeId, progress: Progress): void {
+  const prevIndex = progress.next - 1;
+  const prevTerm = raft.log.termAt(prevIndex) ?? 0;
+  const room = progress.next - progress.match <= WINDOW_ENTRIES;
+  const entries = room && !progress.diverged ? raft.log.from(progress.next) : [];
+  progress.next += entries.length;
+  raft.send(to, {
+    kind: "append",
+    term: raft.term,
+    prevIndex,
+    prevTerm,
+    entries,
+    commit: raft.commit,
+    round: raft.round,
+  }, true);
+}
+
+/** A follower (or a node that becomes one) is given entries. */
+export function onAppend(raft: Raft, from: NodeId, message: MessageOf<"append">): void {
+  const { term, prevIndex, prevTerm, entries, commit, round } = message;
+  const reply = (ok: boolean, index: number, chain: number) => {
+    const { term: now, applied, stateCrc: state } = raft;
+    raft.send(from, { kind: "append-reply", term: now, ok, index, chain, applied, state, round });
+  };
+  if (term < raft.term) return reply(false, raft.log.last + 1, 0);
+  const before = raft.term;
+  if (term > raft.term) raft.enterTerm(term);
+  const because = reason("config.follows", { node: raft.name(from), term });
+  if (raft.role !== "follower") raft.becomeFollower(from, because);
+  if (raft.leader !== from) raft.say(`leader=${raft.name(from)}, term=${term}`, because);
+  raft.leader = from;
+  raft.heardLeaderAt = raft.now;
+  raft.resetElection();
+  const hardState = raft.term > before ? { hardState: raft.hardState() } : {};
+  if (raft.log.termAt(prevIndex) !== prevTerm) {
+    if (raft.term > before) raft.persist(hardState);
+    const hint = prevIndex > raft.log.last
+      ? raft.log.last + 1
+      : raft.log.startOfTerm(prevIndex, raft.commit + 1);
+    return reply(false, hint, 0);
+  }
+  const match = prevIndex + entries.length;
+  const fresh = entries.findIndex((entry, at) =>
+    raft.log.termAt(prevIndex + 1 + at) !== entry.term
+  );
+  if (fresh >= 0) {
+    const first = prevIndex + 1 + fresh;
+    const truncated = first <= raft.log.last;
+    if (truncated) raft.truncate(first);
+    // The bodies are views on the frame that came; they are kept, so they are copied.
+    const copies = entries.slice(fresh).map((e) => ({ term: e.term, body: e.body.slice() }));
+    const added = raft.append(copies);
+    raft.persist({ ...hardState, ...(truncated ? { truncateFrom: first } : {}), entries: added });
+  } else if (raft.term > before) raft.persist(hardState);
+  raft.commit = Math.max(raft.commit, Math.min(commit, match));
+  reply(true, match, raft.log.chainAt(match) ?? 0);
+}
+
+/** The leader learns what a peer holds. The caller has checked for divergence. */
+export function onAppendReply(
+  raft: Raft,
+  from: NodeId,
+  message: MessageOf<"append-reply">,
+): void {
+  const { term, ok, index, round } = message;
+  if (term > raft.term) {
+    raft.enterTerm(term);
+    return raft.persist({ hardState: raft.hardState() });
+  }
+  const progress = raft.progress.get(from);
+  if (raft.role !== "leader" || term < raft.term || progress === undefined) return;
+  progress.ackedAt = raft.now;
+  progress.round = Math.max(progress.round, round);
+  if (!ok) {
+    progress.next = Math.max(progress.match + 1, Math.min(index, raft.log.last + 1));
+    return sendAppend(raft, from, progress);
+  }
+  if (index > raft.log.last) return;
+  progress.match = Math.max(progress.match, index);
+  progress.next = Math.max(progress.next, progress.match + 1);
+  if (progress.next <= raft.log.last) sendAppend(raft, from, progress);
+}
+
+/** The highest index that may be committed now. */
+export function advanceCommit(raft: Raft): void {
+  if (raft.role !== "leader") return;
+  const index = committable(raft);
+  // An entry of an older term is committed by one of ours after it, never by counting.
+  if (index > raft.commit && raft.log.termAt(index) === raft.term) raft.commit = index;
+}
+
+function committable(raft: Raft): number {
+  if (raft.hasWitness && raft.witness.solo) return raft.durable;
+  const durable = voters(raft.spec).map(({ id }) => {
+    if (id === raft.self) return raft.durable;
+    const progress = raft.progress.get(id);
+    return progress === undefined || progress.diverged ? 0 : progress.match;
+  });
+  durable.sort((a, b) => b - a);
+  return durable[raft.majority - 1] ?? 0;
+}
+
+/** Queues a read barrier at the leader; it is answered when a majority answered a later round. */
+export function addBarrier(raft: Raft, answer: Barrier["answer"]): void {
+  raft.round++;
+  // Before the first commit of our own term we do not know what is committed (dissertation 6.4).
+  const index = Math.max(raft.commit, raft.termStart);
+  raft.barriers.push({ round: raft.round, index, answer });
+  raft.beatAt = raft.now;
+  tickLeader(raft);
+}
+
+/** Answers the barriers whose round a majority has answered and whose index is applied. */
+export function answerBarriers(raft: Raft, applied: number): void {
+  if (raft.role !== "leader" || raft.barriers.length === 0) return;
+  const rounds = voters(raft.spec).map(({ id }) =>
+    id === raft.self ? raft.round : raft.progress.get(id)?.round ?? 0
+  );
+  // The register names only us: nobody else can have committed anything.
+  if (raft.hasWitness && raft.witness.solo) rounds.push(raft.round);
+  rounds.sort((a, b) => b - a);
+  const confirmed = rounds[raft.majority - 1] ?? 0;
+  const ready = raft.barriers.filter((each) => each.round <= confirmed && each.index <= applied);
+  raft.barriers = raft.barriers.filter((each) => !ready.includes(each));
+  for (const { answer, index } of ready) answer(true, index);
+}

@@ -1,0 +1,199 @@
+/** What the replicas say to each other, and what a log entry holds. @module */
+import { CLUSTER_SPEC, type ClusterSpec, LINKS_MAX } from "../base/cluster.ts";
+import { PROBLEMS } from "../base/problem.ts";
+import {
+  bool,
+  bytes,
+  choice,
+  decode,
+  encode,
+  hex,
+  type Infer,
+  list,
+  option,
+  type Schema,
+  struct,
+  text,
+  u16,
+  u32,
+  u64,
+  union,
+} from "../base/schema.ts";
+import { PROFILE_NAMES } from "../base/timing.ts";
+import type { Operation, Transaction } from "../streams.ts";
+
+/** Bytes of one file. */
+export const FILE_BYTES_MAX = 1024 * 1024;
+/** Bytes of a path. */
+export const PATH_BYTES_MAX = 4096;
+/** Operations of one transaction. */
+export const OPERATIONS_MAX = 1024;
+/** Bytes of one encoded log entry: a whole file, and room for the rest. */
+export const ENTRY_BYTES_MAX = FILE_BYTES_MAX + 128 * 1024;
+/** Bytes of entries in one append; one entry may be longer and then goes alone. */
+export const APPEND_BYTES_MAX = 256 * 1024;
+/** Entries in one append. */
+export const APPEND_ENTRIES_MAX = 1024;
+
+const PATH = text(PATH_BYTES_MAX);
+
+const OPERATION = union({
+  create: [1, struct({ path: PATH })],
+  write: [2, struct({ path: PATH, offset: u32, data: bytes(FILE_BYTES_MAX) })],
+  truncate: [3, struct({ path: PATH, size: u32 })],
+  rename: [4, struct({ path: PATH, to: PATH })],
+  remove: [5, struct({ path: PATH })],
+  mkdir: [6, struct({ path: PATH })],
+  rmdir: [7, struct({ path: PATH })],
+  utime: [8, struct({ path: PATH, mtime: u64 })],
+});
+
+/** The same, with the name that the streams use for the case: `op`. */
+const OPERATION_SCHEMA: Schema<Operation> = {
+  shape: OPERATION.shape,
+  write(writer, { op, ...fields }) {
+    OPERATION.write(writer, { kind: op, ...fields } as Infer<typeof OPERATION>);
+  },
+  read(reader) {
+    const { kind, ...fields } = OPERATION.read(reader);
+    return { op: kind, ...fields } as Operation;
+  },
+};
+
+const TRANSACTION = struct({
+  request: hex(8),
+  base: u64,
+  expect: list(struct({ path: PATH, version: u64 }), OPERATIONS_MAX),
+  operations: list(OPERATION_SCHEMA, OPERATIONS_MAX),
+  author: text(255),
+  reason: text(1000),
+  time: u64,
+});
+
+const ENTRY = union({
+  noop: [0, struct({})],
+  /** `writer` is the node through which it came. */
+  transaction: [1, struct({ writer: u16, transaction: TRANSACTION })],
+  /** `highest` is the highest node id ever given: ids are not given twice. */
+  spec: [2, struct({ spec: CLUSTER_SPEC, highest: u16 })],
+});
+
+/** What a log entry means. */
+export type Entry =
+  | { readonly kind: "noop" }
+  | { readonly kind: "transaction"; readonly writer: number; readonly transaction: Transaction }
+  | { readonly kind: "spec"; readonly spec: ClusterSpec; readonly highest: number };
+
+const CHANGE = union({
+  "add-learner": [
+    1,
+    struct({ name: text(63), links: list(text(255), LINKS_MAX), peer: text(255) }),
+  ],
+  promote: [2, struct({ node: u16 })],
+  remove: [3, struct({ node: u16 })],
+  profile: [4, struct({ profile: choice(PROFILE_NAMES as readonly ["standard", "fast"]) })],
+  witness: [5, struct({ disk: option(hex(16)) })],
+});
+
+const MESSAGE = union({
+  append: [
+    1,
+    struct({
+      term: u64,
+      prevIndex: u64,
+      prevTerm: u64,
+      entries: list(struct({ term: u64, body: bytes(ENTRY_BYTES_MAX) }), APPEND_ENTRIES_MAX),
+      commit: u64,
+      /** ReadIndex: the reply carries it back. */
+      round: u64,
+    }),
+  ],
+  "append-reply": [
+    2,
+    struct({
+      term: u64,
+      ok: bool,
+      /** Durable here up to this index, if ok; else the index from which the leader should send. */
+      index: u64,
+      /** CRC chain of the log at `index`. */
+      chain: u32,
+      applied: u64,
+      /** Rolling CRC of the tree at `applied`. */
+      state: u32,
+      round: u64,
+    }),
+  ],
+  vote: [3, struct({ term: u64, pre: bool, lastIndex: u64, lastTerm: u64 })],
+  "vote-reply": [4, struct({ term: u64, pre: bool, granted: bool })],
+  forward: [
+    5,
+    struct({
+      id: u64,
+      ask: union({
+        propose: [1, struct({ transaction: TRANSACTION })],
+        change: [2, struct({ change: CHANGE })],
+        barrier: [3, struct({})],
+      }),
+    }),
+  ],
+  "forward-reply": [
+    6,
+    struct({
+      id: u64,
+      answer: union({
+        done: [1, struct({ index: u64, crc32: u32 })],
+        refused: [2, struct({ code: text(63), why: text(1000) })],
+        barrier: [3, struct({ ok: bool, index: u64 })],
+      }),
+    }),
+  ],
+});
+
+/** A message between replicas. */
+export type Message = Infer<typeof MESSAGE>;
+/** One kind of message. */
+export type MessageOf<K extends Message["kind"]> = Extract<Message, { readonly kind: K }>;
+/** What a follower asks of the leader. */
+export type Ask = MessageOf<"forward">["ask"];
+/** What the leader answers. */
+export type Answer = MessageOf<"forward-reply">["answer"];
+
+/** Bytes of a message. */
+export function encodeMessage(message: Message): Uint8Array {
+  return encode(MESSAGE, message);
+}
+
+/** A message out of hostile bytes, or null. */
+export function decodeMessage(input: Uint8Array): Message | null {
+  return decode(MESSAGE, input);
+}
+
+const ENTRY_SCHEMA = ENTRY as unknown as Schema<Entry>;
+
+/** Bytes of a log entry. */
+export function encodeEntry(entry: Entry): Uint8Array {
+  return encode(ENTRY_SCHEMA, entry);
+}
+
+/** A log entry out of stored or received bytes, or null where they are none. */
+export function decodeEntry(input: Uint8Array): Entry | null {
+  return decode(ENTRY_SCHEMA, input);
+}
+
+/** A clause that says why a transaction cannot be encoded, or null. */
+export function transactionFault(transaction: Transaction): string | null {
+  const { operations, expect, author, reason } = transaction;
+  if (operations.length > OPERATIONS_MAX || expect.length > OPERATIONS_MAX) {
+    return `it has more than ${OPERATIONS_MAX} operations or expectations`;
+  }
+  let size = 0;
+  for (const operation of operations) if (operation.op === "write") size += operation.data.length;
+  if (size > FILE_BYTES_MAX) return `it writes ${size} bytes, at most ${FILE_BYTES_MAX}`;
+  if (author.length > 80 || reason.length > 300) return "author or reason is too long";
+  return null;
+}
+
+/** True for a code that this version knows. */
+export function isProblemCode(code: string): code is keyof typeof PROBLEMS {
+  return Object.hasOwn(PROBLEMS, code);
+}

@@ -1,0 +1,56 @@
+/**
+ * What lies in a node's run directory on behalf of its processes. It is on a tmpfs in production and
+ * private to root.
+ *
+ * @module
+ */
+import { toHex } from "../../base/bytes.ts";
+
+const TOKEN_BYTES = 16;
+
+/** Paths in a run directory. */
+export interface RunPaths {
+  readonly token: string;
+  readonly keeperSocket: string;
+  readonly keeperLock: string;
+  readonly keeperPid: string;
+  readonly keeperLog: string;
+  readonly records: string;
+  readonly logs: string;
+}
+
+/** Names the files of a run directory. */
+export function runPaths(folder: string): RunPaths {
+  return {
+    token: `${folder}/node-token`,
+    keeperSocket: `${folder}/keeper.sock`,
+    keeperLock: `${folder}/keeper.lock`,
+    keeperPid: `${folder}/keeper.pid`,
+    keeperLog: `${folder}/keeper.log`,
+    records: `${folder}/resources.json`,
+    logs: `${folder}/logs`,
+  };
+}
+
+/**
+ * The token by which this node's processes are known. It is made once and stays while the run
+ * directory does, so that a restarted daemon finds what the former one started.
+ */
+export function nodeToken(folder: string): string {
+  Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const { token } = runPaths(folder);
+  const fresh = toHex(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)));
+  const temporary = `${token}.${fresh}`;
+  Deno.writeTextFileSync(temporary, fresh, { mode: 0o600, createNew: true });
+  try {
+    // A hard link fails where the token is there already, and is never half written.
+    Deno.linkSync(temporary, token);
+    return fresh;
+  } catch (error) {
+    const text = Deno.readTextFileSync(token);
+    if (/^[0-9a-f]{32}$/.test(text)) return text;
+    throw new Error(`"${token}" holds no token`, { cause: error });
+  } finally {
+    Deno.removeSync(temporary);
+  }
+}

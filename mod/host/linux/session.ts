@@ -1,0 +1,157 @@
+/**
+ * Starts commands in sessions of their own, and keeps the list of what runs, so that a restarted
+ * daemon finds it.
+ *
+ * @module
+ */
+import { isResourceId, type ResourceId } from "../../base/id.ts";
+import type { Millis } from "../../base/time.ts";
+import type { ProcessSpec } from "../ports.ts";
+import { kernelBoot, type ProcessName } from "./proc.ts";
+import { MONITOR_VARIABLE, NODE_VARIABLE, ProcessHunt, RESOURCE_VARIABLE } from "./process_hunt.ts";
+
+/** A resource's log is begun anew past this size; its last part is kept beside it. */
+const LOG_BYTES_MAX = 256 * 1024;
+const LOG_BYTES_KEPT = 64 * 1024;
+/** How long processes of a monitor command may take to end once they were killed. */
+const MONITOR_KILL_MS: Millis = 2000;
+const RECORDS_FORMAT = 1;
+const RECORDS_BYTES_MAX = 1024 * 1024;
+
+/**
+ * The shell only opens the log and becomes the command: a pipe would break when the daemon ends.
+ * $0 is the log, $@ the command.
+ */
+const INTO_LOG = 'exec "$@" >>"$0" 2>&1';
+
+/** Whose process it is. */
+export interface SessionOwner {
+  readonly token: string;
+  readonly kind: "resource" | "monitor";
+  /** Where its output goes. */
+  readonly log: string;
+}
+
+/** Starts `spec` in a session of its own. Throws an Error that says why it cannot be started. */
+export function startSession(spec: ProcessSpec, owner: SessionOwner): Deno.ChildProcess {
+  const [program] = spec.command;
+  if (program === undefined) throw new Error("The command is empty");
+  const path = spec.environment.PATH ?? Deno.env.get("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin";
+  if (!isRunnable(program, { path, directory: spec.directory ?? "/" })) {
+    throw new Error(`"${program}" is no program that can be run`);
+  }
+  const variable = owner.kind === "resource" ? RESOURCE_VARIABLE : MONITOR_VARIABLE;
+  return new Deno.Command("/bin/sh", {
+    args: ["-c", INTO_LOG, owner.log, ...spec.command],
+    env: {
+      ...spec.environment,
+      [NODE_VARIABLE]: owner.token,
+      [variable]: `${owner.token}:${spec.id}`,
+    },
+    cwd: spec.directory ?? "/",
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+    detached: true,
+  }).spawn();
+}
+
+/** Runs a monitor command; null where it ended with 0 in time, else why it counts as failed. */
+export async function runMonitor(
+  spec: ProcessSpec,
+  owner: SessionOwner & { readonly timeoutMs: Millis },
+): Promise<string | null> {
+  let child: Deno.ChildProcess;
+  try {
+    child = startSession(spec, owner);
+  } catch (error) {
+    return `Cannot run the monitor command: ${wordsOf(error)}`;
+  }
+  const late = Promise.withResolvers<null>();
+  const timer = setTimeout(() => late.resolve(null), owner.timeoutMs);
+  const status = await Promise.race([child.status, late.promise]);
+  clearTimeout(timer);
+  if (status !== null) {
+    return status.success ? null : `The monitor command ${describeStatus(status)}`;
+  }
+  const hunt = new ProcessHunt(MONITOR_VARIABLE, owner.token);
+  await hunt.killAll({ id: spec.id }, MONITOR_KILL_MS);
+  return `The monitor command did not end in ${owner.timeoutMs} ms`;
+}
+
+/** Prints how a process ended: `ended with 3`, `was killed by SIGKILL`. */
+export function describeStatus({ code, signal }: Deno.CommandStatus): string {
+  return signal === null ? `ended with ${code}` : `was killed by ${signal}`;
+}
+
+/** Keeps a log within its bound. Called now and then; a log that cannot be kept is no failure. */
+export function boundLog(path: string): void {
+  try {
+    using file = Deno.openSync(path, { read: true, write: true });
+    const { size } = file.statSync();
+    if (size <= LOG_BYTES_MAX) return;
+    file.seekSync(size - LOG_BYTES_KEPT, Deno.SeekMode.Start);
+    const kept = new Uint8Array(LOG_BYTES_KEPT);
+    const length = file.readSync(kept) ?? 0;
+    Deno.writeFileSync(`${path}.1`, kept.subarray(0, length), { mode: 0o600 });
+    // The writer appends, so it goes on at the new end.
+    file.truncateSync(0);
+  } catch {
+    // There is none yet.
+  }
+}
+
+/** A resource's main process, as it is kept in the run directory. */
+export interface SessionRecord {
+  readonly id: ResourceId;
+  readonly main: ProcessName;
+}
+
+/** Reads the list; whatever is strange or of another boot of the host is left out. */
+export function readRecords(path: string): SessionRecord[] {
+  try {
+    if (Deno.statSync(path).size > RECORDS_BYTES_MAX) return [];
+    const value = JSON.parse(Deno.readTextFileSync(path)) as Record<string, unknown> | null;
+    if (value?.format !== RECORDS_FORMAT || value.boot !== kernelBoot()) return [];
+    return Array.isArray(value.resources) ? value.resources.flatMap(recordOf) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Writes the list by an atomic rename. Throws where the run directory cannot be written. */
+export function writeRecords(path: string, records: readonly SessionRecord[]): void {
+  const resources = records.map(({ id, main }) => ({ id, pid: main.pid, start: main.start }));
+  const text = JSON.stringify({ format: RECORDS_FORMAT, boot: kernelBoot(), resources });
+  Deno.writeTextFileSync(`${path}.new`, `${text}\n`, { mode: 0o600 });
+  Deno.renameSync(`${path}.new`, path);
+}
+
+/** An error's own words. */
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function recordOf(value: unknown): SessionRecord[] {
+  if (typeof value !== "object" || value === null) return [];
+  const { id, pid, start } = value as Record<string, unknown>;
+  if (typeof id !== "string" || !isResourceId(id)) return [];
+  if (typeof pid !== "number" || typeof start !== "number") return [];
+  const fine = Number.isSafeInteger(pid) && Number.isSafeInteger(start) && pid > 1;
+  return fine ? [{ id, main: { pid, start } }] : [];
+}
+
+function isRunnable(program: string, where: { path: string; directory: string }): boolean {
+  const absolute = (name: string) => name.startsWith("/") ? name : `${where.directory}/${name}`;
+  const candidates = program.includes("/")
+    ? [absolute(program)]
+    : where.path.split(":").map((folder) => absolute(`${folder}/${program}`));
+  return candidates.some((candidate) => {
+    try {
+      const { isFile, mode } = Deno.statSync(candidate);
+      return isFile && ((mode ?? 0) & 0o111) !== 0;
+    } catch {
+      return false;
+    }
+  });
+}
