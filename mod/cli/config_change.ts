@@ -58,7 +58,7 @@ async function attempt(
   const request = change.request ?? toHex(crypto.getRandomValues(new Uint8Array(8)));
   const headers: Record<string, string> = {
     "Idempotency-Key": request,
-    ...(expect === 0 ? { "If-None-Match": "*" } : { "If-Match": `"${expect}"` }),
+    ...conditionFor(method, expect),
     ...(reason === undefined ? {} : { "Pentad-Reason": reason }),
   };
   if (reason !== undefined && !/^[\x20-\x7e]*$/.test(reason)) {
@@ -78,6 +78,12 @@ async function attempt(
     }
     throw error;
   }
+}
+
+function conditionFor(method: "PUT" | "DELETE", expect: number): Record<string, string> {
+  if (expect > 0) return { "If-Match": `"${expect}"` };
+  // The repetition of a removal finds nothing any more; the log knows what the first try did.
+  return method === "DELETE" ? { "If-Match": "*" } : { "If-None-Match": "*" };
 }
 
 function isProblem(error: unknown, code: string): boolean {

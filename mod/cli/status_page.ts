@@ -12,7 +12,7 @@ export const NODE_HEAD: readonly string[] = [
 export function exitOf(status: StatusDocument): number {
   if (status.cluster === null) return EXIT.degraded;
   if (!status.quorate) return EXIT.noQuorum;
-  const well = status.armed && status.config.writable !== null &&
+  const well = status.armed &&
     status.nodes.every((node) => node.state === "online") &&
     status.streams.every((stream) => stream.state === "ok" || stream.state === "idle") &&
     status.resources.every((resource) => gradeOf(resource.state) !== "bad");

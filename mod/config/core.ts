@@ -163,6 +163,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       committed: raft.commit,
       applied: this.#replica.applied,
       stateCrc: this.#replica.crc,
+      committedChain: raft.log.chainAt(raft.commit) ?? 0,
       quorate: this.#writable(),
       commitSet: raft.witness.solo ? [raft.self] : null,
       peers: [...raft.progress].map(([node, { match, diverged }]) => ({

@@ -55,6 +55,8 @@ export interface ConfigView {
   readonly committed: number;
   readonly applied: number;
   readonly stateCrc: number;
+  /** CRC chain of the log up to `committed`: equal on all replicas at equal index. */
+  readonly committedChain: number;
   readonly quorate: boolean;
   /** Nodes that must hold an entry before it commits, where a witness narrows them. */
   readonly commitSet: readonly NodeId[] | null;

@@ -17,6 +17,8 @@ import type { ConfigEffect, ConfigEvent } from "./events.ts";
 export const LAZY_MS = 20;
 /** Persists that one transaction holds at most. */
 export const GROUP_MAX = 1024;
+/** Frames that may wait for the disk; more are dropped, as a full connection would drop them. */
+export const HELD_MAX = 8192;
 
 /** What the driver performs. */
 export type PersistDriverEffect = Extract<ConfigEffect, { kind: "persist" | "frame" }>;
@@ -64,7 +66,7 @@ export class PersistDriver {
     if (effect.kind === "persist") return this.#persist(effect);
     const { to, bytes, eager } = effect;
     if (eager || this.#barrier <= this.#durable) this.#parts.send(to, bytes);
-    else this.#held.push({ to, bytes, behind: this.#barrier });
+    else if (this.#held.length < HELD_MAX) this.#held.push({ to, bytes, behind: this.#barrier });
   }
 
   /** Drops all that waits; nothing is called any more. The database stays open. */
