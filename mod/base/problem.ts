@@ -247,6 +247,12 @@ export const PROBLEMS = {
     status: 500,
     exit: EXIT.failed,
   },
+  "node.unsupported-host": {
+    title: "Cannot run on this host",
+    remedy: "use 64-bit Linux with glibc or musl; under Deno itself, allow FFI (-A)",
+    status: 500,
+    exit: EXIT.failed,
+  },
   "node.timeout": {
     title: "Cannot wait any longer",
     remedy: "it goes on in the background; look with pentad status",

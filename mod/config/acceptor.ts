@@ -92,7 +92,9 @@ export class Acceptor {
       {
         onOpen: (peer) => {
           this.#pending.delete(session);
-          const place = peer.mode === "join" ? this.#join(session, peer) : this.#seat(session, peer);
+          const place = peer.mode === "join"
+            ? this.#join(session, peer)
+            : this.#seat(session, peer);
           ({ onEnd, onFrame } = place ?? { onEnd, onFrame });
         },
         onFrame: (stream, bytes) => onFrame(stream, bytes),

@@ -17,7 +17,7 @@ import { bootId, clusterId, isNodeName, nodeId } from "../base/id.ts";
 import { ProblemError } from "../base/problem.ts";
 import { KEY_BYTES } from "../base/seal.ts";
 import type { Settings } from "../base/settings.ts";
-import { type TimingRow, timingOf, timingTable } from "../base/timing.ts";
+import { timingOf, type TimingRow, timingTable } from "../base/timing.ts";
 import { type EventLine, type StatusDocument, statusOf } from "../node/mod.ts";
 import { NodeRuntime } from "../runtime/mod.ts";
 import type { Outcome } from "../streams.ts";
@@ -111,7 +111,10 @@ export class Daemon implements RunningNode {
   async init(ask: InitAsk): Promise<void> {
     this.#mustBeFree();
     if (!isNodeName(ask.name)) {
-      throw new ProblemError("api.bad-request", `the cluster name "${ask.name}" is not a DNS label`);
+      throw new ProblemError(
+        "api.bad-request",
+        `the cluster name "${ask.name}" is not a DNS label`,
+      );
     }
     const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
     const id = clusterId(toHex(random(16)));

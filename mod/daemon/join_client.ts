@@ -22,7 +22,8 @@ export async function joinCluster(
   for (const peer of ticket.peers) {
     const answer = await ask(peer, ticket.id, ticketKey(ticket.secret), hello);
     if (answer === null) {
-      last = `no sealed answer from "${peer}": it is not reachable, or the ticket is spent or expired`;
+      last =
+        `no sealed answer from "${peer}": it is not reachable, or the ticket is spent or expired`;
       continue;
     }
     const decoded = decodeAnswer(answer);

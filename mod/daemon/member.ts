@@ -7,7 +7,7 @@
 import { assert } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
 import { nameOf } from "../base/cluster.ts";
-import { nodeId, type NodeId, requestId } from "../base/id.ts";
+import { type NodeId, nodeId, requestId } from "../base/id.ts";
 import { ProblemError } from "../base/problem.ts";
 import { timingOf } from "../base/timing.ts";
 import type { ChangeAsk, HistoryEntry, TreeEntry } from "../api/running_node.ts";

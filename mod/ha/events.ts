@@ -9,7 +9,12 @@ export type HaEvent =
   | CommonEvent
   /** One opened frame of the peer channel from another node's HA stream. */
   | { readonly kind: "frame"; readonly from: NodeId; readonly bytes: Uint8Array }
-  | { readonly kind: "sampled"; readonly load: number; readonly memory: number; readonly ioDelay: number }
+  | {
+    readonly kind: "sampled";
+    readonly load: number;
+    readonly memory: number;
+    readonly ioDelay: number;
+  }
   /** A start, stop or kill-all ended. */
   | { readonly kind: "done"; readonly tag: number; readonly failure: string | null }
   | { readonly kind: "monitored"; readonly tag: number; readonly health: ProcessHealth }
@@ -23,7 +28,12 @@ export type HaEffect =
   | { readonly kind: "frame"; readonly to: NodeId; readonly bytes: Uint8Array }
   | { readonly kind: "sample" }
   | { readonly kind: "start"; readonly tag: number; readonly spec: ProcessSpec }
-  | { readonly kind: "stop"; readonly tag: number; readonly id: ResourceId; readonly graceMs: Millis }
+  | {
+    readonly kind: "stop";
+    readonly tag: number;
+    readonly id: ResourceId;
+    readonly graceMs: Millis;
+  }
   | {
     readonly kind: "monitor";
     readonly tag: number;

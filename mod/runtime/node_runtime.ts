@@ -12,7 +12,12 @@ import type { ClusterSpec } from "../base/cluster.ts";
 import type { BootId, NodeId } from "../base/id.ts";
 import { deriveKey } from "../base/seal.ts";
 import { timingOf } from "../base/timing.ts";
-import { type Database, type DatabaseContent, type Ports, type TimerHandle } from "../host/ports.ts";
+import {
+  type Database,
+  type DatabaseContent,
+  type Ports,
+  type TimerHandle,
+} from "../host/ports.ts";
 import { PeerDriver } from "../config/tcp_driver.ts";
 import { PersistDriver } from "../config/sqlite_driver.ts";
 import { ActionDriver } from "../ha/action_driver.ts";

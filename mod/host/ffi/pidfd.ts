@@ -8,8 +8,8 @@ import { type Instant, instant } from "../../base/time.ts";
 import { openLibc } from "./libc.ts";
 
 /** asm-generic/unistd.h; x86-64 has the same numbers for calls younger than 424. */
-const SYS_PIDFD_SEND_SIGNAL = 424;
-const SYS_PIDFD_OPEN = 434;
+const SYS_PIDFD_SEND_SIGNAL = 424n;
+const SYS_PIDFD_OPEN = 434n;
 /** linux/time.h */
 const CLOCK_BOOTTIME = 7;
 
@@ -53,10 +53,11 @@ export function boottime(): Instant {
  */
 export function signalProcess(pid: number, signal: number, same: () => boolean): boolean {
   const libc = library();
-  const fd = Number(libc.syscall(SYS_PIDFD_OPEN, pid, 0, 0, 0));
+  const fd = Number(libc.syscall(SYS_PIDFD_OPEN, BigInt(pid), 0n, 0n, 0n));
   if (fd < 0) return false;
   try {
-    return same() && Number(libc.syscall(SYS_PIDFD_SEND_SIGNAL, fd, signal, 0, 0)) === 0;
+    if (!same()) return false;
+    return libc.syscall(SYS_PIDFD_SEND_SIGNAL, BigInt(fd), BigInt(signal), 0n, 0n) === 0n;
   } finally {
     libc.close(fd);
   }

@@ -25,20 +25,21 @@ export class KeeperDuty {
   #guard: Instant | null = null;
   /** The end of this guard has been acted upon. */
   #lapsed = false;
-  #killWanted = false;
+  #wanted = 0;
+  #killed = 0;
   #armed: Armed | null = null;
 
   /** The daemon, at `sentAt`: the guard is held until `until`. */
   guard(until: Instant, sentAt: Instant): void {
     const late = this.#guard !== null && sentAt >= this.#guard;
-    if (late && !this.#lapsed) this.#killWanted = true;
+    if (late && !this.#lapsed) this.#wanted++;
     this.#lapsed = late && until <= sentAt;
     this.#guard = until;
   }
 
   /** True while resources may run. Nothing may before a first guard was told. */
   held(now: Instant): boolean {
-    return this.#guard !== null && now < this.#guard && !this.#killWanted;
+    return this.#guard !== null && now < this.#guard && this.#wanted === this.#killed;
   }
 
   /** False until a daemon has told a guard. */
@@ -48,12 +49,17 @@ export class KeeperDuty {
 
   /** Everything must be killed at once. */
   want(): void {
-    this.#killWanted = true;
+    this.#wanted++;
   }
 
-  /** Everything was killed. */
-  killed(): void {
-    this.#killWanted = false;
+  /** How often a kill was wanted so far. */
+  get wanted(): number {
+    return this.#wanted;
+  }
+
+  /** Everything was killed by a kill that began when {@link wanted} was `seen`. */
+  killed(seen: number): void {
+    this.#killed = Math.max(this.#killed, seen);
   }
 
   /** Arms the watchdog on behalf of a daemon; one that is due already still bites. */
@@ -89,8 +95,8 @@ export class KeeperDuty {
     if (this.#armed !== null && now >= this.#armed.until) return "bite";
     if (this.#guard !== null && !this.#lapsed && now >= this.#guard) {
       this.#lapsed = true;
-      this.#killWanted = true;
+      this.#wanted++;
     }
-    return this.#killWanted ? "kill" : null;
+    return this.#wanted > this.#killed ? "kill" : null;
   }
 }

@@ -207,13 +207,14 @@ class Keeper {
   async #sweep(): Promise<void> {
     if (this.#sweeping || this.#biting) return;
     this.#sweeping = true;
+    const { wanted } = this.#duty;
+    const waiting = this.#waiting;
+    this.#waiting = [];
     const before = this.#hunt.find({ environments: false });
     for (const each of before) signal(each, SIGKILL);
     const left = await this.#hunt.killAll({}, KILL_LIMIT_MS);
     this.#sweeping = false;
-    if (left.length === 0) this.#duty.killed();
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    if (left.length === 0) this.#duty.killed(wanted);
     for (const done of waiting) done(left.length === 0 ? null : describeLeft(left));
     if (before.length > 0) this.#write(`killed ${before.map(({ id, pid }) => `${id} (${pid})`)}`);
     this.#turn();

@@ -118,7 +118,8 @@ export class LinuxProcessPort implements ProcessPort {
     const connected = await this.#keeper.connect();
     // A keeper that was never told a guard cannot vouch for what it finds.
     const unguarded = connected === null || connected.fresh;
-    if (unguarded && this.#entries.size > 0 && this.#guard === null) await this.#sweep();
+    if (unguarded && this.#guard === null) await this.#sweep();
+    else for (const ask of this.#replay()) this.#keeper.tell(ask);
     await monitors;
   }
 
@@ -138,7 +139,8 @@ export class LinuxProcessPort implements ProcessPort {
       this.#entries.set(id, { main, adopted: true, quiet: false });
     }
     // The former daemon may have ended between a start and its record.
-    for (const { id, pid, start } of this.#hunt.find({ environments: true })) {
+    const found = this.#hunt.find({ environments: true }).sort((a, b) => a.start - b.start);
+    for (const { id, pid, start } of found) {
       if (this.#entries.has(id) || readStat(pid)?.leader !== true) continue;
       this.#entries.set(id, { main: { pid, start }, adopted: true, quiet: false });
     }

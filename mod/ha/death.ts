@@ -1,0 +1,50 @@
+/**
+ * Is a silent node dead? The proofs of DESIGN.md section 3, each from what was heard, never from a
+ * clock of the silent one.
+ *
+ * @module
+ */
+import type { BootId } from "../base/id.ts";
+import type { Timing } from "../base/timing.ts";
+import type { DeathProof, LastWords, MemberHealth } from "../streams.ts";
+
+/** What is known of a node that is in `fence`. */
+export interface Evidence {
+  readonly health: MemberHealth;
+  /** A watchdog guarded what ran there: it tells in its beats, or an earlier manager wrote it down. */
+  readonly armed: boolean;
+  /** What it left on the disk or told the manager, and in which life. */
+  readonly words: { readonly words: LastWords; readonly boot: BootId } | null;
+  readonly confirmed: boolean;
+  /** Its key is gone from every disk. */
+  readonly storageFenced: boolean;
+}
+
+/** The proof that this node's resources run no more, or null. `storage` proves less: see {@link proofFor}. */
+export function proofOf(evidence: Evidence, timing: Timing): DeathProof | null {
+  const { health, armed, words, confirmed } = evidence;
+  // It was heard again: whatever we knew is of the past.
+  if (health.state !== "down") return null;
+  if (confirmed) return "confirmed";
+  // Words of a former life say nothing about the one that we heard last.
+  if (words !== null && (health.boot === null || words.boot === health.boot)) {
+    if (words.words === "clean-stop") return "clean-stop";
+    if (words.words === "self-fenced") return "self-fenced";
+  }
+  // The silence counts only as far as a majority vouches for it.
+  const silence = health.vouched - health.lastHeard;
+  if (armed && silence >= timing.deadMs + timing.fenceWaitMs) return "wait";
+  return null;
+}
+
+/** The proof that is good enough for a resource with this `recover_on`, or null. */
+export function proofFor(
+  evidence: Evidence,
+  timing: Timing,
+  recoverOn: "death" | "storage",
+): DeathProof | null {
+  const proof = proofOf(evidence, timing);
+  if (proof !== null) return proof;
+  const fenced = recoverOn === "storage" && evidence.storageFenced;
+  return fenced && evidence.health.state === "down" ? "storage" : null;
+}

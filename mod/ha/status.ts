@@ -1,0 +1,130 @@
+/**
+ * `ha/manager_status`: what the manager decided, as one JSON document. It holds decisions, never
+ * observations: it is written when a decision changes, and every agent obeys it.
+ *
+ * @module
+ */
+import { isResourceId, NODE_ID_MAX, type NodeId, nodeId, type ResourceId } from "../base/id.ts";
+import { decodeText, encodeText } from "../base/bytes.ts";
+import type { DeathProof, ServiceState } from "../streams.ts";
+
+/** Place of the document in the tree. */
+export const STATUS_FILE = "ha/manager_status";
+/** Form of the document; an agent obeys no other. */
+const FORM = 1;
+
+/**
+ * `fence`: it is silent, and nothing of it may start anywhere, itself included, until it is back or
+ * proven dead. `dead`: proven; its resources may be elsewhere.
+ */
+export type NodeDecision = "online" | "fence" | "dead";
+
+/** What was decided of a node. */
+export interface NodeEntry {
+  readonly state: NodeDecision;
+  readonly maintenance: boolean;
+  /** A watchdog guarded it when it was last heard: needed by a manager that never heard it. */
+  readonly armed: boolean;
+  /** A person vouched for its death while it was in `fence`. */
+  readonly confirmed: boolean;
+  readonly proof: DeathProof | null;
+}
+
+/** What was decided of a resource. */
+export interface ServiceEntry {
+  readonly state: ServiceState;
+  /** Where it is to run, or runs, or ran last. */
+  readonly node: NodeId | null;
+  /** Where `relocate` leads. */
+  readonly target: NodeId | null;
+  /** Nodes on which it failed since it last ran well. */
+  readonly tried: readonly NodeId[];
+  /** Why it is as it is, as a sentence. */
+  readonly why: string;
+}
+
+/** The whole document. */
+export interface ManagerStatus {
+  readonly nodes: ReadonlyMap<NodeId, NodeEntry>;
+  readonly services: ReadonlyMap<ResourceId, ServiceEntry>;
+}
+
+export const EMPTY_STATUS: ManagerStatus = { nodes: new Map(), services: new Map() };
+
+const DECISIONS: readonly string[] = ["online", "fence", "dead"];
+const STATES: readonly string[] = [
+  "stopped",
+  "request_stop",
+  "request_start",
+  "started",
+  "relocate",
+  "fence",
+  "recovery",
+  "error",
+];
+
+/** Bytes of the document; the same for the same decisions. */
+export function printStatus({ nodes, services }: ManagerStatus): Uint8Array {
+  const byKey = <K, V>(map: ReadonlyMap<K, V>) =>
+    Object.fromEntries([...map].sort(([a], [b]) => a < b ? -1 : 1));
+  const text = JSON.stringify(
+    { form: FORM, nodes: byKey(nodes), services: byKey(services) },
+    null,
+    1,
+  );
+  return encodeText(`${text}\n`);
+}
+
+/** The document in hostile bytes, or null where they are none. */
+export function parseStatus(bytes: Uint8Array): ManagerStatus | null {
+  const text = decodeText(bytes);
+  const document = text === null ? null : parseJson(text);
+  if (document === null || document.form !== FORM) return null;
+  const nodes = new Map<NodeId, NodeEntry>();
+  const services = new Map<ResourceId, ServiceEntry>();
+  for (const [key, value] of entriesOf(document.nodes)) {
+    const id = Number(key);
+    if (!isNode(id) || !DECISIONS.includes(String(value.state))) return null;
+    nodes.set(nodeId(id), {
+      state: value.state as NodeDecision,
+      maintenance: value.maintenance === true,
+      armed: value.armed === true,
+      confirmed: value.confirmed === true,
+      proof: typeof value.proof === "string" ? value.proof as DeathProof : null,
+    });
+  }
+  for (const [key, value] of entriesOf(document.services)) {
+    const { node, target, tried, state } = value;
+    if (!isResourceId(key) || !STATES.includes(String(state))) return null;
+    if ((node !== null && !isNode(node)) || (target !== null && !isNode(target))) return null;
+    if (!Array.isArray(tried) || !tried.every(isNode)) return null;
+    services.set(key, {
+      state: state as ServiceState,
+      node: node === null ? null : nodeId(node),
+      target: target === null ? null : nodeId(target),
+      tried: tried.map((each) => nodeId(each)),
+      why: typeof value.why === "string" ? value.why : "",
+    });
+  }
+  return { nodes, services };
+}
+
+function isNode(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= NODE_ID_MAX;
+}
+
+function entriesOf(value: unknown): [string, Record<string, unknown>][] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).filter((each): each is [string, Record<string, unknown>] =>
+    typeof each[1] === "object" && each[1] !== null
+  );
+}
+
+function parseJson(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value as Record<string, unknown> : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * The database port: SQLite in a Worker; and the lock that keeps a second daemon off the directory.
+ *
+ * @module
+ */
+import { assert } from "../../base/assert.ts";
+import { ProblemError } from "../../base/problem.ts";
+import type { Database, DatabaseBatch, DatabaseContent, DatabasePort } from "../ports.ts";
+import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
+
+/** Name of the database in the state directory; SQLite's `-wal` and `-shm` stand beside it. */
+export const DATABASE_NAME = "config.db";
+const LOCK_NAME = "lock";
+
+/** A held {@link takeDirectoryLock}. */
+export interface DirectoryLock {
+  release(): void;
+}
+
+/**
+ * Takes a state directory for this process until it ends or releases it. Throws a ProblemError
+ * (`node.already-running`) where another has it.
+ */
+export function takeDirectoryLock(directory: string): DirectoryLock {
+  const path = `${directory}/${LOCK_NAME}`;
+  // The file stays when the lock goes: to remove it would let two hold "the" lock.
+  const file = Deno.openSync(path, { create: true, read: true, write: true, mode: 0o600 });
+  if (!file.tryLockSync(true)) {
+    file.close();
+    throw new ProblemError("node.already-running", `"${path}" is locked by another process`);
+  }
+  return {
+    release: () => {
+      file.close();
+    },
+  };
+}
+
+/** A database port that can say when all that it opened is closed. */
+export interface LinuxDatabasePort extends DatabasePort {
+  /** Resolves when every closed database's files are let go. Never rejects. */
+  settled(): Promise<void>;
+}
+
+type OpenDone = Parameters<DatabasePort["open"]>[0];
+
+/** The database in this state directory. */
+export function linuxDatabase(directory: string): LinuxDatabasePort {
+  const path = `${directory}/${DATABASE_NAME}`;
+  return {
+    open: (done) => new WorkerDatabase(path, done),
+    settled: () => CLOSING.get(path) ?? Promise.resolve(),
+  };
+}
+
+/**
+ * Closings under way, by path. SQLite removes the WAL by its name when it closes; a new database of
+ * that name must not be there yet.
+ */
+const CLOSING = new Map<string, Promise<void>>();
+
+class WorkerDatabase implements Database {
+  readonly #path: string;
+  readonly #done: OpenDone;
+  readonly #commits = new Map<number, (failure: string | null) => void>();
+  #worker: Worker | null = null;
+  #number = 0;
+  #opened = false;
+  #closed = false;
+  #gone: (() => void) | null = null;
+
+  constructor(path: string, done: OpenDone) {
+    this.#path = path;
+    this.#done = done;
+    void (CLOSING.get(path) ?? Promise.resolve()).then(() => this.#start());
+  }
+
+  commit(batch: DatabaseBatch, done: (failure: string | null) => void): void {
+    assert(this.#opened && !this.#closed, "A batch goes to an open database");
+    const number = this.#number++;
+    this.#commits.set(number, done);
+    const own = ownBytes(batch);
+    this.#post({ kind: "commit", number, batch: own }, buffersOf(bytesIn(own)));
+  }
+
+  /** Nothing is called back any more; batches handed over before are still written. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#commits.clear();
+    if (this.#worker === null) return;
+    const closing = new Promise<void>((resolve) => this.#gone = resolve).then(() => {
+      if (CLOSING.get(this.#path) === closing) CLOSING.delete(this.#path);
+    });
+    CLOSING.set(this.#path, closing);
+    this.#post({ kind: "close" });
+  }
+
+  #start(): void {
+    if (this.#closed) return;
+    const worker = new Worker(new URL("./database_worker.ts", import.meta.url), {
+      type: "module",
+      name: "database",
+    });
+    this.#worker = worker;
+    worker.onmessage = ({ data }: MessageEvent<DatabaseAnswer>) => this.#onAnswer(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#onBroken(`the database worker ended: ${event.message}`);
+    };
+    this.#post({ kind: "open", path: this.#path });
+  }
+
+  #onAnswer(answer: DatabaseAnswer): void {
+    if (answer.kind === "closed") return this.#end();
+    if (this.#closed) return;
+    switch (answer.kind) {
+      case "opened":
+        return this.#onOpened(answer.content);
+      case "damaged":
+        this.close();
+        return this.#done({ damaged: answer.why });
+      case "committed": {
+        const done = this.#commits.get(answer.number);
+        this.#commits.delete(answer.number);
+        done?.(answer.failure);
+      }
+    }
+  }
+
+  #onOpened(content: DatabaseContent): void {
+    this.#opened = true;
+    this.#done(content);
+  }
+
+  #onBroken(why: string): void {
+    const commits = [...this.#commits.values()];
+    const opened = this.#opened;
+    const told = this.#closed;
+    this.close();
+    this.#end();
+    if (told) return;
+    if (!opened) this.#done({ damaged: why });
+    for (const done of commits) done(why);
+  }
+
+  #end(): void {
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.#gone?.();
+  }
+
+  #post(ask: DatabaseAsk, transfer: Transferable[] = []): void {
+    this.#worker?.postMessage(ask, transfer);
+  }
+}
+
+/** The batch with byte strings of its own: the caller keeps its memory, ours goes to the Worker. */
+function ownBytes(batch: DatabaseBatch): DatabaseBatch {
+  const { entries, applied } = batch;
+  return {
+    ...batch,
+    ...(entries && { entries: entries.map((entry) => ({ ...entry, body: entry.body.slice() })) }),
+    ...(applied && {
+      applied: {
+        ...applied,
+        rows: applied.rows.map((row) => ({ ...row, data: row.data.slice() })),
+      },
+    }),
+  };
+}
+
+function* bytesIn({ entries, applied }: DatabaseBatch): Iterable<Uint8Array> {
+  for (const { body } of entries ?? []) yield body;
+  for (const { data } of applied?.rows ?? []) yield data;
+}

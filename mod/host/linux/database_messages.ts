@@ -1,0 +1,22 @@
+/** What the database's Worker and its owner say to each other. @module */
+import type { DatabaseBatch, DatabaseContent } from "../ports.ts";
+
+export type DatabaseAsk =
+  | { readonly kind: "open"; readonly path: string }
+  | { readonly kind: "commit"; readonly number: number; readonly batch: DatabaseBatch }
+  | { readonly kind: "close" };
+
+export type DatabaseAnswer =
+  | { readonly kind: "opened"; readonly content: DatabaseContent }
+  | { readonly kind: "damaged"; readonly why: string }
+  | { readonly kind: "committed"; readonly number: number; readonly failure: string | null }
+  | { readonly kind: "closed" };
+
+/** The buffers of byte strings that may go over for good; each once. */
+export function buffersOf(parts: Iterable<Uint8Array>): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const { buffer } of parts) {
+    if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) buffers.add(buffer);
+  }
+  return [...buffers];
+}

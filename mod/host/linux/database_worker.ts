@@ -1,0 +1,64 @@
+/**
+ * The Worker around the database file: an fsync that takes long stalls nothing but this thread.
+ * After a failed commit it commits nothing any more.
+ *
+ * @module
+ */
+import { DatabaseFile } from "./database_file.ts";
+import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
+
+/** The global scope of a dedicated Worker, as far as it is used here. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<DatabaseAsk>) => void) | null;
+  postMessage(message: DatabaseAnswer, transfer?: Transferable[]): void;
+  close(): void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+let file: DatabaseFile | null = null;
+
+scope.onmessage = ({ data: ask }) => {
+  if (ask.kind === "open") open(ask.path);
+  else if (ask.kind === "commit") commit(ask);
+  else {
+    closeFile();
+    scope.postMessage({ kind: "closed" });
+    scope.close();
+  }
+};
+
+function open(path: string): void {
+  const opened = DatabaseFile.open(path);
+  if ("damaged" in opened) {
+    return scope.postMessage({ kind: "damaged", why: opened.damaged });
+  }
+  file = opened.file;
+  const { content } = opened;
+  const buffers = buffersOf([
+    ...content.entries.map((entry) => entry.body),
+    ...content.rows.map((row) => row.data),
+  ]);
+  scope.postMessage({ kind: "opened", content }, buffers);
+}
+
+function commit({ number, batch }: Extract<DatabaseAsk, { kind: "commit" }>): void {
+  let failure: string | null = null;
+  try {
+    if (file === null) failure = "the database is not open";
+    else file.commit(batch);
+  } catch (error) {
+    failure = error instanceof Error ? error.message : String(error);
+    closeFile();
+  }
+  scope.postMessage({ kind: "committed", number, failure });
+}
+
+function closeFile(): void {
+  const open = file;
+  file = null;
+  try {
+    open?.close();
+  } catch {
+    // What was committed is on the disk; closing adds nothing to it.
+  }
+}

@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { resourceId } from "../../mod/base/id.ts";
+import { after } from "../../mod/base/time.ts";
+import { boottime, signalProcess } from "../../mod/host/ffi/pidfd.ts";
+import { parseStat, valueOf } from "../../mod/host/linux/proc.ts";
+import { pause } from "../../mod/host/linux/process_hunt.ts";
+import { boundLog, readRecords, writeRecords } from "../../mod/host/linux/session.ts";
+import type { ProcessHealth, ProcessSpec } from "../../mod/host/ports.ts";
+import { processSuite } from "../contract/process_suite.ts";
+import { commands, gone, LinuxProcessWorld, STUBBORN } from "./process_world.ts";
+
+processSuite("LinuxProcessPort", () => new LinuxProcessWorld());
+
+const WEB = resourceId("exec:web");
+
+async function withWorld(body: (world: LinuxProcessWorld) => Promise<void>): Promise<void> {
+  const world = new LinuxProcessWorld();
+  try {
+    world.port().guardUntil(after(boottime(), 600_000));
+    await body(world);
+  } finally {
+    await world.close();
+  }
+}
+
+function start(
+  world: LinuxProcessWorld,
+  command: readonly string[],
+  more: Partial<ProcessSpec> = {},
+) {
+  const spec = { id: WEB, command, environment: {}, directory: null, ...more };
+  return new Promise<string | null>((done) => world.port().start(spec, done));
+}
+
+function monitor(world: LinuxProcessWorld, command: readonly string[] | null, timeoutMs = 10_000) {
+  const ask = { id: WEB, command, timeoutMs };
+  return new Promise<ProcessHealth>((done) => world.port().monitor(ask, done));
+}
+
+/** A resource whose processes can be told from all others on this host. */
+function stubborn(): { readonly script: string; readonly mark: string } {
+  const mark = `1${Date.now() % 1e8}${Math.floor(Math.random() * 1000)}`;
+  return { script: STUBBORN.replaceAll("1000", mark), mark: `sleep ${mark}` };
+}
+
+Deno.test("LinuxProcessPort.stop() ends children that left the session, the environment and SIGTERM", async () => {
+  await withWorld(async (world) => {
+    const { script, mark } = stubborn();
+    assert.equal(await start(world, ["/bin/sh", "-c", script]), null);
+    const found = await commands(mark, 4);
+    // A look while the parents live is how one without any mark is known later.
+    await new Promise((done) => world.port().list(done));
+    assert.equal(await new Promise((done) => world.port().stop(WEB, 50, done)), null);
+    for (const each of found) await gone(each);
+    assert.deepEqual(world.marked().map(({ pid }) => pid), [world.keeper().process?.pid]);
+  });
+});
+
+Deno.test("LinuxProcessPort.killAll() ends children that called setsid and ignore SIGTERM", async () => {
+  await withWorld(async (world) => {
+    const mark = `1${Date.now() % 1e8}77`;
+    const script = `trap "" TERM; setsid sleep ${mark} & sleep ${mark}`;
+    assert.equal(await start(world, ["/bin/sh", "-c", script]), null);
+    const found = await commands(`sleep ${mark}`, 2);
+    assert.equal(await new Promise((done) => world.port().killAll(done)), null);
+    for (const each of found) await gone(each);
+    assert.deepEqual(world.marked().map(({ pid }) => pid), [world.keeper().process?.pid]);
+  });
+});
+
+Deno.test("LinuxProcessPort.start() says why not, and refuses without a guard", async () => {
+  const world = new LinuxProcessWorld();
+  try {
+    assert.match(await start(world, ["sleep", "1000"]) ?? "", /guard/);
+    world.port().guardUntil(after(boottime(), 600_000));
+    assert.match(await start(world, ["/nonexistent/program"]) ?? "", /nonexistent/);
+    assert.match(await start(world, ["sleep", "9"], { directory: "/nonexistent" }) ?? "", /./);
+    assert.deepEqual(await new Promise((done) => world.port().list(done)), []);
+  } finally {
+    await world.close();
+  }
+});
+
+Deno.test("LinuxProcessPort.start() refuses while anything of the former life is left", async () => {
+  await withWorld(async (world) => {
+    const ended = new Promise<string>((done) => world.port().onExit((_, how) => done(how)));
+    const mark = `1${Date.now() % 1e8}78`;
+    assert.equal(await start(world, ["/bin/sh", "-c", `sleep ${mark} & exit 5`]), null);
+    assert.equal(await ended, "ended with 5");
+    await commands(`sleep ${mark}`, 1);
+    assert.equal((await monitor(world, null)).state, "failed");
+    assert.match(await start(world, ["sleep", "1000"]) ?? "", /still runs/);
+    assert.equal(await new Promise((done) => world.port().stop(WEB, 1000, done)), null);
+    assert.equal(await start(world, ["sleep", "1000"]), null);
+  });
+});
+
+Deno.test("LinuxProcessPort.monitor() runs the command, and ends one that hangs", async () => {
+  await withWorld(async (world) => {
+    assert.equal(
+      await start(world, ["/bin/sh", "-c", "echo out; echo err >&2; exec sleep 1000"]),
+      null,
+    );
+    assert.deepEqual(await monitor(world, ["true"]), { state: "running" });
+    const bad = await monitor(world, ["sh", "-c", "exit 7"]);
+    assert.deepEqual(bad, { state: "failed", why: "The monitor command ended with 7" });
+    const mark = `1${Date.now() % 1e8}79`;
+    const late = await monitor(world, ["sh", "-c", `setsid sleep ${mark} & sleep ${mark}`], 300);
+    assert.equal(late.state, "failed");
+    assert.equal(world.marked().length, 2, "keeper and resource");
+    const log = Deno.readTextFileSync(`${world.folder}/logs/${WEB}.log`);
+    assert.equal(log, "out\nerr\n");
+  });
+});
+
+Deno.test("LinuxProcessPort tells how an adopted resource ended", async () => {
+  await withWorld(async (world) => {
+    assert.equal(await start(world, world.lasting), null);
+    await world.crash();
+    const ended = new Promise<string>((done) => world.port().onExit((id) => done(id)));
+    const [main] = readRecords(`${world.folder}/resources.json`);
+    assert.ok(main !== undefined);
+    assert.ok(signalProcess(main.main.pid, 9, () => true));
+    assert.equal(await ended, WEB);
+  });
+});
+
+Deno.test("LinuxProcessPort adopts by the environment where the list is lost or hostile", async () => {
+  for (const text of [null, "{", '{"format":1,"resources":[{"id":"x","pid":-1}]}']) {
+    await withWorld(async (world) => {
+      assert.equal(await start(world, world.lasting), null);
+      await world.crash();
+      const path = `${world.folder}/resources.json`;
+      if (text === null) Deno.removeSync(path);
+      else Deno.writeTextFileSync(path, text);
+      assert.deepEqual(await monitor(world, null), { state: "running" });
+    });
+  }
+});
+
+Deno.test("readRecords() leaves out what another boot of the host wrote", () => {
+  const path = Deno.makeTempFileSync();
+  writeRecords(path, [{ id: WEB, main: { pid: 77, start: 5 } }]);
+  assert.deepEqual(readRecords(path), [{ id: WEB, main: { pid: 77, start: 5 } }]);
+  const other = Deno.readTextFileSync(path).replace(/"boot":"[^"]*"/, '"boot":"other"');
+  Deno.writeTextFileSync(path, other);
+  assert.deepEqual(readRecords(path), []);
+  Deno.removeSync(path);
+});
+
+Deno.test("boundLog() keeps the end of a log that is too long", () => {
+  const folder = Deno.makeTempDirSync();
+  const path = `${folder}/x.log`;
+  Deno.writeTextFileSync(path, "a".repeat(300 * 1024) + "end");
+  boundLog(path);
+  assert.equal(Deno.statSync(path).size, 0);
+  assert.match(Deno.readTextFileSync(`${path}.1`), /^a{60000,}end$/);
+  Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("parseStat() reads names with spaces and parentheses, and takes no zombie", () => {
+  const tail = "1 7 6 0 -1 4194560 43 0 1 0 0 0 0 0 20 0 1 0 958913 524288 33";
+  const { pid, parent, session, start } = parseStat(`7 (a) b) S ${tail}`) ?? assert.fail();
+  assert.deepEqual({ pid, parent, session, start }, {
+    pid: 7,
+    parent: 1,
+    session: 6,
+    start: 958913,
+  });
+  assert.equal(parseStat(`7 (x) Z ${tail}`), null);
+  for (const bad of ["", "7", "7 (x", "7 (x) S", "7 (x) S 1 2 3"]) {
+    assert.equal(parseStat(bad), null);
+  }
+});
+
+Deno.test("valueOf() finds a variable at its beginning only", () => {
+  assert.equal(valueOf("A=1\0B=t:x\0C=3", "B=t:"), "x");
+  assert.equal(valueOf("XB=t:x\0B=t:y", "B=t:"), "y");
+  assert.equal(valueOf("XB=t:x", "B=t:"), null);
+});
+
+Deno.test("signalProcess() signals nobody where the process is not the one meant", async () => {
+  const child = new Deno.Command("sleep", { args: ["1000"] }).spawn();
+  assert.equal(signalProcess(child.pid, 9, () => false), false);
+  assert.equal(await Promise.race([child.status, pause(20)]), undefined);
+  assert.equal(signalProcess(child.pid, 9, () => true), true);
+  assert.equal((await child.status).signal, "SIGKILL");
+});
