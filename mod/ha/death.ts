@@ -5,16 +5,24 @@
  * @module
  */
 import type { BootId } from "../base/id.ts";
+import type { Instant } from "../base/time.ts";
 import type { Timing } from "../base/timing.ts";
 import type { DeathProof, LastWords, MemberHealth } from "../streams.ts";
+
+/** Last words as they were heard. */
+export interface Words {
+  readonly words: LastWords;
+  readonly boot: BootId;
+  readonly at: Instant;
+}
 
 /** What is known of a node that is in `fence`. */
 export interface Evidence {
   readonly health: MemberHealth;
   /** A watchdog guarded what ran there: it tells in its beats, or an earlier manager wrote it down. */
   readonly armed: boolean;
-  /** What it left on the disk or told the manager, and in which life. */
-  readonly words: { readonly words: LastWords; readonly boot: BootId } | null;
+  /** What it left on the disk or told the manager, in which life, and when we learnt of it. */
+  readonly words: Words | null;
   readonly confirmed: boolean;
   /** Its key is gone from every disk. */
   readonly storageFenced: boolean;
@@ -26,10 +34,12 @@ export function proofOf(evidence: Evidence, timing: Timing): DeathProof | null {
   // It was heard again: whatever we knew is of the past.
   if (health.state !== "down") return null;
   if (confirmed) return "confirmed";
-  // Words of a former life say nothing about the one that we heard last.
-  if (words !== null && (health.boot === null || words.boot === health.boot)) {
+  // Words of another life say nothing about the one that we heard last; of a life that we never
+  // heard we do not know whether it is the last one.
+  if (words !== null && words.boot === health.boot) {
     if (words.words === "clean-stop") return "clean-stop";
-    if (words.words === "self-fenced") return "self-fenced";
+    // A life that fenced itself may begin again; a sign of life after the words says that it may have.
+    if (words.words === "self-fenced" && words.at >= health.lastHeard) return "self-fenced";
   }
   // The silence counts only as far as a majority vouches for it.
   const silence = health.vouched - health.lastHeard;

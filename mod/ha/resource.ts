@@ -32,9 +32,15 @@ export interface Resource {
   readonly diskLock: number;
 }
 
-/** What a file defines, and what is wrong with it: line and clause. */
+/**
+ * What a file defines, and what is wrong with it: line and clause. What cannot be read must not be
+ * mistaken for what was taken out: resources of a section in `unreadable`, and all of them where the
+ * file is `broken`, are left as they are.
+ */
 export interface Definitions {
   readonly resources: ReadonlyMap<ResourceId, Resource>;
+  readonly unreadable: ReadonlySet<string>;
+  readonly broken: boolean;
   readonly faults: readonly { readonly line: number; readonly why: string }[];
 }
 
@@ -42,14 +48,19 @@ export interface Definitions {
 export function readResources(text: string): Definitions {
   const file = parseSections(text);
   const resources = new Map<ResourceId, Resource>();
-  if ("why" in file) return { resources, faults: [file] };
+  const unreadable = new Set<string>();
+  if ("why" in file) return { resources, unreadable, broken: true, faults: [file] };
   const faults: { line: number; why: string }[] = [];
   for (const section of file.sections.slice(0, RESOURCES_MAX)) {
     const resource = readOne(section);
-    if (typeof resource === "string") faults.push({ line: section.at, why: resource });
-    else resources.set(resource.id, resource);
+    if (typeof resource !== "string") resources.set(resource.id, resource);
+    else {
+      faults.push({ line: section.at, why: resource });
+      unreadable.add(`${section.type}:${section.id}`);
+    }
   }
-  return { resources, faults };
+  const broken = file.sections.length > RESOURCES_MAX;
+  return { resources, unreadable, broken, faults };
 }
 
 function readOne(section: Section): Resource | string {

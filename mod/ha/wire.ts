@@ -35,6 +35,8 @@ const REPORT = struct({
   status: u64,
   /** It stops in order and runs nothing any more. */
   leaving: bool,
+  /** `opening`: it will say; it runs nothing until it knows. */
+  watchdog: choice(["armed", "none", "opening"]),
   services: list(
     struct({ id: text(100), state: choice(LOCAL_STATES), why: text(300) }),
     RESOURCES_MAX,

@@ -1,0 +1,290 @@
+/**
+ * This node's share of the plan: starts what it was given, stops what it was not, restarts what
+ * fails, and says how it is. It decides nothing about other nodes.
+ *
+ * @module
+ */
+import type { ResourceId } from "../base/id.ts";
+import { reason } from "../base/reason.ts";
+import { after, earliest, EPOCH, type Instant, type Millis, NEVER } from "../base/time.ts";
+import type { ProcessHealth } from "../host/ports.ts";
+import type { HaContext } from "./context.ts";
+import type { Definitions, Resource } from "./resource.ts";
+import { spoken } from "./resource.ts";
+import type { ManagerStatus } from "./status.ts";
+import type { LocalState, Report } from "./wire.ts";
+
+/** After so long of running well, former failures are forgiven. */
+export const STEADY_MS: Millis = 60_000;
+/** Grace of a stop whose resource nobody defines any more. */
+const GRACE_MS: Millis = 10_000;
+/** Length of a failure's words in a report. */
+const WHY_MAX = 300;
+
+/** What the agent may do now, judged by `core.ts`. */
+export interface Permit {
+  /** Guard held, barrier passed in this tenure, node decided online, watchdog known. */
+  readonly start: boolean;
+  /** The decisions that are applied here are fresh enough to stop something by. */
+  readonly stop: boolean;
+  /** The node stops in order: everything must go. */
+  readonly drain: boolean;
+  readonly status: ManagerStatus;
+  readonly definitions: Definitions;
+}
+
+interface Local {
+  readonly id: ResourceId;
+  /** `waiting`: down, to be started again. */
+  state: "starting" | "running" | "stopping" | "waiting" | "failed" | "stuck";
+  /** The call under way. */
+  op: number | null;
+  /** What it is once the stop under way has ended. */
+  then: "gone" | "waiting" | "failed";
+  tries: number;
+  why: string;
+  since: Instant;
+  notBefore: Instant;
+  monitorAt: Instant;
+  monitor: number | null;
+}
+
+/** See the module's note. */
+export class Agent {
+  readonly #context: HaContext;
+  readonly #locals = new Map<ResourceId, Local>();
+  #listed = false;
+
+  constructor(context: HaContext) {
+    this.#context = context;
+  }
+
+  /** What runs here from a former life is known. */
+  get ready(): boolean {
+    return this.#listed;
+  }
+
+  /** Nothing of any resource runs or may run here. */
+  get empty(): boolean {
+    return [...this.#locals.values()].every(({ state }) =>
+      state === "failed" || state === "waiting"
+    );
+  }
+
+  /** Ids of resources that take this node's strength. */
+  busy(): ResourceId[] {
+    return [...this.#locals.values()].filter(({ state }) =>
+      state !== "failed" && state !== "waiting"
+    ).map(({ id }) => id);
+  }
+
+  services(): Report["services"] {
+    return [...this.#locals.values()].map(({ id, state, why }) => ({
+      id,
+      state: state === "waiting" ? "starting" : state,
+      why: why.slice(0, WHY_MAX),
+    }));
+  }
+
+  stateOf(id: ResourceId): LocalState {
+    const state = this.#locals.get(id)?.state ?? "stopped";
+    return state === "waiting" ? "starting" : state;
+  }
+
+  /** It has run well for long. */
+  isSteady(id: ResourceId): boolean {
+    const local = this.#locals.get(id);
+    return local?.state === "running" && this.#context.now - local.since >= STEADY_MS;
+  }
+
+  onListed(running: readonly ResourceId[]): void {
+    this.#listed = true;
+    for (const id of running) {
+      if (this.#locals.has(id)) continue;
+      this.#locals.set(id, { ...this.#fresh(id), state: "running" });
+      const because = reason("ha.adopted", { id, node: this.#context.name(this.#context.self) });
+      this.#context.say(`${spoken(id)} adopted`, because);
+    }
+  }
+
+  onDone(tag: number, failure: string | null, definitions: Definitions): void {
+    const local = [...this.#locals.values()].find(({ op }) => op === tag);
+    if (local === undefined) return;
+    local.op = null;
+    const node = this.#context.name(this.#context.self);
+    const { id } = local;
+    if (local.state === "starting") {
+      if (failure === null) {
+        local.state = "running";
+        local.since = this.#context.now;
+        local.monitorAt = this.#nextMonitor(definitions.resources.get(id));
+        return this.#context.say(`${spoken(id)} started`, reason("ha.started", { id, node }));
+      }
+      const because = reason("ha.start-failed", { id, node, why: failure });
+      this.#context.say(`${spoken(id)} did not start`, because);
+      return this.#onFailure(local, failure, definitions.resources.get(id));
+    }
+    if (local.state !== "stopping") return;
+    if (failure !== null) {
+      local.state = "stuck";
+      local.why = failure;
+      local.notBefore = after(this.#context.now, this.#context.timing.haRoundMs);
+      const because = reason("ha.stop-failed", { id, node, why: failure });
+      return this.#context.say(`${spoken(id)} does not stop`, because);
+    }
+    if (local.then !== "gone") local.state = local.then;
+    else {
+      this.#locals.delete(id);
+      this.#context.say(`${spoken(id)} stopped`, reason("ha.stopped", { id, node }));
+    }
+  }
+
+  onMonitored(tag: number, health: ProcessHealth, definitions: Definitions): void {
+    const local = [...this.#locals.values()].find(({ monitor }) => monitor === tag);
+    if (local === undefined) return;
+    local.monitor = null;
+    if (local.state !== "running" || local.op !== null) return;
+    if (health.state === "running") {
+      if (this.isSteady(local.id)) local.tries = 0;
+      return;
+    }
+    const why = health.state === "failed" ? health.why : "its processes are gone";
+    this.#sayFailed(local.id, why);
+    this.#onFailure(local, why, definitions.resources.get(local.id));
+  }
+
+  onExited(id: ResourceId, how: string, definitions: Definitions): void {
+    const local = this.#locals.get(id);
+    if (local === undefined || local.state !== "running" || local.op !== null) return;
+    const why = `its main process ended: ${how}`;
+    this.#sayFailed(id, why);
+    this.#onFailure(local, why, definitions.resources.get(id));
+  }
+
+  /** Everything was killed and is gone. */
+  onKilled(): void {
+    this.#locals.clear();
+  }
+
+  /** Starts, stops and monitors what is due. */
+  tend(permit: Permit): void {
+    for (const local of [...this.#locals.values()]) {
+      if (local.op !== null || this.#keeps(local.id, permit)) continue;
+      if (local.state === "failed" || local.state === "waiting") this.#locals.delete(local.id);
+      else if (permit.stop || permit.drain) this.#stop(local, "gone", permit.definitions);
+    }
+    if (permit.start) {
+      for (const [id, entry] of permit.status.services) {
+        if (entry.state !== "started" || entry.node !== this.#context.self) continue;
+        const resource = permit.definitions.resources.get(id);
+        if (resource !== undefined) this.#startIfDown(resource);
+      }
+    }
+    for (const local of this.#locals.values()) this.#monitorIfDue(local, permit.definitions);
+  }
+
+  deadline(): Instant {
+    return earliest(
+      NEVER,
+      ...[...this.#locals.values()].map((local) => {
+        if (local.op !== null) return NEVER;
+        if (local.state === "waiting" || local.state === "stuck") return local.notBefore;
+        return local.state === "running" && local.monitor === null ? local.monitorAt : NEVER;
+      }).filter((at) => at > this.#context.now),
+    );
+  }
+
+  /** It is ours, or it is not ours to judge. */
+  #keeps(id: ResourceId, { drain, status }: Permit): boolean {
+    if (drain) return false;
+    const entry = status.services.get(id);
+    const ours = entry?.node === this.#context.self;
+    return ours && (entry.state === "started" || entry.state === "fence");
+  }
+
+  #startIfDown(resource: Resource): void {
+    const { now } = this.#context;
+    const local = this.#locals.get(resource.id) ?? this.#fresh(resource.id);
+    const known = this.#locals.has(resource.id);
+    if (known && (local.state !== "waiting" || local.op !== null || now < local.notBefore)) return;
+    this.#locals.set(resource.id, local);
+    local.state = "starting";
+    local.op = this.#context.tag();
+    const { id, command } = resource;
+    const environment = {
+      PENTAD_NODE_NAME: this.#context.name(this.#context.self),
+      PENTAD_RESOURCE: id,
+    };
+    const spec = { id, command, environment, directory: null };
+    this.#context.do({ kind: "start", tag: local.op, spec });
+  }
+
+  #stop(local: Local, then: Local["then"], definitions: Definitions): void {
+    if (local.state === "stuck" && this.#context.now < local.notBefore) return;
+    local.state = "stopping";
+    local.then = then;
+    local.op = this.#context.tag();
+    const graceMs = definitions.resources.get(local.id)?.stopTimeoutMs ?? GRACE_MS;
+    this.#context.do({ kind: "stop", tag: local.op, id: local.id, graceMs });
+  }
+
+  /** What is left of it is cleared away; then it is started again, or given up here. */
+  #onFailure(local: Local, why: string, resource: Resource | undefined): void {
+    const { now, timing } = this.#context;
+    local.tries++;
+    local.why = why;
+    local.notBefore = after(now, Math.min(local.tries, 8) * timing.haRoundMs);
+    const max = resource?.maxRestart ?? 0;
+    const again = local.tries <= max;
+    local.state = "stopping";
+    local.then = again ? "waiting" : "failed";
+    local.op = this.#context.tag();
+    this.#context.do({ kind: "stop", tag: local.op, id: local.id, graceMs: GRACE_MS });
+    if (!again) return;
+    const { id, tries } = local;
+    const node = this.#context.name(this.#context.self);
+    this.#context.say(`${spoken(id)} restarts`, reason("ha.restarted", { id, node, tries, max }));
+  }
+
+  #monitorIfDue(local: Local, { resources }: Definitions): void {
+    const { now } = this.#context;
+    if (local.state !== "running" || local.op !== null || local.monitor !== null) return;
+    if (now < local.monitorAt) return;
+    const resource = resources.get(local.id);
+    local.monitorAt = this.#nextMonitor(resource);
+    if (resource === undefined) return;
+    local.monitor = this.#context.tag();
+    this.#context.do({
+      kind: "monitor",
+      tag: local.monitor,
+      id: local.id,
+      command: resource.monitor,
+      timeoutMs: resource.monitorTimeoutMs,
+    });
+  }
+
+  #nextMonitor(resource: Resource | undefined): Instant {
+    return after(this.#context.now, resource?.monitorIntervalMs ?? STEADY_MS);
+  }
+
+  #sayFailed(id: ResourceId, why: string): void {
+    const node = this.#context.name(this.#context.self);
+    this.#context.say(`${spoken(id)} failed`, reason("ha.monitor-failed", { id, node, why }));
+  }
+
+  #fresh(id: ResourceId): Local {
+    const { now } = this.#context;
+    return {
+      id,
+      state: "waiting",
+      op: null,
+      then: "gone",
+      tries: 0,
+      why: "",
+      since: now,
+      notBefore: EPOCH,
+      monitorAt: now,
+      monitor: null,
+    };
+  }
+}

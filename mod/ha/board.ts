@@ -1,0 +1,98 @@
+/**
+ * What people see of the resources: what is decided, as far as it is reported to be so.
+ *
+ * @module
+ */
+import type { NodeId, ResourceId } from "../base/id.ts";
+import { type Reason, reason } from "../base/reason.ts";
+import type { ServiceState } from "../streams.ts";
+import type { HaContext } from "./context.ts";
+import type { HaFiles } from "./files.ts";
+import { spoken } from "./resource.ts";
+import type { ServiceEntry } from "./status.ts";
+import { type Report, stateIn } from "./wire.ts";
+
+/** One resource as it is shown. */
+export interface Shown {
+  readonly id: ResourceId;
+  readonly state: ServiceState;
+  readonly node: NodeId | null;
+  readonly wanted: string;
+  readonly reason: string;
+}
+
+/** Tells every change of what is shown. */
+export class ResourceBoard {
+  readonly #context: HaContext;
+  readonly #shown = new Map<ResourceId, Shown>();
+
+  constructor(context: HaContext) {
+    this.#context = context;
+  }
+
+  all(): readonly Shown[] {
+    return [...this.#shown.values()];
+  }
+
+  /** Looks at everything once more; `onRunning` hears what is reported to run on its node. */
+  refresh(
+    files: HaFiles,
+    report: (node: NodeId) => Report | null,
+    watch: {
+      readonly vitals: () => string;
+      readonly onRunning: (id: ResourceId, node: NodeId) => void;
+    },
+  ): void {
+    for (const [id, entry] of files.status.services) {
+      const { node } = entry;
+      const local = node === null ? null : report(node);
+      const running = local !== null && stateIn(local, id).state === "running";
+      const state = entry.state === "started" && !running ? "request_start" : entry.state;
+      const wanted = files.definitions.resources.get(id)?.wanted ?? "removed";
+      if (running && state === "started" && node !== null) watch.onRunning(id, node);
+      const before = this.#shown.get(id);
+      this.#shown.set(id, { id, state, node, wanted, reason: entry.why });
+      if (before?.state === state && before.node === node) continue;
+      this.#context.tell({
+        fact: "ha.resource",
+        id,
+        state,
+        node,
+        because: this.#because(id, entry, state),
+      });
+      if (node === this.#context.self) {
+        const text = `ha_state: ${spoken(id)}=${state}${watch.vitals()}`;
+        this.#context.say(text, this.#because(id, entry, state));
+      }
+    }
+    for (const id of this.#shown.keys()) {
+      if (files.status.services.has(id)) continue;
+      this.#shown.delete(id);
+      const because = reason("ha.requested", { id, state: "removed" });
+      this.#context.tell({ fact: "ha.resource", id, state: "stopped", node: null, because });
+    }
+  }
+
+  #because(id: ResourceId, { node, target }: ServiceEntry, state: ServiceState): Reason {
+    const name = node === null ? "?" : this.#context.name(node);
+    switch (state) {
+      case "started":
+        return reason("ha.started", { id, node: name });
+      case "request_start":
+        return reason("ha.requested", { id, state: `started on ${name}` });
+      case "relocate": {
+        const to = target === null ? "?" : this.#context.name(target);
+        return reason("ha.migrated", { id, from: name, node: to, why: "it was asked for" });
+      }
+      case "fence":
+        return reason("ha.node-fail", { id, node: name });
+      case "recovery":
+        return reason("ha.no-node", { id, why: "none is online" });
+      case "error":
+        return reason("ha.gave-up", { id });
+      case "stopped":
+      case "request_stop":
+        return reason("ha.requested", { id, state: "stopped" });
+    }
+  }
+}

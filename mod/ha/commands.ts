@@ -1,0 +1,24 @@
+/** Orders of people to the manager: the lines of `ha/crm_commands`. @module */
+import { isResourceId, type NodeId, type ResourceId } from "../base/id.ts";
+import type { ClusterSpec } from "../base/cluster.ts";
+
+export type Command =
+  | { readonly order: "migrate"; readonly id: ResourceId; readonly node: NodeId }
+  | { readonly order: "maintenance"; readonly node: NodeId; readonly on: boolean }
+  | { readonly order: "confirm-dead"; readonly node: NodeId };
+
+/** An order, or null for a line that is none (the manager drops it). */
+export function parseCommand(line: string, spec: ClusterSpec): Command | null {
+  const [order, first = "", second = ""] = line.trim().split(/\s+/);
+  const idOf = (name: string) => spec.members.find((member) => member.name === name)?.id;
+  if (order === "migrate") {
+    const node = idOf(second);
+    return isResourceId(first) && node !== undefined ? { order, id: first, node } : null;
+  }
+  const node = idOf(first);
+  if (node === undefined) return null;
+  if (order === "maintenance" && (second === "on" || second === "off")) {
+    return { order, node, on: second === "on" };
+  }
+  return order === "confirm-dead" ? { order, node } : null;
+}

@@ -1,0 +1,417 @@
+/**
+ * Stream 3: what should run where, and why; and whether this node may own anything at all. Read
+ * `DESIGN.md` of this folder first.
+ *
+ * Each step begins with the guard: if it has lapsed, everything is killed before anything else is
+ * thought about. It ends with the watchdog: only a turn that came this far pets it.
+ *
+ * @module
+ */
+import type { Core } from "../base/core.ts";
+import { type NodeId, requestId } from "../base/id.ts";
+import { reason, type Reason } from "../base/reason.ts";
+import { after, earliest, type Instant } from "../base/time.ts";
+import type { Fact, MemberHealth, Position, Request, Vitals } from "../streams.ts";
+import { Agent } from "./agent.ts";
+import { Arming } from "./arming.ts";
+import { ResourceBoard, type Shown } from "./board.ts";
+import { HaContext } from "./context.ts";
+import type { Words } from "./death.ts";
+import type { HaEffect, HaEvent, HaOptions } from "./events.ts";
+import { HaFiles } from "./files.ts";
+import { Guard } from "./guard.ts";
+import { type Knowledge, Manager } from "./manager.ts";
+import type { NodeEntry } from "./status.ts";
+import { type Clerk, orderOf } from "./transactions.ts";
+import { decodeReport, encodeReport, type Report } from "./wire.ts";
+
+/** For status, `ha show` and metrics. */
+export interface HaView {
+  readonly dc: NodeId | null;
+  readonly epoch: number;
+  readonly guard: { readonly held: boolean; readonly until: Instant };
+  readonly armed: boolean;
+  /** What arms this node; null for nothing. */
+  readonly watchdog: string | null;
+  readonly resources: readonly Shown[];
+  readonly nodes: readonly ({ readonly node: NodeId } & NodeEntry)[];
+  readonly faults: readonly { readonly line: number; readonly why: string }[];
+}
+
+/** The state machine of stream 3. */
+export class HaCore implements Core<HaEvent, HaEffect> {
+  readonly #context: HaContext;
+  readonly #files = new HaFiles();
+  readonly #guard = new Guard();
+  readonly #arming: Arming;
+  readonly #agent: Agent;
+  readonly #manager: Manager;
+  readonly #board: ResourceBoard;
+  readonly #clerk: Clerk;
+  readonly #knowledge: Knowledge;
+  readonly #healths = new Map<NodeId, MemberHealth>();
+  readonly #reports = new Map<NodeId, Report>();
+  readonly #words = new Map<NodeId, Words>();
+  readonly #ejected = new Set<NodeId>();
+  #position: Position | null = null;
+  #quorate = false;
+  #vitals: Vitals | null = null;
+  #roundAt: Instant;
+  #sampling = false;
+  #killTag: number | null = null;
+  /** Tenure in which a read barrier has shown that our decisions are not stale. */
+  #barrierTenure = 0;
+  #barrierTag: string | null = null;
+  #barriers = 0;
+  #draining = false;
+  #leaving = false;
+  #reported = "";
+  #dc = "";
+
+  constructor(options: HaOptions, now: Instant) {
+    const { self, boot, spec, wallAtStart, startedAt } = options;
+    this.#context = new HaContext(self, boot, { spec, now });
+    this.#roundAt = now;
+    this.#arming = new Arming(this.#context);
+    this.#agent = new Agent(this.#context);
+    this.#board = new ResourceBoard(this.#context);
+    let ids = 0;
+    this.#clerk = {
+      // A life's own random number and a counter: no other life draws the same.
+      nextId: () => {
+        const low = (Number.parseInt(boot.slice(8), 16) + ++ids) % 2 ** 32;
+        return requestId(boot.slice(0, 8) + low.toString(16).padStart(8, "0"));
+      },
+      author: () => `ha@${this.#context.name(self)}`,
+      base: () => this.#position?.applied ?? 0,
+      time: () => Math.floor(wallAtStart + (this.#context.now - startedAt) / 1000),
+    };
+    this.#manager = new Manager(this.#context, this.#files, this.#clerk);
+    const present = (node: NodeId) => this.#present(node);
+    this.#knowledge = {
+      present,
+      health: (node) => this.#healths.get(node) ?? null,
+      vitals: (node) => node === self ? this.#vitals : this.#healths.get(node)?.vitals ?? null,
+      report: (node) => {
+        const report = present(node);
+        return report !== null && report.status >= this.#files.statusVersion ? report : null;
+      },
+      words: (node) => this.#words.get(node) ?? null,
+      storageFenced: (node) => this.#ejected.has(node),
+      steady: (id) => this.#agent.isSteady(id),
+    };
+  }
+
+  step(event: HaEvent, now: Instant): HaEffect[] {
+    this.#context.now = now;
+    if (this.#guard.check(now) === "lapsed") {
+      const ms = Math.round(now - this.#guard.provenAt);
+      this.#onLapse(reason("ha.guard-lapsed", { ms }));
+    }
+    this.#consume(event);
+    if (now >= this.#roundAt) this.#round();
+    this.#drainIfAsked();
+    this.#agent.tend(this.#permit());
+    if (this.#quorate && !this.#draining) this.#manager.manage(this.#knowledge, this.#position);
+    this.#report(false);
+    this.#board.refresh(this.#files, this.#knowledge.present, {
+      vitals: () => this.#vitalsText(),
+      onRunning: (id, node) => this.#manager.onRunning(id, node),
+    });
+    this.#arming.pet(this.#guard.held);
+    return this.#context.take();
+  }
+
+  deadline(): Instant {
+    return earliest(
+      this.#roundAt,
+      this.#guard.deadline(),
+      this.#agent.deadline(),
+      this.#arming.deadline(this.#guard.held),
+    );
+  }
+
+  view(): HaView {
+    const { lock, status, definitions } = this.#files;
+    return {
+      dc: lock?.holder ?? null,
+      epoch: lock?.epoch ?? 0,
+      guard: { held: this.#guard.held, until: this.#guard.until },
+      armed: this.#arming.armed,
+      watchdog: this.#arming.identity,
+      resources: this.#board.all(),
+      nodes: [...status.nodes].map(([node, entry]) => ({ node, ...entry })),
+      faults: definitions.faults,
+    };
+  }
+
+  #consume(event: HaEvent): void {
+    const { definitions } = this.#files;
+    switch (event.kind) {
+      case "tick":
+        return;
+      case "fact":
+        return this.#onFact(event.fact);
+      case "request":
+        return this.#onRequest(event.request);
+      case "frame":
+        return this.#onFrame(event.from, event.bytes);
+      case "sampled":
+        return this.#onSampled(event);
+      case "done":
+        if (event.tag === this.#killTag) return this.#onKilled(event.failure);
+        return this.#agent.onDone(event.tag, event.failure, definitions);
+      case "monitored":
+        return this.#agent.onMonitored(event.tag, event.health, definitions);
+      case "listed":
+        return this.#agent.onListed(event.running);
+      case "exited":
+        return this.#agent.onExited(event.id, event.how, definitions);
+      case "watchdog":
+        this.#arming.onOpened(event.identity);
+        return this.#tellVitals();
+    }
+  }
+
+  #onFact(fact: Fact): void {
+    switch (fact.fact) {
+      case "heartbeat.view":
+        this.#quorate = fact.view.quorate;
+        return;
+      case "heartbeat.member":
+        this.#healths.set(fact.health.node, fact.health);
+        return this.#manager.onMember(fact);
+      case "heartbeat.proof":
+        return this.#onProof(fact.provenAt);
+      case "config.spec":
+        this.#context.spec = fact.spec;
+        return;
+      case "config.position":
+        this.#position = fact.position;
+        return;
+      case "config.applied":
+        this.#files.apply(fact.changes, fact.index, fact.whole);
+        for (const node of this.#ejected) {
+          if (this.#files.status.nodes.get(node)?.state !== "fence") this.#ejected.delete(node);
+        }
+        return this.#tellDc();
+      case "config.outcome":
+        return this.#manager.onOutcome(fact.tag, fact.outcome, this.#knowledge);
+      case "config.barrier":
+        if (fact.tag !== this.#barrierTag) return;
+        this.#barrierTag = null;
+        if (fact.ok && this.#guard.held) this.#barrierTenure = this.#guard.tenure;
+        return;
+      case "storage.pulse": {
+        const { node, words, boot, seenAt: at } = fact;
+        if (words === "none") this.#words.delete(node);
+        else this.#words.set(node, { words, boot, at });
+        return;
+      }
+      case "storage.lost":
+        if (this.#guard.lapse(this.#context.now) === "lapsed") {
+          this.#onLapse(reason("ha.guard-storage-lost"));
+        } else this.#killAll();
+        return;
+      case "storage.fenced":
+        if (this.#files.status.nodes.get(fact.node)?.state === "fence") this.#ejected.add(fact.node);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #onRequest(request: Request): void {
+    if (request.request === "ha.shutdown") this.#draining = true;
+    else if (request.request === "ha.confirm-dead") {
+      const line = `confirm-dead ${this.#context.name(request.node)}`;
+      const transaction = orderOf(this.#clerk, this.#files, line);
+      this.#context.ask({ request: "config.propose", tag: request.tag, transaction });
+    }
+  }
+
+  #onFrame(from: NodeId, bytes: Uint8Array): void {
+    const report = decodeReport(bytes);
+    if (report === null) return;
+    this.#reports.set(from, report);
+    if (!report.leaving) return;
+    const { boot } = report;
+    this.#words.set(from, { words: "clean-stop", boot: boot as Words["boot"], at: this.#context.now });
+  }
+
+  #onSampled({ load, memory, ioDelay }: Pick<Vitals, "load" | "memory" | "ioDelay">): void {
+    this.#sampling = false;
+    this.#vitals = { ...this.#ownVitals(), load, memory, ioDelay };
+    this.#tellVitals();
+  }
+
+  // ------------------------------------------------------------------------------- the guard
+
+  #onProof(provenAt: Instant): void {
+    const { now, timing } = this.#context;
+    const turn = this.#guard.prove(provenAt, timing.leaseMs, now);
+    if (turn === "none") return;
+    const { until } = this.#guard;
+    this.#context.do({ kind: "guard-until", until });
+    const because = reason("ha.guard-held", { ms: Math.round(now - provenAt) });
+    this.#context.tell({ fact: "ha.guard", state: "held", until, because });
+    if (turn !== "began") return;
+    this.#context.say("guard held", because);
+    if (!this.#draining) this.#arming.open();
+    this.#askBarrier();
+  }
+
+  #onLapse(because: Reason): void {
+    this.#context.say("guard lapsed", because);
+    // The kill goes out first: nothing that is told may come before it.
+    this.#killAll();
+    if (this.#agent.ready && this.#agent.empty) this.#arming.close();
+    const { until } = this.#guard;
+    this.#context.tell({ fact: "ha.guard", state: "lapsed", until, because });
+    this.#barrierTag = null;
+    this.#tellVitals();
+  }
+
+  #killAll(): void {
+    if (this.#killTag !== null) return;
+    this.#killTag = this.#context.tag();
+    this.#context.do({ kind: "kill-all", tag: this.#killTag });
+  }
+
+  #onKilled(failure: string | null): void {
+    this.#killTag = null;
+    if (failure !== null) {
+      // Tried again each round; until then the watchdog is not petted and the node owns nothing.
+      return this.#context.say(`killed resources remain: ${failure}`, reason("ha.guard-stuck"));
+    }
+    this.#agent.onKilled();
+    this.#guard.clean();
+    if (!this.#guard.held) this.#arming.close();
+    this.#context.tell({ fact: "ha.empty", boot: this.#context.boot });
+    this.#tellVitals();
+  }
+
+  #askBarrier(): void {
+    this.#barrierTag = `ha:barrier:${this.#guard.tenure}:${++this.#barriers}`;
+    this.#context.ask({ request: "config.barrier", tag: this.#barrierTag });
+  }
+
+  // ------------------------------------------------------------------------------- the agent
+
+  #permit() {
+    const { status, definitions, damaged } = this.#files;
+    const self = status.nodes.get(this.#context.self);
+    const fresh = this.#guard.held && this.#agent.ready && !damaged &&
+      this.#barrierTenure === this.#guard.tenure;
+    // Without a watchdog nothing may run before the manager knows that waiting proves nothing here.
+    const armed = this.#arming.armed || (this.#arming.known && self?.armed === false);
+    return {
+      start: fresh && armed && self?.state === "online" && !this.#draining,
+      stop: fresh && self !== undefined && self.state !== "fence",
+      drain: this.#draining && this.#agent.ready,
+      status,
+      definitions,
+    };
+  }
+
+  #round(): void {
+    const { now, timing } = this.#context;
+    this.#roundAt = after(now, timing.haRoundMs);
+    if (!this.#agent.ready) this.#context.do({ kind: "list" });
+    if (!this.#sampling) {
+      this.#sampling = true;
+      this.#context.do({ kind: "sample" });
+    }
+    if (this.#guard.dirty) this.#killAll();
+    const asked = this.#barrierTag !== null || this.#barrierTenure === this.#guard.tenure;
+    if (this.#guard.held && !asked) this.#askBarrier();
+    this.#report(true);
+  }
+
+  /** Once nothing runs here any more, the node says so and gives up what it holds. */
+  #drainIfAsked(): void {
+    const busy = !this.#agent.ready || !this.#agent.empty || this.#guard.dirty;
+    if (!this.#draining || this.#leaving || busy) return;
+    this.#leaving = true;
+    this.#manager.resign();
+    this.#arming.close();
+    this.#report(true);
+    this.#context.tell({ fact: "ha.empty", boot: this.#context.boot });
+  }
+
+  #present(node: NodeId): Report | null {
+    if (node === this.#context.self) return this.#agent.ready ? this.#ownReport() : null;
+    const report = this.#reports.get(node);
+    const health = this.#healths.get(node);
+    if (report === undefined || health?.state !== "online") return null;
+    return report.boot === health.boot ? report : null;
+  }
+
+  #ownReport(): Report {
+    return {
+      version: 1,
+      boot: this.#context.boot,
+      status: this.#files.statusVersion,
+      leaving: this.#leaving,
+      watchdog: this.#arming.report,
+      services: this.#agent.services(),
+    };
+  }
+
+  /** Reports go out when they say something new, and each round. */
+  #report(anyway: boolean): void {
+    if (!this.#agent.ready) return;
+    const { version: _version, ...report } = this.#ownReport();
+    const { status, leaving, watchdog, services } = report;
+    const states = services.map((each) => `${each.id}=${each.state}`).join();
+    const now = `${status} ${leaving} ${watchdog} ${states}`;
+    if (!anyway && now === this.#reported) return;
+    const changed = now !== this.#reported;
+    this.#reported = now;
+    const bytes = encodeReport(report);
+    for (const { id } of this.#context.spec.members) {
+      if (id !== this.#context.self) this.#context.do({ kind: "frame", to: id, bytes });
+    }
+    if (changed) this.#tellVitals();
+  }
+
+  #ownVitals(): Vitals {
+    const { resources } = this.#files.definitions;
+    const busy = this.#agent.busy();
+    const { load = 0, memory = 0, ioDelay = 0 } = this.#vitals ?? {};
+    const margin = this.#guard.held ? this.#guard.until - this.#context.now : 0;
+    return {
+      load,
+      memory,
+      ioDelay,
+      armed: this.#arming.armed,
+      guardMarginMs: Math.max(0, Math.round(margin)),
+      diskLocks: busy.reduce((sum, id) => sum + (resources.get(id)?.diskLock ?? 1), 0),
+      resources: busy.length,
+    };
+  }
+
+  #tellVitals(): void {
+    this.#vitals = this.#ownVitals();
+    this.#context.tell({ fact: "ha.vitals", vitals: this.#vitals });
+  }
+
+  #vitalsText(): string {
+    if (this.#vitals === null) return "";
+    const { load, memory } = this.#vitals;
+    return `, load=${load.toFixed(1)}, mem=${Math.round(100 * memory)}%`;
+  }
+
+  #tellDc(): void {
+    const { lock } = this.#files;
+    const now = lock === null ? "" : `${lock.holder} ${lock.epoch}`;
+    if (now === this.#dc) return;
+    this.#dc = now;
+    const node = lock?.holder ?? null;
+    const epoch = lock?.epoch ?? 0;
+    const name = node === null ? "nobody" : this.#context.name(node);
+    const because = reason(node === null ? "ha.lost-dc" : "ha.elected-dc", { node: name, epoch });
+    this.#context.tell({ fact: "ha.dc", node, epoch, because });
+    this.#context.say(`dc=${name}, epoch=${epoch}`, because);
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * What the replicated tree says to stream 3, kept as it was last applied here: the resources, the
+ * manager's decisions, the orders that wait for it, and who holds its lock.
+ *
+ * @module
+ */
+import { decodeText } from "../base/bytes.ts";
+import type { NodeId } from "../base/id.ts";
+import type { Change } from "../streams.ts";
+import { type Definitions, readResources } from "./resource.ts";
+import { EMPTY_STATUS, type ManagerStatus, parseStatus, STATUS_FILE } from "./status.ts";
+
+export const RESOURCES_FILE = "ha/resources.cfg";
+/** Orders of people to the manager, one in each line. */
+export const COMMANDS_FILE = "ha/crm_commands";
+/** The distributed lock: a directory. Its version is the epoch, its writer the holder. */
+export const LOCK = "priv/lock/ha_manager_lock";
+
+const NO_DEFINITIONS: Definitions = readResources("");
+const NOT_TEXT: Definitions = {
+  ...NO_DEFINITIONS,
+  broken: true,
+  faults: [{ line: 1, why: "it is not UTF-8" }],
+};
+
+/** Who is the manager, by the lock. */
+export interface Lock {
+  readonly epoch: number;
+  readonly holder: NodeId;
+}
+
+/** See the module's note. */
+export class HaFiles {
+  /** Log index of the newest change seen. */
+  index = 0;
+  definitions: Definitions = NO_DEFINITIONS;
+  status: ManagerStatus = EMPTY_STATUS;
+  /** Version of the status file; 0 where there is none. */
+  statusVersion = 0;
+  /** The status file is there and cannot be read: nothing is decided and nothing started. */
+  damaged = false;
+  commands: readonly string[] = [];
+  commandsVersion = 0;
+  lock: Lock | null = null;
+  readonly #directories = new Set<string>();
+
+  /** Takes over what a transaction changed; `whole`: what is not named is not there. */
+  apply(changes: readonly Change[], index: number, whole: boolean): void {
+    if (whole) this.#clear();
+    this.index = Math.max(this.index, index);
+    for (const change of changes) this.#one(change);
+  }
+
+  /** True where a directory is there; known for those that stream 3 makes itself. */
+  hasDirectory(path: string): boolean {
+    return this.#directories.has(path);
+  }
+
+  #clear(): void {
+    this.definitions = NO_DEFINITIONS;
+    this.status = EMPTY_STATUS;
+    this.statusVersion = 0;
+    this.damaged = false;
+    this.commands = [];
+    this.commandsVersion = 0;
+    this.lock = null;
+    this.#directories.clear();
+  }
+
+  #one({ path, kind, version, data, writer }: Change): void {
+    if (kind === "directory" && DIRECTORIES.includes(path)) this.#directories.add(path);
+    else this.#directories.delete(path);
+    const bytes = kind === "file" ? data : null;
+    switch (path) {
+      case LOCK:
+        this.lock = kind === "directory" ? { epoch: version, holder: writer } : null;
+        return;
+      case RESOURCES_FILE: {
+        const text = bytes === null ? "" : decodeText(bytes);
+        this.definitions = text === null ? NOT_TEXT : readResources(text);
+        return;
+      }
+      case STATUS_FILE: {
+        const status = bytes === null ? EMPTY_STATUS : parseStatus(bytes);
+        this.damaged = status === null;
+        this.status = status ?? EMPTY_STATUS;
+        this.statusVersion = bytes === null ? 0 : version;
+        return;
+      }
+      case COMMANDS_FILE:
+        this.commands = linesOf(bytes);
+        this.commandsVersion = bytes === null ? 0 : version;
+        return;
+    }
+  }
+}
+
+/** The directories above the files of this stream, parents first. */
+export const DIRECTORIES: readonly string[] = ["ha", "priv", "priv/lock"];
+
+function linesOf(bytes: Uint8Array | null): string[] {
+  const text = bytes === null ? "" : decodeText(bytes) ?? "";
+  return text.split("\n").filter((line) => line.trim() !== "");
+}

@@ -1,0 +1,204 @@
+/**
+ * The DC: takes the lock, makes plans, and writes each as one transaction that expects the lock's
+ * version (its epoch) and the status it started from. One transaction is under way at a time.
+ *
+ * Whatever an older manager may still have under way fails by these expectations: that is how an
+ * order of an older epoch is refused.
+ *
+ * @module
+ */
+import { equalBytes } from "../base/bytes.ts";
+import { memberOf } from "../base/cluster.ts";
+import type { NodeId, ResourceId } from "../base/id.ts";
+import { reason } from "../base/reason.ts";
+import { after, EPOCH, formatMillis, type Instant } from "../base/time.ts";
+import type { Fact, Outcome, Phases, Position } from "../streams.ts";
+import { parseCommand } from "./commands.ts";
+import type { HaContext } from "./context.ts";
+import type { HaFiles } from "./files.ts";
+import { plan } from "./plan.ts";
+import { proofReason } from "./node_plan.ts";
+import { spoken } from "./resource.ts";
+import type { Plan, Situation, Takeover } from "./situation.ts";
+import { printStatus } from "./status.ts";
+import { type Clerk, decisionOf, lockOf, unlockOf } from "./transactions.ts";
+
+/** What the core tells the manager about the cluster. */
+export type Knowledge = Omit<
+  Situation,
+  "self" | "spec" | "timing" | "status" | "definitions" | "commands"
+>;
+
+interface Flight {
+  readonly tag: string;
+  readonly kind: "lock" | "decision";
+  readonly plan: Plan | null;
+  readonly since: Instant;
+}
+
+interface Claim extends Takeover {
+  readonly lastHeard: Instant;
+  readonly downAt: Instant;
+  readonly provenAt: Instant;
+  readonly claimedAt: Instant;
+}
+
+/** See the module's note. */
+export class Manager {
+  readonly #context: HaContext;
+  readonly #files: HaFiles;
+  readonly #clerk: Clerk;
+  readonly #claims = new Map<ResourceId, Claim>();
+  readonly #downAt = new Map<NodeId, Instant>();
+  #epoch = 0;
+  #flight: Flight | null = null;
+  /** Index that must be applied here before the next plan. */
+  #settled = 0;
+  #retryAt: Instant = EPOCH;
+  #flights = 0;
+
+  constructor(context: HaContext, files: HaFiles, clerk: Clerk) {
+    this.#context = context;
+    this.#files = files;
+    this.#clerk = clerk;
+  }
+
+  /** This node holds the lock, and took it in this life. */
+  get isDc(): boolean {
+    const { lock } = this.#files;
+    return lock !== null && lock.holder === this.#context.self && lock.epoch === this.#epoch;
+  }
+
+  /** A member's state changed. */
+  onMember({ health }: Extract<Fact, { fact: "heartbeat.member" }>): void {
+    if (health.state !== "down") this.#downAt.delete(health.node);
+    else if (!this.#downAt.has(health.node)) this.#downAt.set(health.node, this.#context.now);
+  }
+
+  /** Takes the lock or makes the next plan, where it is on us and nothing is under way. */
+  manage(knowledge: Knowledge, position: Position | null): void {
+    const { now } = this.#context;
+    if (this.#flight !== null || now < this.#retryAt || this.#files.index < this.#settled) return;
+    if (this.#files.damaged) return;
+    if (this.isDc) return this.#plan(knowledge);
+    const leads = position?.leader === this.#context.self && position.writable;
+    if (leads && this.#isLockFree(knowledge)) this.#takeLock();
+  }
+
+  /** Gives the lock back: this node stops. */
+  resign(): void {
+    if (!this.isDc) return;
+    const transaction = unlockOf(this.#clerk, this.#epoch);
+    this.#epoch = 0;
+    this.#context.ask({ request: "config.propose", tag: "ha:unlock", transaction });
+  }
+
+  onOutcome(tag: string, outcome: Outcome, knowledge: Knowledge): void {
+    const flight = this.#flight;
+    if (flight?.tag !== tag) return;
+    this.#flight = null;
+    if (!outcome.ok) {
+      this.#retryAt = after(this.#context.now, this.#context.timing.beatMs);
+      return;
+    }
+    this.#settled = outcome.index;
+    if (flight.kind === "lock") this.#epoch = outcome.index;
+    else if (flight.plan !== null) this.#decided(flight, flight.plan, knowledge);
+  }
+
+  /** A resource is reported to run: the end of its takeover, if it had one. */
+  onRunning(id: ResourceId, node: NodeId): void {
+    const claim = this.#claims.get(id);
+    if (claim === undefined) return;
+    this.#claims.delete(id);
+    if (claim.to !== node) return;
+    const { from, to, proof, lastHeard, downAt, provenAt, claimedAt } = claim;
+    const phases: Phases = {
+      detectMs: downAt - lastHeard,
+      fenceMs: provenAt - downAt,
+      claimMs: claimedAt - provenAt,
+      startMs: this.#context.now - claimedAt,
+    };
+    const names = { from: this.#context.name(from), to: this.#context.name(to) };
+    const because = reason("ha.takeover", {
+      id,
+      from: names.from,
+      node: names.to,
+      to: names.to,
+      why: "node_fail",
+    });
+    this.#context.tell({ fact: "ha.takeover", id, from, to, proof, phases, because });
+    const { detectMs, fenceMs, claimMs, startMs } = phases;
+    this.#context.say(
+      `takeover: ${spoken(id)}, reason=node_fail, from=${names.from}, to=${names.to}, ` +
+        `proof=${proof}, detect=${seconds(detectMs)} fence=${seconds(fenceMs)} ` +
+        `claim=${seconds(claimMs)} start=${seconds(startMs)}`,
+      because,
+    );
+  }
+
+  #isLockFree({ health, present }: Knowledge): boolean {
+    const { lock } = this.#files;
+    if (lock === null || lock.holder === this.#context.self) return true;
+    if (memberOf(this.#context.spec, lock.holder) === undefined) return true;
+    if (present(lock.holder)?.leaving === true) return true;
+    const state = health(lock.holder)?.state ?? "unknown";
+    return state === "down" || state === "isolated";
+  }
+
+  #takeLock(): void {
+    this.#fly("lock", null, lockOf(this.#clerk, this.#files));
+  }
+
+  #plan(knowledge: Knowledge): void {
+    const { spec, self, timing } = this.#context;
+    const { status, definitions, commands } = this.#files;
+    const orders = commands.flatMap((line) => parseCommand(line, spec) ?? []);
+    const next = plan({ ...knowledge, self, spec, timing, status, definitions, commands: orders });
+    for (const node of next.eject) this.#context.ask({ request: "storage.fence", node });
+    const bytes = printStatus(next.status);
+    const same = equalBytes(bytes, printStatus(status));
+    if (same && commands.length === 0) return;
+    const transaction = decisionOf(this.#clerk, this.#files, {
+      epoch: this.#epoch,
+      bytes: same ? null : bytes,
+    });
+    this.#fly("decision", next, transaction);
+  }
+
+  #fly(
+    kind: Flight["kind"],
+    next: Plan | null,
+    transaction: ReturnType<typeof lockOf>,
+  ): void {
+    const tag = `ha:dc:${++this.#flights}`;
+    this.#flight = { tag, kind, plan: next, since: this.#context.now };
+    this.#context.ask({ request: "config.propose", tag, transaction });
+  }
+
+  #decided({ since }: Flight, { said, takeovers, status }: Plan, knowledge: Knowledge): void {
+    const { now } = this.#context;
+    for (const { text, because } of said) this.#context.say(text, because);
+    for (const takeover of takeovers) {
+      const lastHeard = knowledge.health(takeover.from)?.lastHeard ?? since;
+      const downAt = this.#downAt.get(takeover.from) ?? since;
+      this.#claims.set(takeover.id, {
+        ...takeover,
+        lastHeard,
+        downAt,
+        provenAt: since,
+        claimedAt: now,
+      });
+      const known = { spec: this.#context.spec, health: knowledge.health };
+      const why = proofReason(known, takeover.from, takeover.proof);
+      this.#context.say(`takeover: ${spoken(takeover.id)}, reason=node_fail`, why);
+    }
+    for (const [id, claim] of this.#claims) {
+      if (status.services.get(id)?.node !== claim.to) this.#claims.delete(id);
+    }
+  }
+}
+
+function seconds(ms: number): string {
+  return Number.isFinite(ms) ? `${(ms / 1000).toFixed(2)}s` : formatMillis(ms);
+}

@@ -1,0 +1,4 @@
+/** Stream 3: what runs where, and who may own anything. @module */
+export { HaCore, type HaView } from "./core.ts";
+export type { HaEffect, HaEvent, HaOptions } from "./events.ts";
+export type { Shown } from "./board.ts";

@@ -1,0 +1,141 @@
+/**
+ * The manager's decisions about nodes: online → fence → dead, and back.
+ *
+ * `fence` and `dead` are never decided in one transaction: a node that comes back in between finds
+ * itself in `fence` in the log, and starts nothing.
+ *
+ * @module
+ */
+import { type Member, memberOf, nameOf } from "../base/cluster.ts";
+import type { NodeId } from "../base/id.ts";
+import { type Reason, reason, type ReasonCode } from "../base/reason.ts";
+import type { DeathProof } from "../streams.ts";
+import { type Evidence, proofOf } from "./death.ts";
+import type { Situation } from "./situation.ts";
+import type { NodeEntry } from "./status.ts";
+
+/** The entries of all nodes as they are to be. */
+export function planNodes(
+  situation: Situation,
+  say: (text: string, because: Reason) => void,
+): Map<NodeId, NodeEntry> {
+  const { spec, status } = situation;
+  const nodes = new Map<NodeId, NodeEntry>();
+  for (const member of spec.members) {
+    const old = status.nodes.get(member.id);
+    const next = nextEntry(situation, member, old);
+    if (next === null) continue;
+    nodes.set(member.id, next);
+    if (old !== undefined && old.state !== next.state) sayNode(situation, member, next, say);
+  }
+  // A member that was removed runs nothing that may be trusted to be gone: it stays as it was.
+  for (const [id, entry] of status.nodes) {
+    if (memberOf(spec, id) !== undefined || !isReferred(situation, id)) continue;
+    nodes.set(id, entry.state === "online" ? { ...entry, state: "fence" } : entry);
+  }
+  return nodes;
+}
+
+/** What is known of a node's death. */
+export function evidenceOf(
+  situation: Situation,
+  node: NodeId,
+  entry: NodeEntry,
+): Evidence | null {
+  const health = situation.health(node);
+  if (health === null) return null;
+  return {
+    health,
+    armed: entry.armed,
+    words: situation.words(node),
+    confirmed: entry.confirmed,
+    storageFenced: situation.storageFenced(node),
+  };
+}
+
+function nextEntry(
+  situation: Situation,
+  { id }: Member,
+  old: NodeEntry | undefined,
+): NodeEntry | null {
+  const state = id === situation.self ? "online" : situation.health(id)?.state ?? "unknown";
+  const report = situation.present(id);
+  if (old === undefined) {
+    if (state !== "online" || report === null) return null;
+    const armed = report.watchdog === "armed";
+    return { state: "online", maintenance: false, armed, confirmed: false, proof: null };
+  }
+  const entry: NodeEntry = {
+    ...old,
+    maintenance: maintenanceOf(situation, id, old.maintenance),
+    armed: report === null || report.watchdog === "opening"
+      ? old.armed
+      : report.watchdog === "armed",
+  };
+  if (state === "online") return { ...entry, state: "online", confirmed: false, proof: null };
+  const confirmed = entry.confirmed ||
+    (state === "down" && situation.commands.some((each) =>
+      each.order === "confirm-dead" && each.node === id
+    ));
+  if (old.state === "online") {
+    return state === "down" ? { ...entry, state: "fence", confirmed } : entry;
+  }
+  if (old.state === "dead") return entry;
+  const evidence = evidenceOf(situation, id, old);
+  const proof = evidence && proofOf(evidence, situation.timing);
+  if (proof) return { ...entry, state: "dead", confirmed, proof };
+  return { ...entry, confirmed };
+}
+
+function maintenanceOf({ commands }: Situation, node: NodeId, before: boolean): boolean {
+  let on = before;
+  for (const each of commands) {
+    if (each.order === "maintenance" && each.node === node) on = each.on;
+  }
+  return on;
+}
+
+function isReferred({ status }: Situation, node: NodeId): boolean {
+  return [...status.services.values()].some((each) => each.node === node || each.target === node);
+}
+
+const PROOF_REASON: Readonly<Record<DeathProof, ReasonCode>> = {
+  wait: "ha.fence-wait",
+  "clean-stop": "ha.clean-stop",
+  "self-fenced": "ha.self-fenced",
+  "fence-agent": "ha.fence-wait",
+  storage: "ha.storage-proof",
+  confirmed: "ha.confirmed-dead",
+};
+
+/** Why a node counts as dead. */
+export function proofReason(
+  { spec, health }: Pick<Situation, "spec" | "health">,
+  node: NodeId,
+  proof: DeathProof,
+): Reason {
+  const known = health(node);
+  const ms = known === null ? 0 : Math.round(known.vouched - known.lastHeard);
+  return reason(PROOF_REASON[proof], { node: nameOf(spec, node), ms });
+}
+
+function sayNode(
+  situation: Situation,
+  { id, name }: Member,
+  entry: NodeEntry,
+  say: (text: string, because: Reason) => void,
+): void {
+  if (entry.state === "dead") {
+    const proof = entry.proof ?? "wait";
+    return say(`node ${name}=dead, proof=${proof}`, proofReason(situation, id, proof));
+  }
+  if (entry.state === "fence") {
+    const health = situation.health(id);
+    const silent = Math.round(health === null ? 0 : health.vouched - health.lastHeard);
+    const because = entry.armed
+      ? reason("heartbeat.silent", { node: name, ms: silent, max: situation.timing.beatLossMax })
+      : reason("ha.fence-unarmed", { node: name });
+    return say(`node ${name}=fence`, because);
+  }
+  say(`node ${name}=online`, reason("heartbeat.heard", { node: name, links: "its", all: "own" }));
+}

@@ -1,0 +1,258 @@
+/**
+ * The manager: from what is decided, wanted and reported to what is decided next. A pure function;
+ * `core.ts` writes its result as one transaction that expects the status it started from.
+ *
+ * @module
+ */
+import { nameOf } from "../base/cluster.ts";
+import type { NodeId, ResourceId } from "../base/id.ts";
+import { formatReason, type Reason, reason } from "../base/reason.ts";
+import type { DeathProof } from "../streams.ts";
+import { proofFor } from "./death.ts";
+import { evidenceOf, planNodes } from "./node_plan.ts";
+import { choose, type Draft } from "./placement.ts";
+import { type Resource, spoken } from "./resource.ts";
+import type { Plan, Situation, Takeover } from "./situation.ts";
+import type { ServiceEntry } from "./status.ts";
+import { stateIn } from "./wire.ts";
+
+/** Makes the next plan; its status equals the old one where nothing is to be decided. */
+export function plan(situation: Situation): Plan {
+  return new Planner(situation).plan();
+}
+
+class Planner {
+  readonly #situation: Situation;
+  readonly #draft: Draft;
+  readonly #said: { text: string; because: Reason }[] = [];
+  readonly #takeovers: Takeover[] = [];
+  readonly #eject = new Set<NodeId>();
+
+  constructor(situation: Situation) {
+    this.#situation = situation;
+    const nodes = planNodes(situation, (text, because) => this.#said.push({ text, because }));
+    this.#draft = { nodes, services: new Map(situation.status.services), placed: new Map() };
+  }
+
+  plan(): Plan {
+    const { definitions, status } = this.#situation;
+    if (!definitions.broken) {
+      const ids = new Set([...status.services.keys(), ...definitions.resources.keys()]);
+      for (const id of [...ids].sort()) this.#service(id);
+    }
+    const { nodes, services } = this.#draft;
+    return {
+      status: { nodes, services },
+      said: this.#said,
+      takeovers: this.#takeovers,
+      eject: [...this.#eject],
+    };
+  }
+
+  #service(id: ResourceId): void {
+    const { definitions, status } = this.#situation;
+    const resource = definitions.resources.get(id);
+    if (definitions.unreadable.has(id) || resource?.wanted === "ignored") return;
+    const old = status.services.get(id);
+    const entry = old ?? { state: "stopped", node: null, target: null, tried: [], why: "" };
+    const next = this.#next(id, entry, resource);
+    if (next === null) this.#draft.services.delete(id);
+    else this.#draft.services.set(id, next);
+  }
+
+  /** What becomes of a resource; null: it is forgotten. */
+  #next(id: ResourceId, old: ServiceEntry, resource: Resource | undefined): ServiceEntry | null {
+    const run = resource?.wanted === "started";
+    switch (old.state) {
+      case "stopped":
+        if (resource === undefined) return null;
+        return run ? this.#place(id, { ...old, tried: [] }) : old;
+      case "request_start":
+      case "started":
+        return this.#started(id, old, resource);
+      case "request_stop":
+        return this.#stopping(id, old, resource);
+      case "relocate":
+        return this.#relocating(id, old, run);
+      case "fence":
+        return this.#fenced(id, old, resource);
+      case "recovery":
+        if (!run) return this.#rest(id, old, resource);
+        return this.#place(id, old, this.#proofOfNode(old.node));
+      case "error":
+        if (resource === undefined) return null;
+        return run ? old : this.#rest(id, old, resource);
+    }
+  }
+
+  #started(
+    id: ResourceId,
+    old: ServiceEntry,
+    resource: Resource | undefined,
+  ): ServiceEntry | null {
+    const { spec, commands } = this.#situation;
+    const node = old.node;
+    if (node === null) return { ...old, state: "stopped" };
+    const name = nameOf(spec, node);
+    if (!this.#isOnline(node)) return this.#toFence(id, old, name);
+    if (resource?.wanted !== "started") {
+      const because = reason("ha.requested", { id, state: resource?.wanted ?? "removed" });
+      return this.#say(id, { ...old, state: "request_stop", target: null }, because);
+    }
+    const { state, why } = this.#local(id, node);
+    if (state === "failed") return this.#failed(id, old, { resource, why });
+    const order = commands.find((each) => each.order === "migrate" && each.id === id);
+    if (order !== undefined && order.order === "migrate" && order.node !== node) {
+      return this.#relocate(id, old, { target: order.node, why: "asked for by a person" });
+    }
+    if (this.#draft.nodes.get(node)?.maintenance === true) {
+      const choice = choose(this.#situation, this.#draft, { id, except: [node] });
+      if (choice.node === null) return old;
+      return this.#relocate(id, old, { target: choice.node, why: "maintenance" });
+    }
+    const forgive = old.tried.length > 0 && this.#situation.steady(id);
+    return forgive ? { ...old, tried: [] } : old;
+  }
+
+  #relocate(
+    id: ResourceId,
+    old: ServiceEntry,
+    { target, why }: { target: NodeId; why: string },
+  ): ServiceEntry {
+    const { spec } = this.#situation;
+    if (!this.#isOnline(target) || this.#draft.nodes.get(target)?.maintenance) return old;
+    const from = nameOf(spec, old.node ?? target);
+    const because = reason("ha.migrated", { id, from, node: nameOf(spec, target), why });
+    return this.#say(id, { ...old, state: "relocate", target, tried: [] }, because);
+  }
+
+  #failed(
+    id: ResourceId,
+    old: ServiceEntry,
+    { resource, why }: { resource: Resource; why: string },
+  ): ServiceEntry {
+    const node = nameOf(this.#situation.spec, old.node ?? this.#situation.self);
+    const tried = [...new Set([...old.tried, ...(old.node === null ? [] : [old.node])])];
+    this.#said.push({
+      text: `${spoken(id)} failed on ${node}`,
+      because: reason("ha.monitor-failed", { id, node, why }),
+    });
+    if (tried.length <= resource.maxRelocate) {
+      const choice = choose(this.#situation, this.#draft, { id, except: tried });
+      if (choice.node !== null) {
+        return this.#say(id, { ...old, tried, node: choice.node }, choice.because);
+      }
+    }
+    return this.#say(id, { ...old, state: "error", tried }, reason("ha.gave-up", { id }));
+  }
+
+  #stopping(
+    id: ResourceId,
+    old: ServiceEntry,
+    resource: Resource | undefined,
+  ): ServiceEntry | null {
+    const { node } = old;
+    if (node === null || this.#draft.nodes.get(node)?.state === "dead" || this.#isGone(id, node)) {
+      return this.#rest(id, old, resource);
+    }
+    return old;
+  }
+
+  #relocating(id: ResourceId, old: ServiceEntry, run: boolean): ServiceEntry {
+    const { node, target } = old;
+    const name = node === null ? "?" : nameOf(this.#situation.spec, node);
+    if (node === null || !this.#isOnline(node)) return this.#toFence(id, old, name);
+    if (!run) return { ...old, state: "request_stop", target: null };
+    if (!this.#isGone(id, node)) return old;
+    return this.#place(id, { ...old, target: null }, null, target);
+  }
+
+  #fenced(
+    id: ResourceId,
+    old: ServiceEntry,
+    resource: Resource | undefined,
+  ): ServiceEntry | null {
+    const { timing } = this.#situation;
+    const { node } = old;
+    const entry = node === null ? undefined : this.#draft.nodes.get(node);
+    if (node === null || entry === undefined) return old;
+    const run = resource?.wanted === "started";
+    if (entry.state === "online") {
+      const why = formatReason(reason("ha.adopted", { id, node: nameOf(this.#situation.spec, node) }));
+      return { ...old, state: run ? "started" : "request_stop", why };
+    }
+    let proof = entry.state === "dead" ? this.#proofOfNode(node) : null;
+    if (proof === null && resource?.recoverOn === "storage") {
+      const evidence = evidenceOf(this.#situation, node, entry);
+      proof = evidence && proofFor(evidence, timing, "storage");
+      if (proof === null) this.#eject.add(node);
+    }
+    if (proof === null) return old;
+    return run ? this.#place(id, old, proof) : this.#rest(id, old, resource);
+  }
+
+  #toFence(id: ResourceId, old: ServiceEntry, name: string): ServiceEntry {
+    const because = reason("ha.node-fail", { node: name, id });
+    return this.#say(id, { ...old, state: "fence", target: null }, because);
+  }
+
+  /** Gives it to a node; with a proof it is a takeover from the node that it has. */
+  #place(
+    id: ResourceId,
+    old: ServiceEntry,
+    proof: DeathProof | null = null,
+    preferred: NodeId | null = null,
+  ): ServiceEntry {
+    const from = old.node;
+    // A node that is in `fence` or dead is no candidate anyway.
+    const choice = choose(this.#situation, this.#draft, { id, except: [], preferred });
+    if (choice.node === null) {
+      const state = proof !== null || old.state === "recovery" ? "recovery" : "stopped";
+      const why = formatReason(choice.because);
+      return old.state === state && old.why === why ? old : { ...old, state, why };
+    }
+    if (proof !== null && from !== null && from !== choice.node) {
+      this.#takeovers.push({ id, from, to: choice.node, proof });
+    }
+    return this.#say(id, { ...old, state: "started", node: choice.node }, choice.because);
+  }
+
+  /** It runs nowhere and is not wanted to; forgotten if nobody defines it. */
+  #rest(
+    id: ResourceId,
+    old: ServiceEntry,
+    resource: Resource | undefined,
+  ): ServiceEntry | null {
+    if (resource === undefined) return null;
+    const because = reason("ha.requested", { id, state: resource.wanted });
+    const next: ServiceEntry = { ...old, state: "stopped", target: null, tried: [] };
+    return this.#say(id, next, because);
+  }
+
+  #say(id: ResourceId, entry: ServiceEntry, because: Reason): ServiceEntry {
+    const node = entry.node === null ? "" : `, node=${nameOf(this.#situation.spec, entry.node)}`;
+    this.#said.push({ text: `${spoken(id)}: ${entry.state}${node}`, because });
+    return { ...entry, why: formatReason(because) };
+  }
+
+  /** The proof that let a resource of this node go. */
+  #proofOfNode(node: NodeId | null): DeathProof {
+    const { proof } = (node === null ? null : this.#draft.nodes.get(node)) ?? {};
+    return proof ?? "storage";
+  }
+
+  #isOnline(node: NodeId): boolean {
+    return this.#draft.nodes.get(node)?.state === "online";
+  }
+
+  #local(id: ResourceId, node: NodeId) {
+    const report = this.#situation.report(node);
+    return report === null ? { state: "unknown" as const, why: "" } : stateIn(report, id);
+  }
+
+  /** Its node says, knowing what is decided, that nothing of it runs there. */
+  #isGone(id: ResourceId, node: NodeId): boolean {
+    const { state } = this.#local(id, node);
+    return state === "stopped" || state === "failed";
+  }
+}

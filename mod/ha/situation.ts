@@ -1,0 +1,51 @@
+/** What the manager knows when it makes a plan, and what a plan is. @module */
+import type { ClusterSpec } from "../base/cluster.ts";
+import type { NodeId, ResourceId } from "../base/id.ts";
+import type { Reason } from "../base/reason.ts";
+import type { Timing } from "../base/timing.ts";
+import type { DeathProof, MemberHealth, Vitals } from "../streams.ts";
+import type { Command } from "./commands.ts";
+import type { Words } from "./death.ts";
+import type { Definitions } from "./resource.ts";
+import type { ManagerStatus } from "./status.ts";
+import type { Report } from "./wire.ts";
+
+/** All that a plan depends on. */
+export interface Situation {
+  readonly self: NodeId;
+  readonly spec: ClusterSpec;
+  readonly timing: Timing;
+  /** As applied here. */
+  readonly status: ManagerStatus;
+  readonly definitions: Definitions;
+  readonly commands: readonly Command[];
+  /** A peer's health; null where it was never heard, and for ourselves. */
+  health(node: NodeId): MemberHealth | null;
+  vitals(node: NodeId): Vitals | null;
+  /** The newest report of a node that is online, in its present life. */
+  present(node: NodeId): Report | null;
+  /** The same, if it obeys the very status that this plan starts from: only then is a "no" final. */
+  report(node: NodeId): Report | null;
+  words(node: NodeId): Words | null;
+  /** Its key is gone from every disk since it is in `fence`. */
+  storageFenced(node: NodeId): boolean;
+  /** It has run well for long enough that former failures are forgiven. */
+  steady(id: ResourceId): boolean;
+}
+
+/** A resource that goes on elsewhere because its node died. */
+export interface Takeover {
+  readonly id: ResourceId;
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly proof: DeathProof;
+}
+
+/** What is to be decided. */
+export interface Plan {
+  readonly status: ManagerStatus;
+  readonly said: readonly { readonly text: string; readonly because: Reason }[];
+  readonly takeovers: readonly Takeover[];
+  /** Nodes whose keys must leave the disks: storage proof is wanted of them. */
+  readonly eject: readonly NodeId[];
+}
