@@ -22,7 +22,8 @@ import { type EventLine, type StatusDocument, statusOf } from "../node/mod.ts";
 import { NodeRuntime } from "../runtime/mod.ts";
 import type { Outcome } from "../streams.ts";
 import { joinCluster } from "./join_client.ts";
-import { formatDisk } from "./format_disk.ts";
+import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
+import { DiskProcessPort } from "../host/linux/disk_process.ts";
 import { Member } from "./member.ts";
 import { type HostPorts, linuxPorts } from "./ports.ts";
 import { Recorder } from "./recorder.ts";
@@ -131,9 +132,10 @@ export class Daemon implements RunningNode {
     if (fault !== null) throw new ProblemError("settings.invalid", fault);
     if (ask.disk !== null) {
       this.#mustKnow(ask.disk);
-      const { uuid } = await formatDisk(linuxDisk(this.#selfCommand), ask.disk, {
+      const { uuid } = await this.#format(ask.disk, {
         cluster: id,
-        first: self,
+        clusterName: ask.name,
+        self,
         commit: true,
       });
       spec = { ...spec, witness: { disk: uuid } };
@@ -157,7 +159,7 @@ export class Daemon implements RunningNode {
     }
     await this.#drain();
     await member.changeSpec({ change: "remove", node: runtime.self });
-    this.#halt();
+    await this.#halt();
     retireIdentity(this.#settings.state, String(Date.now()));
   }
 
@@ -172,9 +174,10 @@ export class Daemon implements RunningNode {
 
   async formatDisk(path: string, commit: boolean): Promise<{ uuid: string; found: string }> {
     const { spec, self } = this.#member().runtime;
-    return await formatDisk(linuxDisk(this.#selfCommand), path, {
+    return await this.#format(path, {
       cluster: spec.id,
-      first: self,
+      clusterName: spec.name,
+      self,
       commit,
     });
   }
@@ -182,9 +185,18 @@ export class Daemon implements RunningNode {
   async shutdown(): Promise<void> {
     if (this.#running !== null) {
       await this.#drain();
-      this.#halt();
+      await this.#halt();
     }
     this.#onEnd(0, "stopped in order");
+  }
+
+  async #format(path: string, ask: FormatAsk): Promise<FormatAnswer> {
+    const port = new DiskProcessPort({ selfCommand: this.#selfCommand });
+    try {
+      return await formatDisk(port, path, ask);
+    } finally {
+      await port.close();
+    }
   }
 
   /** Stops every resource here, gives up the manager lock, leaves last words. */
@@ -212,9 +224,9 @@ export class Daemon implements RunningNode {
   }
 
   async #begin(identity: Identity): Promise<void> {
-    const { settings } = { settings: this.#settings };
+    const settings = this.#settings;
     const boot = bootId(toHex(crypto.getRandomValues(new Uint8Array(8))));
-    const ports = linuxPorts(settings, { selfCommand: this.#selfCommand, identity });
+    const ports = linuxPorts(settings, this.#selfCommand);
     await new Promise<void>((resolve, reject) => {
       let running: Running | null = null;
       const runtime = new NodeRuntime(ports, {
@@ -243,11 +255,12 @@ export class Daemon implements RunningNode {
     });
   }
 
-  #halt(): void {
-    this.#running?.runtime.stop();
-    this.#running?.member.stop();
-    this.#running?.ports.close();
+  async #halt(): Promise<void> {
+    const running = this.#running;
     this.#running = null;
+    running?.runtime.stop();
+    running?.member.stop();
+    await running?.ports.close();
   }
 
   #member(): Running {

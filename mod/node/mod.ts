@@ -9,4 +9,4 @@ export type {
   StreamStatus,
 } from "./view.ts";
 export { Board } from "./board.ts";
-export { statusOf } from "./status.ts";
+export { statusOf, type StatusSource } from "./status.ts";

@@ -10,18 +10,13 @@
 import { assert, unreachable } from "../base/assert.ts";
 import type { ClusterSpec } from "../base/cluster.ts";
 import type { BootId, NodeId } from "../base/id.ts";
-import { deriveKey } from "../base/seal.ts";
-import { timingOf } from "../base/timing.ts";
-import {
-  type Database,
-  type DatabaseContent,
-  type Ports,
-  type TimerHandle,
-} from "../host/ports.ts";
+import { after, type Instant, NEVER } from "../base/time.ts";
+import { type Timing, timingOf } from "../base/timing.ts";
+import type { Database, DatabaseContent, Ports, TimerHandle } from "../host/ports.ts";
 import { PeerDriver } from "../config/tcp_driver.ts";
 import { PersistDriver } from "../config/sqlite_driver.ts";
-import { ActionDriver } from "../ha/action_driver.ts";
-import { WatchdogDriver } from "../ha/watchdog_driver.ts";
+import { ActionDriver, type ActionEffect } from "../ha/action_driver.ts";
+import { WatchdogDriver, type WatchdogEffect } from "../ha/watchdog_driver.ts";
 import { UdpDriver } from "../heartbeat/udp_driver.ts";
 import { Board, NodeCore, type NodeEffect, type NodeEvent } from "../node/mod.ts";
 import { DiskDriver } from "../storage/block_driver.ts";
@@ -47,6 +42,15 @@ export interface RuntimeOptions {
 
 /** Stream bytes of the peer channel. */
 const PEER_STREAM = { config: 2, ha: 3 } as const;
+
+interface Drivers {
+  readonly udp: UdpDriver;
+  readonly persist: PersistDriver;
+  readonly peer: PeerDriver;
+  readonly action: ActionDriver;
+  readonly watchdog: WatchdogDriver;
+  readonly disk: DiskDriver;
+}
 
 /** See the module's note. */
 export class NodeRuntime {
@@ -130,7 +134,8 @@ export class NodeRuntime {
     const options = { self, boot, spec, clusterKey, stored, disks, seed, wallAtStart };
     this.#core = new NodeCore(options, clock.now());
     try {
-      this.#drivers = this.#makeDrivers();
+      assert(this.#database !== null, "An opened database is known");
+      this.#drivers = this.#makeDrivers(this.#database);
     } catch (error) {
       return this.#fail(error instanceof Error ? error.message : String(error));
     }
@@ -139,6 +144,78 @@ export class NodeRuntime {
     this.#busy = false;
     this.#options.onReady?.();
     this.#drain();
+  }
+
+  #makeDrivers(database: Database): Drivers {
+    const { self, boot, clusterKey, spec, bind } = this.#options;
+    const { clock, random, udp, tcp, process, load, watchdog, disk } = this.#ports;
+    const closing: { close(): void }[] = [];
+    const keep = <T extends { close(): void }>(driver: T): T => {
+      closing.push(driver);
+      return driver;
+    };
+    try {
+      const persist = keep(
+        new PersistDriver({
+          database,
+          clock,
+          send: (to, bytes) => this.#drivers?.peer.send(to, PEER_STREAM.config, bytes),
+          feed: (event) => this.#feed({ stream: "config", event }),
+          onFatal: (why) => this.#fail(`The database failed: ${why}`),
+        }),
+      );
+      const heartbeat = keep(
+        new UdpDriver(udp, bind.links, (event) => this.#feed({ stream: "heartbeat", event })),
+      );
+      const peer = keep(
+        new PeerDriver({
+          tcp,
+          clock,
+          random,
+          self: { node: self, boot },
+          cluster: spec.id,
+          clusterKey,
+          listen: bind.peer,
+          ticketKey: (ticket) => this.#core?.join.keyOf(ticket, clock.now()) ?? null,
+          members: peersOf(spec, self),
+        }, {
+          onFrame: (from, stream, bytes) => this.#onFrame(from, stream, bytes),
+          onJoinFrame: (session, ticket, bytes) =>
+            this.#feed({
+              stream: "join",
+              event: { kind: "session-frame", session, ticket, bytes },
+            }),
+          onJoinClose: (session) =>
+            this.#feed({ stream: "join", event: { kind: "session-closed", session } }),
+        }),
+      );
+      const shared = keep(
+        new DiskDriver({
+          port: disk,
+          clock,
+          callMs: () => this.#timing().diskCallMs,
+          feed: (event) => this.#feed({ stream: "storage", event }),
+        }),
+      );
+      const action = new ActionDriver(
+        process,
+        load,
+        (event) => this.#feed({ stream: "ha", event }),
+      );
+      const dog = new WatchdogDriver(watchdog, (event) => this.#feed({ stream: "ha", event }));
+      return { persist, udp: heartbeat, peer, disk: shared, action, watchdog: dog };
+    } catch (error) {
+      for (const driver of closing) driver.close();
+      throw error;
+    }
+  }
+
+  #onFrame(from: NodeId, stream: number, bytes: Uint8Array): void {
+    if (stream === PEER_STREAM.config) {
+      this.#feed({ stream: "config", event: { kind: "frame", from, bytes } });
+    } else if (stream === PEER_STREAM.ha) {
+      this.#feed({ stream: "ha", event: { kind: "frame", from, bytes } });
+    }
   }
 
   #feed(event: NodeEvent): void {
@@ -209,7 +286,7 @@ export class NodeRuntime {
     }
   }
 
-  #timing() {
+  #timing(): Timing {
     return timingOf(this.#spec.profile);
   }
 
@@ -217,4 +294,11 @@ export class NodeRuntime {
     this.stop();
     this.#options.onFatal(why);
   }
+}
+
+/** Addresses of the peer channels of all other members. */
+function peersOf(spec: ClusterSpec, self: NodeId): ReadonlyMap<NodeId, string> {
+  return new Map(
+    spec.members.filter(({ id }) => id !== self).map(({ id, peer }) => [id, peer] as const),
+  );
 }

@@ -28,7 +28,7 @@ export function linuxClock(): ClockPort {
 class Timer implements TimerHandle {
   readonly #fire: () => void;
   #at: Instant = NEVER;
-  #sleep: number | null = null;
+  #sleep: ReturnType<typeof setTimeout> | null = null;
 
   constructor(fire: () => void) {
     this.#fire = fire;

@@ -261,7 +261,7 @@ function historyCrc({ index, request, problem, why }: StoredHistory): number {
 function crcOf(
   numbers: readonly number[],
   texts: readonly string[] = [],
-  bytes = new Uint8Array(0),
+  bytes: Uint8Array = new Uint8Array(0),
 ): number {
   const writer = new Writer(128);
   for (const number of numbers) writer.f64(number);

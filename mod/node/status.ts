@@ -1,0 +1,196 @@
+/** The status document, from what a running node knows. Pure. @module */
+import { formatCrc } from "../base/checksum.ts";
+import { type ClusterSpec, type Member, nameOf } from "../base/cluster.ts";
+import type { BootId, NodeId } from "../base/id.ts";
+import { formatMillis, type Instant } from "../base/time.ts";
+import type { View, Vitals } from "../streams.ts";
+import type { Board } from "./board.ts";
+import type { NodeCore } from "./core.ts";
+import type { NodeStatus, ResourceStatus, StatusDocument, StreamStatus } from "./view.ts";
+
+/** A running node as the status sees it; the runtime is one. */
+export interface StatusSource {
+  readonly self: NodeId;
+  readonly boot: BootId;
+  readonly spec: ClusterSpec;
+  readonly board: Board;
+  readonly node: NodeCore;
+  now(): Instant;
+}
+
+/** What a host says before it is a member, and what is said of every one. */
+export interface StatusHead {
+  readonly name: string;
+  /** RFC 3339, UTC. */
+  readonly at: string;
+}
+
+const NO_WATCHDOG = "no watchdog";
+
+/** Makes the document; `source` null on a host that is not a member of a cluster. */
+export function statusOf(source: StatusSource | null, { name, at }: StatusHead): StatusDocument {
+  if (source === null) return strangerStatus(name, at);
+  const { spec, self, board, boot } = source;
+  const ha = source.node.ha.view();
+  const config = source.node.config.view();
+  const view = viewOf(source);
+  const named = (node: NodeId | null) => node === null ? null : nameOf(spec, node);
+  const resources: ResourceStatus[] = ha.resources.map(({ id, state, wanted, node, reason }) => ({
+    id,
+    state,
+    wanted,
+    node: named(node),
+    reason,
+  })).sort((a, b) => a.id < b.id ? -1 : 1);
+  return {
+    schema: "pentad.status/1",
+    cluster: { name: spec.name, id: spec.id, profile: spec.profile },
+    node: { name: nameOf(spec, self), id: self, boot },
+    at,
+    quorate: view.quorate,
+    votes: { present: view.present, expected: view.expected, needed: view.needed },
+    armed: ha.armed,
+    watchdog: ha.watchdog ?? NO_WATCHDOG,
+    guard: {
+      state: ha.guard.held ? "held" : "lapsed",
+      margin_ms: ha.guard.held ? Math.max(0, Math.round(ha.guard.until - source.now())) : 0,
+    },
+    dc: named(ha.dc),
+    dc_epoch: ha.epoch,
+    leader: named(config.leader),
+    nodes: spec.members.map((member) => nodeStatus(source, member, resources)),
+    streams: streamsOf(source, view),
+    resources,
+    config: {
+      version: config.applied,
+      term: config.term,
+      index: config.applied,
+      crc32: formatCrc(config.stateCrc),
+      writable: board.position?.writable === true && view.quorate,
+    },
+  };
+}
+
+function strangerStatus(name: string, at: string): StatusDocument {
+  return {
+    schema: "pentad.status/1",
+    cluster: null,
+    node: { name, id: 0, boot: "" },
+    at,
+    quorate: false,
+    votes: { present: 0, expected: 0, needed: 0 },
+    armed: false,
+    watchdog: NO_WATCHDOG,
+    guard: { state: "lapsed", margin_ms: 0 },
+    dc: null,
+    dc_epoch: 0,
+    leader: null,
+    nodes: [],
+    streams: [],
+    resources: [],
+    config: { version: 0, term: 0, index: 0, crc32: formatCrc(0), writable: false },
+  };
+}
+
+const NO_VIEW: View = {
+  epoch: 0,
+  online: [],
+  present: 0,
+  expected: 0,
+  needed: 0,
+  quorate: false,
+  installed: false,
+};
+
+function viewOf({ board }: StatusSource): View {
+  return board.view ?? NO_VIEW;
+}
+
+function nodeStatus(
+  source: StatusSource,
+  member: Member,
+  resources: readonly ResourceStatus[],
+): NodeStatus {
+  const { self, board } = source;
+  const isSelf = member.id === self;
+  const health = board.members.get(member.id);
+  const vitals: Vitals | null = isSelf ? board.vitals : health?.vitals ?? null;
+  const peer = source.node.heartbeat.view().peers.find((each) => each.node === member.id);
+  const up = peer?.links.filter((link) => link.up).length ?? 0;
+  const rtts = peer?.links.flatMap((link) => link.rttMs ?? []) ?? [];
+  const pulse = source.node.storage.view().pulses.find((each) => each.node === member.id);
+  return {
+    name: member.name,
+    id: member.id,
+    self: isSelf,
+    role: member.role,
+    state: isSelf ? "online" : health?.state ?? "unknown",
+    vote: member.role === "voter" ? member.votes : 0,
+    links: isSelf ? "self" : `${up}/${member.links.length}`,
+    rtt_ms: rtts.length === 0 ? null : Math.min(...rtts),
+    disk_pulse_s: pulse === undefined ? null : pulse.ageMs / 1000,
+    armed: vitals?.armed ?? null,
+    load: vitals?.load ?? null,
+    memory: vitals?.memory ?? null,
+    io_delay: vitals?.ioDelay ?? null,
+    resources: resources.filter((each) => each.node === member.name && each.state === "started")
+      .map((each) => each.id),
+  };
+}
+
+function streamsOf(source: StatusSource, view: View): StreamStatus[] {
+  const { spec, board } = source;
+  const ha = source.node.ha.view();
+  const config = source.node.config.view();
+  const storage = source.node.storage.view();
+  const online = `${view.online.length}/${spec.members.length}`;
+  const running = ha.resources.filter((each) => each.state === "started").length;
+  const bad = ha.resources.some((each) => each.state === "error" || each.state === "fence");
+  const writable = board.position?.writable === true && view.quorate;
+  const ready = storage.disks.filter((disk) => disk.state === "ready").length;
+  const disks = `${ready}/${storage.disks.length} disks ready`;
+  const guard = ha.guard.held
+    ? `guard held for ${formatMillis(Math.max(0, ha.guard.until - source.now()))}`
+    : "guard lapsed";
+  return [
+    {
+      name: "heartbeat",
+      state: !view.quorate
+        ? "failed"
+        : view.online.length < spec.members.length
+        ? "degraded"
+        : "ok",
+      now: `online=${online}, votes=${view.present}/${view.expected}, view=${view.epoch}`,
+    },
+    {
+      name: "config",
+      state: config.blocked !== null || !writable
+        ? "failed"
+        : config.peers.some((peer) => peer.diverged)
+        ? "degraded"
+        : "ok",
+      now: config.blocked ??
+        `${config.role}, term=${config.term}, index=${config.applied}, ` +
+          `crc32=${formatCrc(config.stateCrc)}`,
+    },
+    {
+      name: "ha",
+      state: !ha.guard.held ? "failed" : bad || ha.faults.length > 0 ? "degraded" : "ok",
+      now: `${running}/${ha.resources.length} started, ${guard}`,
+    },
+    {
+      name: "storage",
+      state: storage.disks.length === 0
+        ? "idle"
+        : ready === 0
+        ? "failed"
+        : ready < storage.disks.length
+        ? "degraded"
+        : "ok",
+      now: storage.disks.length === 0
+        ? "no shared disk"
+        : `${disks}${storage.witnessHeld ? ", witness vote held" : ""}`,
+    },
+    { name: "join", state: "idle", now: `${spec.members.length} members` },
+  ];
+}
