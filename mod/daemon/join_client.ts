@@ -50,8 +50,9 @@ function ask(
     const timer = setTimeout(() => finish(null), ANSWER_LIMIT_MS);
     const finish = (answer: Uint8Array | null): void => {
       clearTimeout(timer);
-      session.close();
+      // Before the close, which ends in here once more.
       resolve(answer);
+      session.close();
     };
     const session = dialJoin(
       { tcp: linuxTcp(), clock: linuxClock(), random: linuxRandom() },

@@ -85,20 +85,18 @@ export function writeIdentity(directory: string, identity: Identity): void {
 
 /**
  * Ends the membership: the old identity and database are kept under a name of their own, for a
- * person who needs them, and are never read again.
+ * person who needs them, and are never read again. Does nothing where there are none.
  */
 export function retireIdentity(directory: string, stamp: string): void {
+  const entries = [...Deno.readDirSync(directory)].map((entry) => entry.name)
+    .filter((name) => name === "node.json" || name.startsWith("config.db"))
+    // The identity goes first: from then on the rest belongs to nobody.
+    .sort((a, b) => Number(b === "node.json") - Number(a === "node.json"));
+  if (entries.length === 0) return;
   const grave = `${directory}/left-${stamp}`;
   Deno.mkdirSync(grave, { recursive: true, mode: 0o700 });
-  for (const entry of ["node.json", ...databaseFiles(directory)]) {
-    Deno.renameSync(`${directory}/${entry}`, `${grave}/${entry}`);
-  }
+  for (const entry of entries) Deno.renameSync(`${directory}/${entry}`, `${grave}/${entry}`);
   syncDirectory(directory);
-}
-
-function databaseFiles(directory: string): string[] {
-  return [...Deno.readDirSync(directory)].map((entry) => entry.name)
-    .filter((name) => name.startsWith("config.db"));
 }
 
 function syncDirectory(directory: string): void {

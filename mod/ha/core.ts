@@ -9,7 +9,7 @@
  */
 import type { Core } from "../base/core.ts";
 import { type NodeId, requestId } from "../base/id.ts";
-import { reason, type Reason } from "../base/reason.ts";
+import { type Reason, reason } from "../base/reason.ts";
 import { after, earliest, type Instant } from "../base/time.ts";
 import type { Fact, MemberHealth, Position, Request, Vitals } from "../streams.ts";
 import { Agent } from "./agent.ts";
@@ -214,7 +214,9 @@ export class HaCore implements Core<HaEvent, HaEffect> {
         } else this.#killAll();
         return;
       case "storage.fenced":
-        if (this.#files.status.nodes.get(fact.node)?.state === "fence") this.#ejected.add(fact.node);
+        if (this.#files.status.nodes.get(fact.node)?.state === "fence") {
+          this.#ejected.add(fact.node);
+        }
         return;
       default:
         return;
@@ -236,7 +238,11 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#reports.set(from, report);
     if (!report.leaving) return;
     const { boot } = report;
-    this.#words.set(from, { words: "clean-stop", boot: boot as Words["boot"], at: this.#context.now });
+    this.#words.set(from, {
+      words: "clean-stop",
+      boot: boot as Words["boot"],
+      at: this.#context.now,
+    });
   }
 
   #onSampled({ load, memory, ioDelay }: Pick<Vitals, "load" | "memory" | "ioDelay">): void {

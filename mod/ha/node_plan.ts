@@ -74,9 +74,8 @@ function nextEntry(
   };
   if (state === "online") return { ...entry, state: "online", confirmed: false, proof: null };
   const confirmed = entry.confirmed ||
-    (state === "down" && situation.commands.some((each) =>
-      each.order === "confirm-dead" && each.node === id
-    ));
+    (state === "down" &&
+      situation.commands.some((each) => each.order === "confirm-dead" && each.node === id));
   if (old.state === "online") {
     return state === "down" ? { ...entry, state: "fence", confirmed } : entry;
   }

@@ -71,5 +71,8 @@ export function choose(
   const all = table.map((row) =>
     `${row.name} ${row.score} = 100−${row.load}−${row.memory}−${row.ioDelay}−${row.placed}`
   ).join(", ");
-  return { node: best.node, because: reason("ha.placed", { id, node: name, score, candidates: all }) };
+  return {
+    node: best.node,
+    because: reason("ha.placed", { id, node: name, score, candidates: all }),
+  };
 }

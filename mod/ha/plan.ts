@@ -178,7 +178,9 @@ class Planner {
     if (node === null || entry === undefined) return old;
     const run = resource?.wanted === "started";
     if (entry.state === "online") {
-      const why = formatReason(reason("ha.adopted", { id, node: nameOf(this.#situation.spec, node) }));
+      const why = formatReason(
+        reason("ha.adopted", { id, node: nameOf(this.#situation.spec, node) }),
+      );
       return { ...old, state: run ? "started" : "request_stop", why };
     }
     let proof = entry.state === "dead" ? this.#proofOfNode(node) : null;
