@@ -202,7 +202,8 @@ async function cutNetwork(): Promise<void> {
   const moved = takeovers.length;
   await pause(2 * (timing.deadMs + timing.fenceWaitMs));
   const refused = await cluster.node(0).cli("config", "set", "demo.txt", "x");
-  check(`writing the config is refused with exit code ${refused.code}`, refused.code === 4);
+  const said = refused.code === 4 ? "" : `: ${refused.stderr.trim()}`;
+  check(`writing the config is refused with exit code ${refused.code}${said}`, refused.code === 4);
   const answer = await visit();
   check(`${before.node} still serves, the same process`, answer?.token === before.token);
   check("nothing moved", takeovers.length === moved);

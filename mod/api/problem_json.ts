@@ -7,7 +7,11 @@ const RETRY_AFTER_SECONDS = 1;
 /** The answer for a problem. `instance` is the request's id. */
 export function problemResponse({ code, why }: Problem, instance: string): Response {
   const { title, remedy, status } = PROBLEMS[code];
-  const headers = new Headers({ "Content-Type": "application/problem+json" });
+  // The header is for HEAD, whose answer has no body.
+  const headers = new Headers({
+    "Content-Type": "application/problem+json",
+    "Pentad-Problem": code,
+  });
   if (status === 401) headers.set("WWW-Authenticate", 'Bearer realm="pentad"');
   if (status === 429) headers.set("Retry-After", String(RETRY_AFTER_SECONDS));
   const body = { type: `/docs/problems/${code}`, title, status, detail: `${title}: ${why}` };

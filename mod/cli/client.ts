@@ -52,7 +52,7 @@ export class Client {
       const response = await this.#fetch(method, path, { ask, signal });
       const bytes = new Uint8Array(await response.arrayBuffer());
       if (response.ok) return { status: response.status, headers: response.headers, bytes };
-      throw problemIn(response.status, bytes);
+      throw problemIn(response, bytes);
     } catch (error) {
       if (!signal.aborted || error instanceof ProblemError) throw error;
       throw new ProblemError("node.timeout", `no answer in ${limitMs / 1000} s`, { cause: error });
@@ -73,7 +73,7 @@ export class Client {
   async stream(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
     const response = await this.#fetch("GET", path, { ask: {}, signal });
     if (!response.ok) {
-      throw problemIn(response.status, new Uint8Array(await response.arrayBuffer()));
+      throw problemIn(response, new Uint8Array(await response.arrayBuffer()));
     }
     return response.body ?? new ReadableStream();
   }
@@ -131,8 +131,12 @@ function parse<T>(bytes: Uint8Array): T {
   }
 }
 
-function problemIn(status: number, bytes: Uint8Array): ProblemError {
+function problemIn({ status, headers }: Response, bytes: Uint8Array): ProblemError {
   const text = new TextDecoder().decode(bytes);
+  const named = headers.get("Pentad-Problem");
+  if (text === "" && named !== null && Object.hasOwn(PROBLEMS, named)) {
+    return new ProblemError(named as ProblemCode, `the daemon answered ${status}`);
+  }
   try {
     const { code, why } = JSON.parse(text) as { code?: unknown; why?: unknown };
     if (typeof code === "string" && Object.hasOwn(PROBLEMS, code)) {

@@ -103,6 +103,8 @@ export class Raft {
   };
   effects: ConfigEffect[] = [];
   #specs: SpecAt[];
+  /** End of the log as it was at start: what of it is committed cannot be known yet. */
+  #inherited: number;
   #number = 0;
   #pending: { number: number; last: number; done: (() => void) | null }[] = [];
 
@@ -128,6 +130,7 @@ export class Raft {
     this.commit = applied;
     this.applied = applied;
     this.durable = log.last;
+    this.#inherited = log.last;
     const highest = Math.max(...spec.members.map((member) => member.id));
     this.#specs = [{ spec, index: 0, highest }];
     for (let index = 1; index <= log.last; index++) this.#noteSpec(log.at(index));
@@ -147,9 +150,13 @@ export class Raft {
     return newest;
   }
 
-  /** The newest committed description. */
+  /**
+   * The newest committed description; of the log that this life began with, the newest one in it.
+   * An older one could count a majority that is none any more.
+   */
   get committedSpec(): SpecAt {
-    const committed = this.#specs.filter((each) => each.index <= this.commit).at(-1);
+    const known = Math.max(this.commit, this.#inherited);
+    const committed = this.#specs.filter((each) => each.index <= known).at(-1);
     assert(committed !== undefined, "The first description is committed");
     return committed;
   }
@@ -194,6 +201,7 @@ export class Raft {
     assert(from > this.commit, "A committed entry is never dropped");
     this.log.truncate(from);
     this.#specs = this.#specs.filter((each) => each.index < from);
+    this.#inherited = Math.min(this.#inherited, from - 1);
     this.durable = Math.min(this.durable, from - 1);
     for (const pending of this.#pending) pending.last = Math.min(pending.last, from - 1);
     this.timing = timingOf(this.spec.profile);

@@ -18,7 +18,8 @@ import { HeartbeatCore, type HeartbeatEffect, type HeartbeatEvent } from "../hea
 import type { DatabaseContent } from "../host/ports.ts";
 import { JoinCore, type JoinEffect, type JoinEvent } from "../join/mod.ts";
 import { StorageCore, type StorageEffect, type StorageEvent } from "../storage/mod.ts";
-import { type CommonEffect, type Fact, type Request, type Saying, STREAMS } from "../streams.ts";
+import { type CommonEffect, type Fact, type Request, type Saying } from "../streams.ts";
+import { type StreamName, STREAMS } from "../streams.ts";
 import { HEARD_BY, SERVED_BY } from "./wiring.ts";
 
 /** What may come into a node. `node` is for all of it: a tick, or a request of the API. */
@@ -100,10 +101,12 @@ export class NodeCore implements Core<NodeEvent, NodeEffect> {
 
   /** The first step: every stream begins. Call it once, before any other. */
   start(now: Instant): NodeEffect[] {
-    const first = STREAMS.map((stream) => ({ stream, event: { kind: "tick" } } as StreamEvent));
-    // Config goes first: the others learn from it what the cluster is and what was decided.
-    first.sort((a, b) => Number(b.stream === "config") - Number(a.stream === "config"));
-    return this.#run(first, now);
+    const tick = (stream: StreamName): StreamEvent => ({ stream, event: { kind: "tick" } });
+    // Config goes first, and all that it says is heard before anything else happens: without it the
+    // others would count votes by a description that may be long out of date.
+    const effects = this.#run([tick("config")], now);
+    const others = STREAMS.filter((stream) => stream !== "config");
+    return [...effects, ...this.#run(others.map(tick), now)];
   }
 
   step(event: NodeEvent, now: Instant): NodeEffect[] {
