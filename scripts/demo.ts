@@ -104,8 +104,13 @@ function overlaps(): string[] {
   });
 }
 
-function phases(line: EventLine | undefined): void {
-  const found = /detect=(\S+) fence=(\S+) claim=(\S+) start=(\S+)/.exec(line?.text ?? "");
+/** The winner tells the times once the resource is reported to run: soon after it answers. */
+async function phases(winner: LocalNode): Promise<void> {
+  const told = () => takeovers.filter((line) => line.node === winner.name).at(-1)?.text ?? "";
+  const form = /detect=(\S+) fence=(\S+) claim=(\S+) start=(\S+)/;
+  const end = performance.now() + PATIENCE_MS;
+  while (!form.test(told()) && performance.now() < end) await pause(20);
+  const found = form.exec(told());
   check(`phases: ${found ? found[0].replaceAll(",", "") : "not told"}`, found !== null);
 }
 
@@ -115,10 +120,9 @@ async function form(): Promise<void> {
   await Promise.all([a.start(), b.start()]);
   listen(a);
   listen(b);
-  const disk = ["--disk", cluster.lun ?? ""];
-  await command(a, "init", "demo", "--profile", profile, ...disk);
+  await command(a, "init", "demo", "--profile", profile, "--disk", a.disk);
   const ticket = await command(a, "join", "ticket", "new");
-  await command(b, "join", "--ticket", ticket, ...disk);
+  await command(b, "join", "--ticket", ticket, "--disk", b.disk);
   const both = (status: StatusDocument) =>
     status.quorate && status.config.writable &&
     status.nodes.filter((n) => n.role === "voter" && n.state === "online").length === 2;
@@ -165,7 +169,7 @@ async function kill(): Promise<void> {
     true,
   );
   check("no visit was forgotten", after.visits > before.visits);
-  phases(takeovers.at(-1));
+  await phases(survivor);
 }
 
 async function heal(node: LocalNode): Promise<void> {
@@ -214,7 +218,7 @@ async function cutDisk(): Promise<LocalNode> {
   const loser = nodeNamed(before.node);
   const winner = otherThan(loser);
   title(`${loser.name} loses its path to the disk as well`);
-  loser.signal("SIGSTOP", "disk-worker");
+  loser.pullDisk();
   await winner.until("it wins", (s) => s.quorate && s.config.writable, PATIENCE_MS);
   check(`${winner.name} won the judgement on the disk`, true);
   const after = await visitUntil((answer) => answer.node === winner.name);
@@ -225,9 +229,10 @@ async function cutDisk(): Promise<LocalNode> {
     `${loser.name} fenced itself: ${lost === null ? "reset by its watchdog" : "guard lapsed"}`,
     down,
   );
-  phases(takeovers.at(-1));
-  cluster.mend();
+  await phases(winner);
   await loser.powerCut();
+  cluster.mend();
+  loser.plugDisk(cluster.lun ?? "");
   return loser;
 }
 

@@ -112,6 +112,22 @@ export class LocalNode {
     }
   }
 
+  /** Where this node finds the shared disk: a link of its own, its path to the LUN. */
+  get disk(): string {
+    return `${this.folder}/disk`;
+  }
+
+  /** Gives it its path to the LUN. */
+  plugDisk(lun: string): void {
+    Deno.symlinkSync(lun, this.disk);
+  }
+
+  /** Takes its path to the LUN away: what is under way fails, and nothing opens again. */
+  pullDisk(): void {
+    Deno.removeSync(this.disk);
+    this.signal("SIGKILL", "disk-worker");
+  }
+
   /** The end of a host: SIGKILL to everything until nothing is left. */
   async powerCut(): Promise<void> {
     for (let left = this.pids(); left.length > 0; left = this.pids()) {
@@ -232,9 +248,10 @@ export class LocalCluster {
         links: [`${there}:5405`],
         peer: `${there}:5406`,
         bind: { links: [`${here}:5405`], peer: `${here}:5406` },
-        disks: this.lun === null ? [] : [this.lun],
+        disks: this.lun === null ? [] : [`${folder}/disk`],
         watchdog: options.watchdog,
       });
+      if (this.lun !== null) node.plugDisk(this.lun);
       node.cable.carryUdp(`${there}:5405`, `${here}:5405`);
       node.cable.carryTcp(`${there}:5406`, `${here}:5406`);
       return node;
@@ -251,11 +268,11 @@ export class LocalCluster {
   /** Starts all, makes a cluster of them and waits until all vote. */
   async form(profile: "fast" | "standard" = "fast"): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.start()));
-    const disk = this.lun === null ? [] : ["--disk", this.lun];
-    await this.node(0).run("init", "local", "--profile", profile, ...disk);
+    const disk = (node: LocalNode) => this.lun === null ? [] : ["--disk", node.disk];
+    await this.node(0).run("init", "local", "--profile", profile, ...disk(this.node(0)));
     for (const node of this.nodes.slice(1)) {
       const ticket = await this.node(0).run("join", "ticket", "new");
-      await node.run("join", "--ticket", ticket, ...disk);
+      await node.run("join", "--ticket", ticket, ...disk(node));
       await node.until("it votes", (status) =>
         status.config.writable &&
         status.nodes.find((member) => member.self)?.role === "voter");

@@ -50,6 +50,7 @@ export const REASONS = {
   "ha.confirmed-dead": "a person confirmed that {node} is dead",
   "ha.takeover": "takeover: {id} from {from} to {node}, reason={why}",
   "ha.migrated": "{id} moves from {from} to {node}: {why}",
+  "ha.node-back": "{node} is heard again",
   "ha.maintenance": "{node} is in maintenance",
   "ha.gave-up": "{id} failed on every node it may run on",
   "storage.ready": "disk {disk} carries our label and our registration",

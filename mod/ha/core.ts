@@ -194,7 +194,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
         for (const node of this.#ejected) {
           if (this.#files.status.nodes.get(node)?.state !== "fence") this.#ejected.delete(node);
         }
-        return this.#tellDc();
+        return this.#tellDc(fact.whole);
       case "config.outcome":
         return this.#manager.onOutcome(fact.tag, fact.outcome, this.#knowledge);
       case "config.barrier":
@@ -408,7 +408,8 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     return `, load=${load.toFixed(1)}, mem=${Math.round(100 * memory)}%`;
   }
 
-  #tellDc(): void {
+  /** `old`: it is what the database held at start, and no news. */
+  #tellDc(old: boolean): void {
     const { lock } = this.#files;
     const now = lock === null ? "" : `${lock.holder} ${lock.epoch}`;
     if (now === this.#dc) return;
@@ -418,6 +419,6 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     const name = node === null ? "nobody" : this.#context.name(node);
     const because = reason(node === null ? "ha.lost-dc" : "ha.elected-dc", { node: name, epoch });
     this.#context.tell({ fact: "ha.dc", node, epoch, because });
-    this.#context.say(`dc=${name}, epoch=${epoch}`, because);
+    if (!old) this.#context.say(`dc=${name}, epoch=${epoch}`, because);
   }
 }

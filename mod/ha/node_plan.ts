@@ -130,11 +130,14 @@ function sayNode(
   }
   if (entry.state === "fence") {
     const health = situation.health(id);
-    const silent = Math.round(health === null ? 0 : health.vouched - health.lastHeard);
+    const { deadMs, beatLossMax } = situation.timing;
+    // It is DOWN, so it was silent for that long; more only as far as a majority vouches for it.
+    const vouched = health === null ? 0 : Math.round(health.vouched - health.lastHeard);
+    const ms = Math.max(deadMs, vouched);
     const because = entry.armed
-      ? reason("heartbeat.silent", { node: name, ms: silent, max: situation.timing.beatLossMax })
+      ? reason("heartbeat.silent", { node: name, ms, max: beatLossMax })
       : reason("ha.fence-unarmed", { node: name });
     return say(`node ${name}=fence`, because);
   }
-  say(`node ${name}=online`, reason("heartbeat.heard", { node: name, links: "its", all: "own" }));
+  say(`node ${name}=online`, reason("ha.node-back", { node: name }));
 }

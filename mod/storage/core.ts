@@ -132,7 +132,7 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
         return this.#witness.onSpec();
       }
       case "config.shared":
-        return this.#witness.release(reason("storage.witness-released"));
+        return this.#witness.onShared();
       case "heartbeat.member":
         return this.#witness.onMember(fact.health);
       case "ha.vitals":

@@ -70,6 +70,12 @@ export class Witness {
     if (peer !== null) this.#releaseUnneeded(peer);
   }
 
+  /** Commits need both nodes again. The vote stays until the peer is heard, or we would claim anew. */
+  onShared(): void {
+    const peer = opponent(this.#context);
+    if (peer !== null) this.#releaseUnneeded(peer);
+  }
+
   /** A pulse is on the arbiter disk under our registration: the witness has heard us. */
   onPulsed(issuedAt: Instant): void {
     if (this.#held) this.#context.tell({ fact: "storage.witness-heard", issuedAt });
@@ -99,8 +105,8 @@ export class Witness {
     const lun = this.#arbiter();
     if (scales === null || this.#peerState !== "down" || this.#claiming) return NEVER;
     if (lun === null || lun.liveKey === null || lun.reservation === null) return NEVER;
-    const alone = lun.reservation.keys.every((key) => key === lun.liveKey);
-    if (this.#held && alone) return NEVER;
+    // One claim is enough: who registers anew owns nothing, and the register says who may commit.
+    if (this.#held) return NEVER;
     const { headStartMs } = this.#context.timing;
     return latest(claimAt(scales, this.#silentSince, headStartMs), this.#notBefore);
   }

@@ -121,6 +121,8 @@ Deno.test("StorageCore.step() claims the vote when the peer is down, and proves 
   const heard = a.told("storage.witness-heard").map(({ issuedAt }) => issuedAt);
   assert.ok(heard.length >= 5 && heard.every((at) => at >= since));
   world.fact(a, { fact: "config.shared" });
+  assert.ok(a.held, "a peer that is not heard yet would only be ejected again");
+  world.member(a, 2, "online");
   assert.equal(a.held, false);
   assert.equal(a.told("storage.witness").at(-1)?.held, false);
 });

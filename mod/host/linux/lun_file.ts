@@ -60,13 +60,16 @@ export class LunFile {
   }
 
   /** Opens a regular file or block device. `nexus` is 16 hex digits, drawn for this opening. */
-  static open(path: string, nexus: string): LunFile | DiskFailure {
+  static open(name: string, nexus: string): LunFile | DiskFailure {
+    let path: string;
     let info: Deno.FileInfo;
     try {
+      // Several names, as links make them, are several paths to one disk.
+      path = Deno.realPathSync(name);
       info = Deno.statSync(path);
     } catch (error) {
       const absent = error instanceof Deno.errors.NotFound;
-      return { failure: absent ? "absent" : "denied", detail: `Cannot look at "${path}"` };
+      return { failure: absent ? "absent" : "denied", detail: `Cannot look at "${name}"` };
     }
     const device = info.isBlockDevice === true;
     if (!device && !info.isFile) {
