@@ -40,6 +40,7 @@ export class LocalNode {
   readonly cable = new Cable();
   readonly #mark: string;
   #daemon: Deno.ChildProcess | null = null;
+  #http: Deno.HttpClient | null = null;
 
   constructor(name: string, folder: string, settings: Readonly<Record<string, unknown>>) {
     this.name = name;
@@ -163,15 +164,23 @@ export class LocalNode {
 
   /** One request to its API over the Unix socket. */
   async api(method: string, path: string, init: RequestInit = {}): Promise<Response> {
-    const client = Deno.createHttpClient({ proxy: { transport: "unix", path: this.socket } });
+    this.#http ??= Deno.createHttpClient({ proxy: { transport: "unix", path: this.socket } });
     try {
-      const response = await fetch(`http://node${path}`, { ...init, method, client });
+      const response = await fetch(`http://node${path}`, { ...init, method, client: this.#http });
       const body = await response.arrayBuffer();
       const empty = response.status === 204 || response.status === 304;
       return new Response(empty ? null : body, response);
-    } finally {
-      client.close();
+    } catch (error) {
+      // What it keeps open leads to a daemon that is gone.
+      this.hangUp();
+      throw error;
     }
+  }
+
+  /** Closes the connections to its API. */
+  hangUp(): void {
+    this.#http?.close();
+    this.#http = null;
   }
 
   /** Its status document, or null where nobody answers. */
@@ -302,6 +311,7 @@ export class LocalCluster {
     for (const node of this.nodes) {
       node.signal("SIGCONT");
       await node.powerCut();
+      node.hangUp();
       node.cable.close();
     }
     await Deno.remove(this.folder, { recursive: true });

@@ -235,6 +235,12 @@ export const PROBLEMS = {
     status: 409,
     exit: EXIT.failed,
   },
+  "node.starting": {
+    title: "Cannot answer yet: the node is starting",
+    remedy: "ask again in a moment",
+    status: 503,
+    exit: EXIT.unreachable,
+  },
   "node.unreachable": {
     title: "Cannot reach the daemon",
     remedy: "start it (pentad daemon), or name its socket with --socket",

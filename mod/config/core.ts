@@ -457,7 +457,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       raft.stateCrc = this.#replica.crc;
       this.#twins.note(index, this.#replica.crc);
       const { rows, removed, history } = step;
-      this.#library.note(index, step.outcome);
+      const request = entry.kind === "transaction" ? entry.transaction.request : null;
+      this.#library.note(index, request, step.outcome);
       raft.persist({
         applied: {
           index,

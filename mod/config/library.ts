@@ -35,17 +35,21 @@ export class Library {
   readonly #log: Log;
   /** Log index → problem code of the transactions that failed. */
   readonly #failed = new Map<number, string>();
+  /** Request id → log index of its first entry; later ones changed nothing. */
+  readonly #first = new Map<string, number>();
 
   constructor(tree: Tree, log: Log, stored: DatabaseContent) {
     this.#tree = tree;
     this.#log = log;
-    for (const { index, problem } of stored.history) {
+    for (const { index, request, problem } of stored.history) {
+      this.#first.set(request, index);
       if (problem !== "") this.#failed.set(index, problem);
     }
   }
 
   /** An entry was applied with this outcome. */
-  note(index: number, outcome: Outcome): void {
+  note(index: number, request: string | null, outcome: Outcome): void {
+    if (request !== null && !this.#first.has(request)) this.#first.set(request, index);
     if (!outcome.ok) this.#failed.set(index, outcome.problem.code);
   }
 
@@ -71,7 +75,9 @@ export class Library {
       const stored = this.#log.at(index);
       const entry = stored === undefined ? null : decodeEntry(stored.body);
       if (stored === undefined || entry?.kind !== "transaction") continue;
-      const { operations, author, reason, time } = entry.transaction;
+      const { operations, author, reason, time, request } = entry.transaction;
+      // A retry that came through twice: its second entry was answered with the first's outcome.
+      if ((this.#first.get(request) ?? index) < index) continue;
       const touches = operations.some((each) =>
         each.path === path || (each.op === "rename" && each.to === path)
       );

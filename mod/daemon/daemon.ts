@@ -45,6 +45,7 @@ export class Daemon implements RunningNode {
   readonly #recorder: Recorder;
   readonly #onEnd: (code: number, why: string) => void;
   #running: Running | null = null;
+  #starting = false;
 
   /** `onEnd` is called when the process must end: 0 for an orderly stop, 70 for a fatal fault. */
   constructor(
@@ -227,7 +228,8 @@ export class Daemon implements RunningNode {
     const settings = this.#settings;
     const boot = bootId(toHex(crypto.getRandomValues(new Uint8Array(8))));
     const ports = linuxPorts(settings, this.#selfCommand);
-    await new Promise<void>((resolve, reject) => {
+    this.#starting = true;
+    const running = await new Promise<Running>((resolve, reject) => {
       let running: Running | null = null;
       const runtime = new NodeRuntime(ports, {
         self: identity.node,
@@ -238,15 +240,16 @@ export class Daemon implements RunningNode {
         bind: settings.bind,
         onFact: (fact) => running?.member.onFact(fact),
         onSaying: (saying) => this.#recorder.say(saying),
-        onReady: resolve,
+        // A database never answers within its own opening: what follows has run by then.
+        onReady: () => running && resolve(running),
         onFatal: (why) => {
           reject(new ProblemError("node.state-damaged", why));
           this.#onEnd(1, why);
         },
       });
       running = { runtime, member: new Member(runtime), ports };
-      this.#running = running;
-    });
+    }).finally(() => this.#starting = false);
+    this.#running = running;
     this.#recorder.write({
       stream: "node",
       text: `${settings.name} runs, boot=${boot.slice(0, 8)}`,
@@ -265,11 +268,13 @@ export class Daemon implements RunningNode {
 
   #member(): Running {
     if (this.#running !== null) return this.#running;
+    if (this.#starting) throw new ProblemError("node.starting", "its database is being read");
     throw new ProblemError("join.not-a-member", `"${this.#settings.name}" belongs to no cluster`);
   }
 
   #mustBeFree(): void {
-    if (this.#running === null && readIdentity(this.#settings.state) === null) return;
+    const idle = this.#running === null && !this.#starting;
+    if (idle && readIdentity(this.#settings.state) === null) return;
     throw new ProblemError("join.already-member", `"${this.#settings.state}" holds a membership`);
   }
 
