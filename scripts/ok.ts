@@ -6,10 +6,9 @@
  */
 import { runStep, STATIC_STEPS, type Step, UNIT_FOLDERS } from "./steps.ts";
 
-const sim = (name: string, ...flags: string[]): Step => ({
-  name,
-  arguments: ["run", "-A", "--no-check", "scripts/sim.ts", ...flags],
-});
+function sim(name: string, ...flags: string[]): Step {
+  return { name, arguments: ["run", "-A", "--no-check", "scripts/sim.ts", ...flags] };
+}
 
 const steps: readonly Step[] = [
   ...STATIC_STEPS,

@@ -72,8 +72,9 @@ for (const step of steps) {
   results.push(await runStep(step, show));
 }
 for (const why of skipped) console.log(`skipped  ${why}`);
-const sum = (pick: (result: StepResult) => number) =>
-  results.reduce((total, result) => total + pick(result), 0);
+function sum(pick: (result: StepResult) => number): number {
+  return results.reduce((total, result) => total + pick(result), 0);
+}
 const ignored = sum((result) => result.skipped);
 if (ignored > 0) console.log(`skipped  ${ignored} tests; each prints its reason above`);
 const failed = sum((result) => result.failed);

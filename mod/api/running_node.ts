@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { ProblemError } from "../base/problem.ts";
 import type { TimingRow } from "../base/timing.ts";
 import type { EventLine, StatusDocument } from "../node/view.ts";
 import type { Operation, Outcome } from "../streams.ts";
@@ -52,7 +51,7 @@ export interface JoinAsk {
   readonly disk: string | null;
 }
 
-/** A running daemon, member of a cluster or not. Refusals are {@link ProblemError}s. */
+/** A running daemon, member of a cluster or not. Refusals are ProblemErrors. */
 export interface RunningNode {
   status(): StatusDocument;
   /** Everything the streams show: `heartbeat show`, `storage show`, HA scores. Plain JSON. */

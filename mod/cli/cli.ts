@@ -1,13 +1,8 @@
-/**
- * The command line: arguments → one command → an exit code (ux.md a.3). It knows the daemon through
- * its API only; what runs inside this process (the daemon, its helpers) is handed in by main.ts.
- *
- * @module
- */
-import { EXIT, formatProblem, type Problem, ProblemError, PROBLEMS } from "../base/problem.ts";
+/** What every command of the command line works with. @module */
+import { EXIT, ProblemError } from "../base/problem.ts";
 import type { Settings } from "../base/settings.ts";
 import { Client, SOCKET_PATH, type Target } from "./client.ts";
-import { type Io, realIo } from "./io.ts";
+import type { Io } from "./io.ts";
 import { type Format, Printer } from "./print.ts";
 
 /** What main.ts hands in. */
@@ -79,37 +74,4 @@ export class Cli {
     const path = this.#globals.socket ?? this.io.env("PENTAD_SOCKET") ?? SOCKET_PATH;
     return { kind: "socket", path };
   }
-}
-
-/** Runs one command line; returns the exit code. Never throws. */
-export async function run(
-  argv: readonly string[],
-  wiring: Wiring,
-  io: Io = realIo(),
-): Promise<number> {
-  const cli = new Cli(io, wiring);
-  try {
-    // Helper processes of the daemon: no command line of theirs is for people.
-    if (argv[0] === "disk-worker") return codeOf(await wiring.diskWorker(argv.slice(1)));
-    if (argv[0] === "keeper") return codeOf(await wiring.keeper(argv.slice(1)));
-    const { parse } = await import("./program.ts");
-    await parse(cli, argv);
-    return cli.exit;
-  } catch (error) {
-    const problem = problemOf(error);
-    io.err(formatProblem(problem) + "\n");
-    return PROBLEMS[problem.code].exit;
-  } finally {
-    cli.close();
-  }
-}
-
-function codeOf(result: unknown): number {
-  return typeof result === "number" ? result : EXIT.ok;
-}
-
-function problemOf(error: unknown): Problem {
-  if (error instanceof ProblemError) return error.problem;
-  const why = error instanceof Error ? error.stack ?? error.message : String(error);
-  return { code: "bug", why };
 }

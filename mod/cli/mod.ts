@@ -1,3 +1,4 @@
 /** The command line. @module */
-export { run, type Wiring } from "./cli.ts";
+export type { Wiring } from "./cli.ts";
+export { run } from "./run.ts";
 export type { Io } from "./io.ts";

@@ -9,15 +9,15 @@ export type ActionEffect = Extract<HaEffect, { readonly kind: Kind }>;
 
 /** One per node. */
 export class ActionDriver {
-  readonly #process: ProcessPort;
+  readonly #processes: ProcessPort;
   readonly #load: LoadPort;
   readonly #feed: (event: HaEvent) => void;
 
-  constructor(process: ProcessPort, load: LoadPort, feed: (event: HaEvent) => void) {
-    this.#process = process;
+  constructor(processes: ProcessPort, load: LoadPort, feed: (event: HaEvent) => void) {
+    this.#processes = processes;
     this.#load = load;
     this.#feed = feed;
-    process.onExit((id, how) => feed({ kind: "exited", id, how }));
+    processes.onExit((id, how) => feed({ kind: "exited", id, how }));
   }
 
   perform(effect: ActionEffect): void {
@@ -26,24 +26,24 @@ export class ActionDriver {
       case "sample":
         return this.#load.sample((load) => feed({ kind: "sampled", ...load }));
       case "start":
-        return this.#process.start(effect.spec, (failure) => this.#done(effect.tag, failure));
+        return this.#processes.start(effect.spec, (failure) => this.#done(effect.tag, failure));
       case "stop": {
         const { id, graceMs, tag } = effect;
-        return this.#process.stop(id, graceMs, (failure) => this.#done(tag, failure));
+        return this.#processes.stop(id, graceMs, (failure) => this.#done(tag, failure));
       }
       case "monitor": {
         const { id, command, timeoutMs, tag } = effect;
-        return this.#process.monitor(
+        return this.#processes.monitor(
           { id, command, timeoutMs },
           (health) => feed({ kind: "monitored", tag, health }),
         );
       }
       case "list":
-        return this.#process.list((running) => feed({ kind: "listed", running }));
+        return this.#processes.list((running) => feed({ kind: "listed", running }));
       case "kill-all":
-        return this.#process.killAll((failure) => this.#done(effect.tag, failure));
+        return this.#processes.killAll((failure) => this.#done(effect.tag, failure));
       case "guard-until":
-        return this.#process.guardUntil(effect.until);
+        return this.#processes.guardUntil(effect.until);
       default:
         return unreachable(effect);
     }

@@ -8,10 +8,10 @@
  * @module
  */
 import type { Core } from "../base/core.ts";
-import { type NodeId, requestId } from "../base/id.ts";
+import { bootId, type NodeId, requestId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import { after, earliest, type Instant } from "../base/time.ts";
-import type { Fact, MemberHealth, Position, Request, Vitals } from "../streams.ts";
+import type { Fact, MemberHealth, Position, Request } from "../streams.ts";
 import { Agent } from "./agent.ts";
 import { Arming } from "./arming.ts";
 import { ResourceBoard, type Shown } from "./board.ts";
@@ -20,10 +20,10 @@ import type { Words } from "./death.ts";
 import type { HaEffect, HaEvent, HaOptions } from "./events.ts";
 import { HaFiles } from "./files.ts";
 import { Guard } from "./guard.ts";
+import { Herald } from "./herald.ts";
 import { type Knowledge, Manager } from "./manager.ts";
 import type { NodeEntry } from "./status.ts";
 import { type Clerk, orderOf } from "./transactions.ts";
-import { decodeReport, encodeReport, type Report } from "./wire.ts";
 
 /** For status, `ha show` and metrics. */
 export interface HaView {
@@ -47,15 +47,14 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   readonly #agent: Agent;
   readonly #manager: Manager;
   readonly #board: ResourceBoard;
+  readonly #herald: Herald;
   readonly #clerk: Clerk;
   readonly #knowledge: Knowledge;
   readonly #healths = new Map<NodeId, MemberHealth>();
-  readonly #reports = new Map<NodeId, Report>();
   readonly #words = new Map<NodeId, Words>();
   readonly #ejected = new Set<NodeId>();
   #position: Position | null = null;
   #quorate = false;
-  #vitals: Vitals | null = null;
   #roundAt: Instant;
   #sampling = false;
   #killTag: number | null = null;
@@ -64,8 +63,6 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   #barrierTag: string | null = null;
   #barriers = 0;
   #draining = false;
-  #leaving = false;
-  #reported = "";
   #dc = "";
 
   constructor(options: HaOptions, now: Instant) {
@@ -87,11 +84,19 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       time: () => Math.floor(wallAtStart + (this.#context.now - startedAt) / 1000),
     };
     this.#manager = new Manager(this.#context, this.#files, this.#clerk);
-    const present = (node: NodeId) => this.#present(node);
+    const health = (node: NodeId) => this.#healths.get(node) ?? null;
+    this.#herald = new Herald(this.#context, {
+      files: this.#files,
+      guard: this.#guard,
+      arming: this.#arming,
+      agent: this.#agent,
+      health,
+    });
+    const present = (node: NodeId) => this.#herald.present(node);
     this.#knowledge = {
       present,
-      health: (node) => this.#healths.get(node) ?? null,
-      vitals: (node) => node === self ? this.#vitals : this.#healths.get(node)?.vitals ?? null,
+      health,
+      vitals: (node) => node === self ? this.#herald.vitals : health(node)?.vitals ?? null,
       report: (node) => {
         const report = present(node);
         return report !== null && report.status >= this.#files.statusVersion ? report : null;
@@ -113,9 +118,9 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#drainIfAsked();
     this.#agent.tend(this.#permit());
     if (this.#quorate && !this.#draining) this.#manager.manage(this.#knowledge, this.#position);
-    this.#report(false);
+    this.#herald.report(false);
     this.#board.refresh(this.#files, this.#knowledge.present, {
-      vitals: () => this.#vitalsText(),
+      vitals: () => this.#herald.vitalsText(),
       onRunning: (id, node) => this.#manager.onRunning(id, node),
     });
     this.#arming.pet(this.#guard.held);
@@ -157,7 +162,8 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       case "frame":
         return this.#onFrame(event.from, event.bytes);
       case "sampled":
-        return this.#onSampled(event);
+        this.#sampling = false;
+        return this.#herald.tellVitals(event);
       case "done":
         if (event.tag === this.#killTag) return this.#onKilled(event.failure);
         return this.#agent.onDone(event.tag, event.failure, definitions);
@@ -169,7 +175,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
         return this.#agent.onExited(event.id, event.how, definitions);
       case "watchdog":
         this.#arming.onOpened(event.identity);
-        return this.#tellVitals();
+        return this.#herald.tellVitals();
     }
   }
 
@@ -233,22 +239,10 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   }
 
   #onFrame(from: NodeId, bytes: Uint8Array): void {
-    const report = decodeReport(bytes);
-    if (report === null) return;
-    this.#reports.set(from, report);
-    if (!report.leaving) return;
-    const { boot } = report;
-    this.#words.set(from, {
-      words: "clean-stop",
-      boot: boot as Words["boot"],
-      at: this.#context.now,
-    });
-  }
-
-  #onSampled({ load, memory, ioDelay }: Pick<Vitals, "load" | "memory" | "ioDelay">): void {
-    this.#sampling = false;
-    this.#vitals = { ...this.#ownVitals(), load, memory, ioDelay };
-    this.#tellVitals();
+    const report = this.#herald.onFrame(from, bytes);
+    if (report?.leaving !== true) return;
+    const boot = bootId(report.boot);
+    this.#words.set(from, { words: "clean-stop", boot, at: this.#context.now });
   }
 
   // ------------------------------------------------------------------------------- the guard
@@ -275,7 +269,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     const { until } = this.#guard;
     this.#context.tell({ fact: "ha.guard", state: "lapsed", until, because });
     this.#barrierTag = null;
-    this.#tellVitals();
+    this.#herald.tellVitals();
   }
 
   #killAll(): void {
@@ -294,7 +288,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#guard.clean();
     if (!this.#guard.held) this.#arming.close();
     this.#context.tell({ fact: "ha.empty", boot: this.#context.boot });
-    this.#tellVitals();
+    this.#herald.tellVitals();
   }
 
   #askBarrier(): void {
@@ -331,81 +325,18 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     if (this.#guard.dirty) this.#killAll();
     const asked = this.#barrierTag !== null || this.#barrierTenure === this.#guard.tenure;
     if (this.#guard.held && !asked) this.#askBarrier();
-    this.#report(true);
+    this.#herald.report(true);
   }
 
   /** Once nothing runs here any more, the node says so and gives up what it holds. */
   #drainIfAsked(): void {
     const busy = !this.#agent.ready || !this.#agent.empty || this.#guard.dirty;
-    if (!this.#draining || this.#leaving || busy) return;
-    this.#leaving = true;
+    if (!this.#draining || this.#herald.leaving || busy) return;
+    this.#herald.leaving = true;
     this.#manager.resign();
     this.#arming.close();
-    this.#report(true);
+    this.#herald.report(true);
     this.#context.tell({ fact: "ha.empty", boot: this.#context.boot });
-  }
-
-  #present(node: NodeId): Report | null {
-    if (node === this.#context.self) return this.#agent.ready ? this.#ownReport() : null;
-    const report = this.#reports.get(node);
-    const health = this.#healths.get(node);
-    if (report === undefined || health?.state !== "online") return null;
-    return report.boot === health.boot ? report : null;
-  }
-
-  #ownReport(): Report {
-    return {
-      version: 1,
-      boot: this.#context.boot,
-      status: this.#files.statusVersion,
-      leaving: this.#leaving,
-      watchdog: this.#arming.report,
-      services: this.#agent.services(),
-    };
-  }
-
-  /** Reports go out when they say something new, and each round. */
-  #report(anyway: boolean): void {
-    if (!this.#agent.ready) return;
-    const { version: _version, ...report } = this.#ownReport();
-    const { status, leaving, watchdog, services } = report;
-    const states = services.map((each) => `${each.id}=${each.state}`).join();
-    const now = `${status} ${leaving} ${watchdog} ${states}`;
-    if (!anyway && now === this.#reported) return;
-    const changed = now !== this.#reported;
-    this.#reported = now;
-    const bytes = encodeReport(report);
-    for (const { id } of this.#context.spec.members) {
-      if (id !== this.#context.self) this.#context.do({ kind: "frame", to: id, bytes });
-    }
-    if (changed) this.#tellVitals();
-  }
-
-  #ownVitals(): Vitals {
-    const { resources } = this.#files.definitions;
-    const busy = this.#agent.busy();
-    const { load = 0, memory = 0, ioDelay = 0 } = this.#vitals ?? {};
-    const margin = this.#guard.held ? this.#guard.until - this.#context.now : 0;
-    return {
-      load,
-      memory,
-      ioDelay,
-      armed: this.#arming.armed,
-      guardMarginMs: Math.max(0, Math.round(margin)),
-      diskLocks: busy.reduce((sum, id) => sum + (resources.get(id)?.diskLock ?? 1), 0),
-      resources: busy.length,
-    };
-  }
-
-  #tellVitals(): void {
-    this.#vitals = this.#ownVitals();
-    this.#context.tell({ fact: "ha.vitals", vitals: this.#vitals });
-  }
-
-  #vitalsText(): string {
-    if (this.#vitals === null) return "";
-    const { load, memory } = this.#vitals;
-    return `, load=${load.toFixed(1)}, mem=${Math.round(100 * memory)}%`;
   }
 
   /** `old`: it is what the database held at start, and no news. */

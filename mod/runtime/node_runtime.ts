@@ -148,7 +148,7 @@ export class NodeRuntime {
 
   #makeDrivers(database: Database): Drivers {
     const { self, boot, clusterKey, spec, bind } = this.#options;
-    const { clock, random, udp, tcp, process, load, watchdog, disk } = this.#ports;
+    const { clock, random, udp, tcp, load, watchdog, disk } = this.#ports;
     const closing: { close(): void }[] = [];
     const keep = <T extends { close(): void }>(driver: T): T => {
       closing.push(driver);
@@ -198,7 +198,7 @@ export class NodeRuntime {
         }),
       );
       const action = new ActionDriver(
-        process,
+        this.#ports.process,
         load,
         (event) => this.#feed({ stream: "ha", event }),
       );

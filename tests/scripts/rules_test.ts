@@ -105,7 +105,7 @@ Deno.test("checkTidy() refuses long files, long lines, dead files and unfinished
   ]);
   assert.deepEqual(faults, [
     "mod/base/long.ts: 401 lines, at most 400: cut it by duty",
-    "mod/base/wide.ts:2: longer than 100 columns",
+    "mod/base/wide.ts:2: longer than 120 columns",
     "mod/base/todo.ts:2: unfinished work is an issue, not a comment",
     "mod/base/bare.ts: begins without a sentence that says what it is for",
     "mod/base/dead.ts: nothing imports it",

@@ -1,0 +1,116 @@
+/**
+ * What this node says of itself: reports to every member's stream 3, vitals to everyone by the
+ * beats; and what the others last said of themselves.
+ *
+ * @module
+ */
+import type { NodeId } from "../base/id.ts";
+import type { MemberHealth, Vitals } from "../streams.ts";
+import type { Agent } from "./agent.ts";
+import type { Arming } from "./arming.ts";
+import type { HaContext } from "./context.ts";
+import type { HaFiles } from "./files.ts";
+import type { Guard } from "./guard.ts";
+import { decodeReport, encodeReport, type Report } from "./wire.ts";
+
+/** Whom a herald speaks for. */
+export interface HeraldParts {
+  readonly files: HaFiles;
+  readonly guard: Guard;
+  readonly arming: Arming;
+  readonly agent: Agent;
+  readonly health: (node: NodeId) => MemberHealth | null;
+}
+
+/** See the module's note. */
+export class Herald {
+  readonly #context: HaContext;
+  readonly #parts: HeraldParts;
+  readonly #reports = new Map<NodeId, Report>();
+  #vitals: Vitals | null = null;
+  #said = "";
+  /** The node stops in order, and nothing runs here any more. */
+  leaving = false;
+
+  constructor(context: HaContext, parts: HeraldParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** Our own vitals as they were last told. */
+  get vitals(): Vitals | null {
+    return this.#vitals;
+  }
+
+  /** A frame from another node; null where it is no report. */
+  onFrame(from: NodeId, bytes: Uint8Array): Report | null {
+    const report = decodeReport(bytes);
+    if (report !== null) this.#reports.set(from, report);
+    return report;
+  }
+
+  /** The newest report of a node that is online, in its present life; our own is made now. */
+  present(node: NodeId): Report | null {
+    const { agent, health } = this.#parts;
+    if (node === this.#context.self) return agent.ready ? this.#own() : null;
+    const report = this.#reports.get(node);
+    const known = health(node);
+    if (report === undefined || known?.state !== "online") return null;
+    return report.boot === known.boot ? report : null;
+  }
+
+  /** Sends a report to all where it says something new, or `anyway`. */
+  report(anyway: boolean): void {
+    if (!this.#parts.agent.ready) return;
+    const { version: _version, ...report } = this.#own();
+    const { status, leaving, watchdog, services } = report;
+    const states = services.map((each) => `${each.id}=${each.state}`).join();
+    const text = `${status} ${leaving} ${watchdog} ${states}`;
+    const changed = text !== this.#said;
+    if (!anyway && !changed) return;
+    this.#said = text;
+    const bytes = encodeReport(report);
+    for (const { id } of this.#context.spec.members) {
+      if (id !== this.#context.self) this.#context.do({ kind: "frame", to: id, bytes });
+    }
+    if (changed) this.tellVitals();
+  }
+
+  /** Tells the vitals; with the load where it was just measured. */
+  tellVitals(load: Partial<Pick<Vitals, "load" | "memory" | "ioDelay">> = {}): void {
+    const { files, guard, arming, agent } = this.#parts;
+    const { resources } = files.definitions;
+    const busy = agent.busy();
+    const before = this.#vitals;
+    const margin = guard.held ? guard.until - this.#context.now : 0;
+    this.#vitals = {
+      load: load.load ?? before?.load ?? 0,
+      memory: load.memory ?? before?.memory ?? 0,
+      ioDelay: load.ioDelay ?? before?.ioDelay ?? 0,
+      armed: arming.armed,
+      guardMarginMs: Math.max(0, Math.round(margin)),
+      diskLocks: busy.reduce((sum, id) => sum + (resources.get(id)?.diskLock ?? 1), 0),
+      resources: busy.length,
+    };
+    this.#context.tell({ fact: "ha.vitals", vitals: this.#vitals });
+  }
+
+  /** `, load=0.8, mem=42%`, as the conversation has it. */
+  vitalsText(): string {
+    if (this.#vitals === null) return "";
+    const { load, memory } = this.#vitals;
+    return `, load=${load.toFixed(1)}, mem=${Math.round(100 * memory)}%`;
+  }
+
+  #own(): Report {
+    const { files, arming, agent } = this.#parts;
+    return {
+      version: 1,
+      boot: this.#context.boot,
+      status: files.statusVersion,
+      leaving: this.leaving,
+      watchdog: arming.report,
+      services: agent.services(),
+    };
+  }
+}
