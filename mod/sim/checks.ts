@@ -1,0 +1,114 @@
+/**
+ * What must never be true, checked as things happen: against what the nodes say, and against the
+ * physical truth that no node can see.
+ *
+ * @module
+ */
+import { formatCrc } from "../base/checksum.ts";
+import type { NodeId, ResourceId } from "../base/id.ts";
+import type { Fact } from "../streams.ts";
+import type { SimCluster, SimNode } from "./cluster.ts";
+
+/** A broken promise. */
+export interface Violation {
+  /** World time, milliseconds. */
+  readonly at: number;
+  readonly rule: string;
+  readonly what: string;
+}
+
+/** Watches one cluster. */
+export class Checks {
+  readonly violations: Violation[] = [];
+  readonly #cluster: SimCluster;
+  readonly #leaders = new Map<number, NodeId>();
+  /** Log index → CRC chain of the committed log there; tree CRC there. */
+  readonly #chains = new Map<number, number>();
+  readonly #crcs = new Map<number, number>();
+
+  constructor(cluster: SimCluster) {
+    this.#cluster = cluster;
+    const { plant } = cluster.site;
+    plant.onChange((id, host, runs) => runs && this.#onStart(id, host));
+    for (const node of cluster.nodes) node.host.watchdog.onPet = () => this.#onPet(node);
+  }
+
+  /** Each fact that a node tells. */
+  onFact(node: SimNode, fact: Fact): void {
+    if (fact.fact === "config.position") this.#onPosition(node, fact.position);
+    else if (fact.fact === "ha.takeover") this.#onTakeover(node, fact);
+    else if (fact.fact === "config.diverged") {
+      this.fail("replicas are equal", `${node.name} says that node ${fact.node} diverged`);
+    }
+  }
+
+  fail(rule: string, what: string): void {
+    this.violations.push({ at: this.#cluster.world.now, rule, what });
+  }
+
+  #onPosition(
+    node: SimNode,
+    { term, committed, applied, crc32 }: Extract<Fact, { fact: "config.position" }>["position"],
+  ): void {
+    const view = node.runtime?.node.config.view();
+    if (view === undefined) return;
+    if (view.role === "leader" && view.term === term) {
+      const other = this.#leaders.get(term) ?? node.id;
+      this.#leaders.set(term, other);
+      if (other !== node.id) {
+        this.fail("one leader per term", `nodes ${other} and ${node.id} lead term ${term}`);
+      }
+    }
+    if (view.committed === committed) {
+      this.#same(this.#chains, "committed logs are equal", {
+        node,
+        index: committed,
+        crc: view.committedChain,
+      });
+    }
+    this.#same(this.#crcs, "replicas are equal", { node, index: applied, crc: crc32 });
+  }
+
+  #same(
+    known: Map<number, number>,
+    rule: string,
+    { node, index, crc }: { node: SimNode; index: number; crc: number },
+  ): void {
+    const before = known.get(index);
+    if (before === undefined) known.set(index, crc);
+    else if (before !== crc) {
+      const what = `${node.name} has ${formatCrc(crc)} at ${index}, before it was`;
+      this.fail(rule, `${what} ${formatCrc(before)}`);
+    }
+  }
+
+  /** The promise itself. */
+  #onStart(id: ResourceId, host: number): void {
+    const hosts = this.#cluster.site.plant.running().get(id) ?? new Set();
+    if (hosts.size <= 1) return;
+    const names = [...hosts].map((each) => this.#cluster.node(each).name).join(" and ");
+    this.fail("runs once", `${id} runs on ${names}, started on ${this.#cluster.node(host).name}`);
+  }
+
+  /** Whoever is taken over from must have lost the right to own anything, by its own clock. */
+  #onTakeover(node: SimNode, { id, from, proof }: Extract<Fact, { fact: "ha.takeover" }>): void {
+    const dead = this.#cluster.nodes.find((each) => each.id === from);
+    const { keeper, clock, powered } = dead?.host ?? {};
+    const until = keeper?.guard ?? null;
+    if (!powered || until === null || clock === undefined || until <= clock.now()) return;
+    if (proof === "clean-stop" || proof === "confirmed") return;
+    // It may be back: then it is in a new tenure, and what it was given is known to it.
+    const runs = this.#cluster.site.plant.running().get(id);
+    if (runs?.has(dead?.host.index ?? -1)) {
+      this.fail("no start before proof of death", `${node.name} took ${id} from ${dead?.name}`);
+    }
+  }
+
+  /** A pet is a promise that the guard is held. */
+  #onPet(node: SimNode): void {
+    const { keeper, clock } = node.host;
+    if (keeper.guard === null || keeper.guard <= clock.now()) {
+      this.fail("no pet after a lapse", `${node.name} petted its watchdog`);
+    }
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * A simulated cluster: hosts with real nodes on them (the runtime, drivers and cores of the daemon),
+ * whose daemons are restarted when they die, as a service manager would.
+ *
+ * @module
+ */
+import { assert } from "../base/assert.ts";
+import type { ClusterSpec, Member } from "../base/cluster.ts";
+import { bootId, clusterId, type NodeId, nodeId } from "../base/id.ts";
+import { toHex } from "../base/bytes.ts";
+import type { Prng } from "../base/prng.ts";
+import { KEY_BYTES } from "../base/seal.ts";
+import type { Millis } from "../base/time.ts";
+import { NodeRuntime } from "../runtime/mod.ts";
+import { freshBlocks } from "../storage/mod.ts";
+import type { Fact, Saying } from "../streams.ts";
+import type { SimHost } from "./host.ts";
+import { draw, type Range, type WorldOptions } from "./options.ts";
+import { SimSite } from "./site.ts";
+import { World } from "./world.ts";
+
+/** Path of the shared disk on every host. */
+export const SHARED_DISK = "/dev/shared";
+const DISK_BYTES = 8 * 1024 * 1024;
+/** How soon a daemon that died is started again. */
+const RESTART_MS: Range = [50, 2000];
+
+/** What a cluster is made of. */
+export interface ClusterShape {
+  readonly nodes: number;
+  readonly witness: boolean;
+  readonly profile: ClusterSpec["profile"];
+}
+
+/** What is heard of a cluster. */
+export interface ClusterEvents {
+  onFact(node: SimNode, fact: Fact): void;
+  onSaying(node: SimNode, saying: Saying): void;
+  /** A daemon began or ended. */
+  onLife(node: SimNode, what: string): void;
+}
+
+/** One host and the node on it. */
+export class SimNode {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly host: SimHost;
+  /** Null while no daemon lives, or it is still reading its database. */
+  runtime: NodeRuntime | null = null;
+  /** The runtime of the present life, ready or not. */
+  life: NodeRuntime | null = null;
+
+  constructor(id: NodeId, name: string, host: SimHost) {
+    this.id = id;
+    this.name = name;
+    this.host = host;
+  }
+}
+
+/** See the module's note. */
+export class SimCluster {
+  readonly world: World;
+  readonly site: SimSite;
+  readonly nodes: readonly SimNode[];
+  readonly spec: ClusterSpec;
+  readonly #events: ClusterEvents;
+  readonly #key: Uint8Array;
+  readonly #prng: Prng;
+
+  constructor(
+    seed: number,
+    parts: {
+      readonly shape: ClusterShape;
+      readonly options: Partial<WorldOptions>;
+      readonly events: ClusterEvents;
+    },
+  ) {
+    const { shape, options, events } = parts;
+    this.#events = events;
+    this.world = new World(seed, options);
+    this.site = new SimSite(this.world);
+    this.#prng = this.world.prng("cluster");
+    this.#key = this.#prng.bytes(KEY_BYTES);
+    const uuid = toHex(this.#prng.bytes(16));
+    this.spec = specOf(shape, toHex(this.#prng.bytes(16)), uuid);
+    if (shape.witness) this.#format(uuid);
+    this.nodes = this.spec.members.map(({ id, name }, at) => {
+      const node = new SimNode(id, name, this.site.addHost(name, [hostName(at)]));
+      node.host.onEnd = (how) => this.#onEnd(node, how);
+      node.host.onUp = () => this.boot(node);
+      return node;
+    });
+  }
+
+  /** The node at a place. */
+  node(at: number): SimNode {
+    const node = this.nodes[at];
+    assert(node !== undefined, `There is a node ${at}`);
+    return node;
+  }
+
+  /** Begins a daemon's life, where none is. */
+  boot(node: SimNode): void {
+    if (node.host.alive || !node.host.powered) return;
+    const ports = node.host.boot();
+    const member = this.spec.members.find(({ id }) => id === node.id);
+    assert(member !== undefined, "A simulated node is a member");
+    const runtime: NodeRuntime = new NodeRuntime(ports, {
+      self: node.id,
+      boot: bootId(toHex(ports.random.bytes(8))),
+      clusterKey: this.#key,
+      spec: this.spec,
+      disks: this.spec.witness === null ? [] : [SHARED_DISK],
+      bind: { links: member.links, peer: member.peer },
+      onFact: (fact) => {
+        if (node.life !== runtime) return;
+        node.runtime = runtime;
+        this.#events.onFact(node, fact);
+      },
+      onSaying: (saying) => {
+        if (node.life === runtime) this.#events.onSaying(node, saying);
+      },
+      onReady: () => {
+        if (node.life === runtime) node.runtime = runtime;
+      },
+      onFatal: () => node.host.crashDaemon(),
+    });
+    node.life = runtime;
+    this.#events.onLife(node, "boot");
+  }
+
+  bootAll(): void {
+    for (const node of this.nodes) this.boot(node);
+  }
+
+  #onEnd(node: SimNode, how: string): void {
+    node.runtime = null;
+    node.life = null;
+    this.#events.onLife(node, how);
+    if (!node.host.powered) return;
+    this.world.after(draw(this.#prng, RESTART_MS), () => this.boot(node));
+  }
+
+  #format(uuid: string): void {
+    const disk = this.site.disks.make(SHARED_DISK, DISK_BYTES);
+    const first = this.spec.members[0];
+    assert(first !== undefined, "A cluster has a first node");
+    const { id: cluster, name: clusterName } = this.spec;
+    const ask = { uuid, cluster, clusterName, self: first.id, wallSeconds: 0 };
+    for (const { offset, bytes } of freshBlocks(ask)) disk.write(offset, bytes);
+  }
+}
+
+/** World time of an instant of a host's clock. */
+export function worldTime(node: SimNode, at: Parameters<SimHost["clock"]["worldTime"]>[0]): Millis {
+  return node.host.clock.worldTime(at);
+}
+
+function hostName(at: number): string {
+  return `10.0.0.${at + 1}`;
+}
+
+function specOf({ nodes, witness, profile }: ClusterShape, id: string, disk: string): ClusterSpec {
+  const members = Array.from({ length: nodes }, (_, at): Member => ({
+    id: nodeId(at + 1),
+    name: `node${"ABCDEFGH".charAt(at)}`,
+    role: "voter",
+    votes: 1,
+    links: [`${hostName(at)}:5405`],
+    peer: `${hostName(at)}:5406`,
+  }));
+  return {
+    id: clusterId(id),
+    name: "sim",
+    profile,
+    members,
+    witness: witness ? { disk } : null,
+  };
+}

@@ -1,0 +1,198 @@
+/**
+ * What befalls a simulated cluster: a schedule drawn from the seed before the run begins, so that it
+ * can be printed, repeated, and shrunk to what it takes.
+ *
+ * @module
+ */
+import type { ResourceId } from "../base/id.ts";
+import type { Prng } from "../base/prng.ts";
+import type { Millis } from "../base/time.ts";
+import { SHARED_DISK, type SimCluster } from "./cluster.ts";
+
+/** One thing that happens at `at`; what lasts is undone `ms` later. */
+export type Fault =
+  & { readonly at: Millis }
+  & (
+    | { readonly fault: "crash"; readonly node: number }
+    | { readonly fault: "crash-in-step"; readonly node: number; readonly calls: number }
+    | { readonly fault: "power"; readonly node: number; readonly ms: Millis }
+    | {
+      readonly fault: "power-in-step";
+      readonly node: number;
+      readonly ms: Millis;
+      readonly calls: number;
+    }
+    | { readonly fault: "pause"; readonly node: number; readonly ms: Millis }
+    | { readonly fault: "isolate"; readonly node: number; readonly ms: Millis }
+    | {
+      readonly fault: "one-way";
+      readonly node: number;
+      readonly to: number;
+      readonly ms: Millis;
+    }
+    | { readonly fault: "loss"; readonly node: number; readonly loss: number; readonly ms: Millis }
+    | { readonly fault: "slow"; readonly node: number; readonly delay: number; readonly ms: Millis }
+    | { readonly fault: "disk-hung"; readonly node: number; readonly ms: Millis }
+    | { readonly fault: "disk-failing"; readonly node: number; readonly ms: Millis }
+    | { readonly fault: "exit"; readonly resource: number }
+    | { readonly fault: "sick"; readonly resource: number; readonly node: number }
+  );
+
+type Kind = Fault["fault"];
+
+/** How often each kind is drawn, relative to the others. */
+const WEIGHTS: Readonly<Record<Kind, number>> = {
+  crash: 3,
+  "crash-in-step": 3,
+  power: 3,
+  "power-in-step": 3,
+  pause: 3,
+  isolate: 5,
+  "one-way": 2,
+  loss: 2,
+  slow: 2,
+  "disk-hung": 2,
+  "disk-failing": 1,
+  exit: 2,
+  sick: 1,
+};
+const DISK_KINDS: readonly Kind[] = ["disk-hung", "disk-failing"];
+
+/** What a schedule is drawn for. */
+export interface FaultOptions {
+  readonly nodes: number;
+  readonly witness: boolean;
+  readonly resources: number;
+  readonly count: number;
+  /** Faults begin between these times. */
+  readonly from: Millis;
+  readonly to: Millis;
+  /** The longest that one lasts; most are much shorter. */
+  readonly longest: Millis;
+}
+
+/** Draws a schedule, in order of time. */
+export function drawFaults(prng: Prng, options: FaultOptions): Fault[] {
+  const kinds = (Object.keys(WEIGHTS) as Kind[])
+    .filter((kind) => options.witness || !DISK_KINDS.includes(kind))
+    .filter((kind) => options.resources > 0 || (kind !== "exit" && kind !== "sick"));
+  const total = kinds.reduce((sum, kind) => sum + WEIGHTS[kind], 0);
+  const drawKind = (): Kind => {
+    let left = prng.fraction() * total;
+    for (const kind of kinds) {
+      left -= WEIGHTS[kind];
+      if (left < 0) return kind;
+    }
+    return "crash";
+  };
+  const faults: Fault[] = [];
+  for (let i = 0; i < options.count; i++) {
+    const at = prng.between(options.from, options.to);
+    // Some come together: a second fault in the midst of the first one's consequences.
+    const near = faults.at(-1);
+    const when = near !== undefined && prng.chance(0.4) ? near.at + prng.between(0, 6000) : at;
+    faults.push({ ...drawOne(prng, drawKind(), options), at: Math.min(when, options.to) } as Fault);
+  }
+  return faults.sort((a, b) => a.at - b.at);
+}
+
+function drawOne(prng: Prng, fault: Kind, options: FaultOptions): Record<string, unknown> {
+  const { nodes, resources, longest } = options;
+  const node = prng.between(0, nodes - 1);
+  // Short ones matter as much as long ones: they end in the midst of what they began.
+  const ms = Math.round(longest * prng.fraction() * prng.fraction());
+  switch (fault) {
+    case "crash-in-step":
+      return { fault, node, calls: prng.between(0, 40) };
+    case "power":
+      return { fault, node, ms };
+    case "power-in-step":
+      return { fault, node, ms, calls: prng.between(0, 40) };
+    case "one-way":
+      return { fault, node, to: (node + prng.between(1, Math.max(1, nodes - 1))) % nodes, ms };
+    case "loss":
+      return { fault, node, loss: Math.round(100 * prng.fraction()) / 100, ms };
+    case "slow":
+      return { fault, node, delay: prng.between(20, 800), ms };
+    case "exit":
+      return { fault, resource: prng.between(0, resources - 1) };
+    case "sick":
+      return { fault, resource: prng.between(0, resources - 1), node };
+    case "crash":
+      return { fault, node };
+    default:
+      return { fault, node, ms };
+  }
+}
+
+/** Prints one fault for people: `at 12.3 s: isolate node=1 ms=4000`. */
+export function printFault({ at, fault, ...rest }: Fault): string {
+  const args = Object.entries(rest).map(([key, value]) => `${key}=${value}`).join(" ");
+  return `at ${(at / 1000).toFixed(2)} s: ${fault} ${args}`.trimEnd();
+}
+
+/** Makes a fault happen now. */
+export function strike(cluster: SimCluster, fault: Fault, resources: readonly ResourceId[]): void {
+  const { network, disks, plant } = cluster.site;
+  const later = "ms" in fault ? (run: () => void) => cluster.world.after(fault.ms, run) : null;
+  const host = "node" in fault ? cluster.node(fault.node).host : null;
+  const others = cluster.nodes.map((_, at) => at);
+  switch (fault.fault) {
+    case "crash":
+      return host?.crashDaemon();
+    case "crash-in-step":
+      return host?.crashDaemonAfter(fault.calls);
+    case "power":
+      return host?.powerCut(fault.ms);
+    case "power-in-step":
+      return host?.powerCutAfter(fault.calls, fault.ms);
+    case "pause":
+      return host?.pauseDaemon(fault.ms);
+    case "isolate":
+      for (const other of others) {
+        if (other === fault.node) continue;
+        for (const [from, to] of [[fault.node, other], [other, fault.node]] as const) {
+          network.cut({ from, to });
+          later?.(() => network.mend({ from, to }));
+        }
+      }
+      return;
+    case "one-way": {
+      const way = { from: fault.node, to: fault.to };
+      network.cut(way);
+      later?.(() => network.mend(way));
+      return;
+    }
+    case "loss":
+    case "slow":
+      return degrade(cluster, fault);
+    case "disk-hung":
+    case "disk-failing":
+      disks.setPath(fault.node, SHARED_DISK, fault.fault === "disk-hung" ? "hung" : "failing");
+      later?.(() => disks.setPath(fault.node, SHARED_DISK, "ok"));
+      return;
+    case "exit":
+      return plant.crashProcess(resources[fault.resource] ?? ("none:none" as ResourceId));
+    case "sick":
+      return plant.sicken(
+        resources[fault.resource] ?? ("none:none" as ResourceId),
+        fault.node,
+        "drawn by the seed",
+      );
+  }
+}
+
+function degrade(cluster: SimCluster, fault: Extract<Fault, { fault: "loss" | "slow" }>): void {
+  const { network, world } = cluster.site;
+  const { netLoss, netDelayMs } = world.options;
+  const [worse, usual] = fault.fault === "loss"
+    ? [{ loss: fault.loss }, { loss: netLoss }]
+    : [{ delayMs: [0, fault.delay] as const }, { delayMs: netDelayMs }];
+  for (const other of cluster.nodes.keys()) {
+    if (other === fault.node) continue;
+    for (const [from, to] of [[fault.node, other], [other, fault.node]] as const) {
+      network.degrade({ from, to }, worse);
+      world.after(fault.ms, () => network.degrade({ from, to }, usual));
+    }
+  }
+}

@@ -1,0 +1,16 @@
+/** The simulated world: the ports of `host/ports.ts` over virtual time and one seed. @module */
+export { HostClock } from "./clock.ts";
+export { DatabaseStore } from "./database.ts";
+export { type DiskPath, SimDisk, SimDisks } from "./disk.ts";
+export { type HostEnd, SimHost } from "./host.ts";
+export { HostKeeper } from "./keeper.ts";
+export { type Path, type PathCondition, SimNetwork, type Way } from "./network.ts";
+export { DEFAULTS, draw, type Range, type WorldOptions } from "./options.ts";
+export { HostProcesses, SimPlant } from "./plant.ts";
+export { SimSite } from "./site.ts";
+export { HostWatchdog } from "./watchdog.ts";
+export { Happening, World } from "./world.ts";
+export { Checks, type Violation } from "./checks.ts";
+export { type ClusterShape, SimCluster, type SimNode } from "./cluster.ts";
+export { type Fault, printFault } from "./faults.ts";
+export { drawPlan, play, type RunPlan, type RunResult } from "./run.ts";

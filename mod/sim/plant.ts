@@ -1,0 +1,161 @@
+/**
+ * The physical truth about resources: which of them runs on which hosts now. A checker reads it; no
+ * daemon can.
+ *
+ * @module
+ */
+import type { ResourceId } from "../base/id.ts";
+import { isFailingCommand, type Proc } from "./proc.ts";
+import { draw } from "./options.ts";
+import type { World } from "./world.ts";
+
+type OnChange = (id: ResourceId, host: number, runs: boolean) => void;
+
+/** See the module's note. */
+export class SimPlant {
+  readonly world: World;
+  readonly #running = new Map<ResourceId, Set<number>>();
+  readonly #hosts = new Map<number, HostProcesses>();
+  readonly #listeners: OnChange[] = [];
+
+  constructor(world: World) {
+    this.world = world;
+  }
+
+  /** Hosts by resource; a resource that never ran is absent, one that runs nowhere has none. */
+  running(): ReadonlyMap<ResourceId, ReadonlySet<number>> {
+    return this.#running;
+  }
+
+  /** Called after each start and end. */
+  onChange(listener: OnChange): void {
+    this.#listeners.push(listener);
+  }
+
+  /** The resource's process ends by itself, on this host or wherever it runs. */
+  crashProcess(id: ResourceId, host: number | null = null): void {
+    for (const each of host === null ? [...this.#running.get(id) ?? []] : [host]) {
+      this.#hosts.get(each)?.crash(id);
+    }
+  }
+
+  /** Monitors fail for this reason from now on; null: they are content again. */
+  sicken(id: ResourceId, host: number, why: string | null): void {
+    this.#hosts.get(host)?.sicken(id, why);
+  }
+
+  /** Makes room for a host's processes. */
+  addHost(host: number, name: string): HostProcesses {
+    const note = (id: ResourceId, runs: boolean) => this.#note(id, host, runs);
+    const processes = new HostProcesses(this.world, name, note);
+    this.#hosts.set(host, processes);
+    return processes;
+  }
+
+  #note(id: ResourceId, host: number, runs: boolean): void {
+    let hosts = this.#running.get(id);
+    if (hosts === undefined) this.#running.set(id, hosts = new Set());
+    if (runs) hosts.add(host);
+    else hosts.delete(host);
+    this.world.note(id, host, runs ? 1 : 0);
+    for (const listener of this.#listeners) listener(id, host, runs);
+  }
+}
+
+/** What runs on one host. It outlives daemons, but not the host's power. */
+export class HostProcesses {
+  readonly world: World;
+  readonly #prng;
+  readonly #note: (id: ResourceId, runs: boolean) => void;
+  readonly #procs = new Map<ResourceId, Proc>();
+  /** Is told when one ends that was not told to. */
+  #onExit: ((proc: Proc, how: string) => void) | null = null;
+
+  constructor(world: World, name: string, note: (id: ResourceId, runs: boolean) => void) {
+    this.world = world;
+    this.#prng = world.prng(`processes ${name}`);
+    this.#note = note;
+  }
+
+  get(id: ResourceId): Proc | null {
+    return this.#procs.get(id) ?? null;
+  }
+
+  list(): readonly ResourceId[] {
+    return [...this.#procs.keys()].sort();
+  }
+
+  all(): readonly Proc[] {
+    return [...this.#procs.values()];
+  }
+
+  /** The daemon of now hears of exits. */
+  listen(onExit: (proc: Proc, how: string) => void): void {
+    this.#onExit = onExit;
+  }
+
+  /** Runs it from this moment on. */
+  run(id: ResourceId, command: readonly string[], life: number): void {
+    const proc: Proc = { id, life, quiet: false, killed: false, sick: null, onGone: [] };
+    this.#procs.set(id, proc);
+    this.#note(id, true);
+    if (!isFailingCommand(command)) return;
+    const delay = draw(this.#prng, this.world.options.processStartMs);
+    this.world.after(delay, () => this.#end(proc, "exit status 1"));
+  }
+
+  /** SIGTERM: most processes heed it, after a while, whether or not anybody waits for it. */
+  terminate(proc: Proc): void {
+    const { processStopHangs, processStopMs } = this.world.options;
+    if (this.#prng.chance(processStopHangs)) return;
+    const delay = draw(this.#prng, processStopMs);
+    this.world.after(delay, () => this.#end(proc, "SIGTERM"));
+  }
+
+  /** SIGKILL. */
+  kill(proc: Proc): void {
+    if (proc.killed) return;
+    proc.killed = true;
+    const delay = draw(this.#prng, this.world.options.processKillMs);
+    this.world.after(delay, () => this.#end(proc, "SIGKILL"));
+  }
+
+  /** SIGKILL to all; `done` when all of them are gone, but never within this call. */
+  killAll(done: () => void): void {
+    let left = this.#procs.size + 1;
+    const one = () => {
+      if (--left === 0) done();
+    };
+    this.world.after(draw(this.#prng, this.world.options.processListMs), one);
+    for (const proc of this.#procs.values()) {
+      proc.onGone.push(one);
+      this.kill(proc);
+    }
+  }
+
+  crash(id: ResourceId): void {
+    const proc = this.#procs.get(id);
+    if (proc !== undefined) this.#end(proc, "SIGSEGV");
+  }
+
+  sicken(id: ResourceId, why: string | null): void {
+    const proc = this.#procs.get(id);
+    if (proc !== undefined) proc.sick = why;
+  }
+
+  powerOff(): void {
+    this.#onExit = null;
+    for (const proc of this.all()) {
+      this.#procs.delete(proc.id);
+      this.#note(proc.id, false);
+    }
+  }
+
+  #end(proc: Proc, how: string): void {
+    if (this.#procs.get(proc.id) !== proc) return;
+    this.#procs.delete(proc.id);
+    this.#note(proc.id, false);
+    this.#onExit?.(proc, how);
+    for (const gone of proc.onGone) gone();
+  }
+}

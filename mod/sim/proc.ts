@@ -1,0 +1,23 @@
+/** A simulated process, and what its command line means in the simulated world. @module */
+import type { ResourceId } from "../base/id.ts";
+
+/** A resource's processes; they live and die as one. */
+export interface Proc {
+  readonly id: ResourceId;
+  /** Number of the daemon's life that started it. */
+  readonly life: number;
+  /** The daemon of now wants its end, or was told of it. */
+  quiet: boolean;
+  /** SIGKILL is under way. */
+  killed: boolean;
+  /** Why a monitor command fails. */
+  sick: string | null;
+  /** Run once it is gone. */
+  readonly onGone: (() => void)[];
+}
+
+/** A command that ends by itself soon, with an exit status other than 0: `false`. Others last. */
+export function isFailingCommand(command: readonly string[]): boolean {
+  const [program] = command;
+  return program === "false" || program === "/bin/false";
+}

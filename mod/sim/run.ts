@@ -1,0 +1,285 @@
+/**
+ * One simulated run: a cluster under clients, orders and faults (the safety phase), then with
+ * everything mended, in which it must come to rest whole (the liveness phase).
+ *
+ * @module
+ */
+import { encodeText } from "../base/bytes.ts";
+import { requestId, type ResourceId, resourceId } from "../base/id.ts";
+import { Prng } from "../base/prng.ts";
+import type { Operation } from "../streams.ts";
+import { Checks, type Violation } from "./checks.ts";
+import { Clients } from "./clients.ts";
+import { type ClusterShape, SimCluster, type SimNode } from "./cluster.ts";
+import { drawFaults, type Fault, strike } from "./faults.ts";
+import type { WorldOptions } from "./options.ts";
+
+/** Everything that is drawn from a seed. */
+export interface RunPlan {
+  readonly seed: number;
+  readonly shape: ClusterShape;
+  readonly world: Partial<WorldOptions>;
+  readonly resources: number;
+  readonly clients: number;
+  readonly safetyMs: number;
+  readonly faults: readonly Fault[];
+  /** Orders of an administrator: at a time, a change of what is wanted or a move. */
+  readonly orders: readonly { readonly at: number; readonly order: string }[];
+}
+
+/** How a run ended. */
+export interface RunResult {
+  readonly violations: readonly Violation[];
+  /** Hash of all that happened. */
+  readonly trace: number;
+  readonly simulatedMs: number;
+  readonly events: number;
+  readonly acknowledged: number;
+  readonly starts: number;
+  readonly takeovers: number;
+}
+
+/** When faults begin: by then the cluster has formed. */
+const CALM_MS = 6000;
+const SAFETY_MS = [20_000, 60_000] as const;
+/** How long a healed cluster may take to come to rest. */
+const LIVENESS_MS = 60_000;
+/** Between two looks at those who wait. */
+const NUDGE_MS = 500;
+const RESOURCES_FILE = "ha/resources.cfg";
+
+/** Draws a plan from a seed. */
+export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
+  const prng = new Prng(seed * 4 + (shape.witness ? 1 : 0) + (shape.nodes > 2 ? 2 : 0));
+  const safetyMs = prng.between(...SAFETY_MS);
+  const resources = prng.between(0, 3);
+  const world: Partial<WorldOptions> = {
+    netLoss: prng.chance(0.3) ? prng.fraction() * 0.1 : 0.001,
+    netDuplicate: prng.chance(0.3) ? prng.fraction() * 0.1 : 0.001,
+    netReplay: prng.chance(0.3) ? prng.fraction() * 0.05 : 0.0005,
+    netDelayMs: [0.1, prng.chance(0.2) ? prng.between(5, 40) : 2],
+    timerLateMs: [0, prng.chance(0.2) ? prng.between(10, 60) : 5],
+    databaseCommitMs: [0.3, prng.chance(0.2) ? prng.between(10, 60) : 6],
+    processStartFails: prng.chance(0.2) ? 0.2 : 0.005,
+    processStopHangs: prng.chance(0.2) ? 0.3 : 0.02,
+    databaseCrashDurable: prng.fraction(),
+    diskCrashTorn: prng.fraction(),
+    rebootMs: [500, 8000],
+  };
+  const faults = drawFaults(prng, {
+    nodes: shape.nodes,
+    witness: shape.witness,
+    resources,
+    count: prng.between(1, 14),
+    from: CALM_MS,
+    to: safetyMs,
+    longest: 20_000,
+  });
+  const clients = prng.between(2, 12);
+  return { seed, shape, world, resources, clients, safetyMs, faults, orders: drawOrders() };
+
+  function drawOrders(): RunPlan["orders"] {
+    if (resources === 0) return [];
+    return Array.from({ length: prng.between(0, 4) }, () => {
+      const at = prng.between(CALM_MS, safetyMs);
+      const id = `exec:r${prng.between(0, resources - 1)}`;
+      const node = `node${"ABCDEFGH".charAt(prng.between(0, shape.nodes - 1))}`;
+      const order = prng.pick([
+        `migrate ${id} ${node}`,
+        `maintenance ${node} on`,
+        `maintenance ${node} off`,
+        `state ${id} stopped`,
+        `state ${id} started`,
+      ]);
+      return { at, order: order ?? "" };
+    }).sort((a, b) => a.at - b.at);
+  }
+}
+
+/** Plays a plan. */
+export function play(plan: RunPlan, hear: (line: string) => void = quiet): RunResult {
+  return new Run(plan, hear).play();
+}
+
+function quiet(): void {
+  // Nobody wants to read the conversation.
+}
+
+class Run {
+  readonly #plan: RunPlan;
+  readonly #cluster: SimCluster;
+  readonly #checks: Checks;
+  readonly #clients: Clients;
+  readonly #ids: readonly ResourceId[];
+  readonly #stopped = new Set<ResourceId>();
+  #starts = 0;
+  #takeovers = 0;
+  #orders = 0;
+
+  constructor(plan: RunPlan, hear: (line: string) => void) {
+    this.#plan = plan;
+    const { seed, shape, world } = plan;
+    const line = (node: SimNode, stream: string, text: string) =>
+      hear(`${(this.#cluster.world.now / 1000).toFixed(3)} ${node.name} ${stream} ${text}`);
+    this.#cluster = new SimCluster(seed, {
+      shape,
+      options: world,
+      events: {
+        onFact: (node, fact) => {
+          this.#checks.onFact(node, fact);
+          this.#clients.onFact(node, fact);
+          if (fact.fact === "ha.takeover") this.#takeovers++;
+        },
+        onSaying: (node, { stream, text, routine }) => {
+          if (!routine) line(node, stream, text);
+        },
+        onLife: (node, what) => line(node, "host", what),
+      },
+    });
+    this.#checks = new Checks(this.#cluster);
+    this.#clients = new Clients(this.#cluster, this.#checks);
+    this.#ids = Array.from({ length: plan.resources }, (_, at) => resourceId(`exec:r${at}`));
+    this.#cluster.site.plant.onChange((id, host, runs) => {
+      if (runs) this.#starts++;
+      line(this.#cluster.node(host), "plant", `${id} ${runs ? "runs" : "is gone"}`);
+    });
+  }
+
+  play(): RunResult {
+    const { world } = this.#cluster;
+    const { faults, orders, safetyMs, clients } = this.#plan;
+    this.#cluster.bootAll();
+    world.after(0, () => this.#define());
+    for (const fault of faults) {
+      world.at(fault.at, () => strike(this.#cluster, fault, this.#ids));
+    }
+    for (const { at, order } of orders) world.at(at, () => this.#order(order));
+    for (let i = 0; i < clients; i++) {
+      world.at(500 + i * safetyMs / clients, () => this.#clients.begin());
+    }
+    this.#runUntil(safetyMs);
+    this.#heal();
+    const end = safetyMs + LIVENESS_MS;
+    while (world.now < end && this.#unrest() !== null) this.#runUntil(world.now + NUDGE_MS);
+    const unrest = this.#unrest();
+    if (unrest !== null) this.#checks.fail("a healed cluster comes to rest", unrest);
+    else this.#clients.verify();
+    return {
+      violations: this.#checks.violations,
+      trace: world.trace,
+      simulatedMs: world.now,
+      events: world.events,
+      acknowledged: this.#clients.acknowledged,
+      starts: this.#starts,
+      takeovers: this.#takeovers,
+    };
+  }
+
+  #runUntil(time: number): void {
+    const { world } = this.#cluster;
+    while (world.now < time && this.#checks.violations.length === 0) {
+      world.runUntil(Math.min(time, world.now + NUDGE_MS));
+      this.#clients.nudge();
+    }
+    if (this.#checks.violations.length > 0) return;
+  }
+
+  /** Everything is mended and turned on. */
+  #heal(): void {
+    const { site, nodes } = this.#cluster;
+    site.network.heal();
+    site.disks.heal();
+    for (const node of nodes) {
+      node.host.powerOn();
+      for (const id of this.#ids) site.plant.sicken(id, node.host.index, null);
+    }
+  }
+
+  /** What is not as it must be at the end; null where all is. */
+  #unrest(): string | null {
+    if (this.#checks.violations.length > 0) return null;
+    const runtimes = this.#cluster.nodes.map((node) => node.runtime);
+    for (const [at, runtime] of runtimes.entries()) {
+      const name = this.#cluster.node(at).name;
+      if (runtime === null) return `${name} does not run`;
+      if (runtime.board.view?.quorate !== true) return `${name} has no quorum`;
+      if (runtime.board.position?.writable !== true) return `${name} cannot write`;
+      if (!runtime.node.ha.view().guard.held) return `${name} holds no guard`;
+    }
+    if (this.#clients.open() > 0) return `${this.#clients.open()} clients have no answer`;
+    const views = runtimes.map((runtime) => runtime?.node.config.view());
+    if (new Set(views.map((view) => `${view?.applied} ${view?.stateCrc}`)).size !== 1) {
+      return "replicas are not equal";
+    }
+    return this.#resourceUnrest(runtimes[0]?.node.ha.view().nodes ?? []);
+  }
+
+  #resourceUnrest(
+    nodes: readonly { readonly state: string; readonly maintenance: boolean }[],
+  ): string | null {
+    const able = nodes.filter((node) => node.state === "online" && !node.maintenance).length;
+    const ha = this.#cluster.node(0).runtime?.node.ha.view();
+    for (const id of this.#ids) {
+      const runs = this.#cluster.site.plant.running().get(id)?.size ?? 0;
+      const shown = ha?.resources.find((each) => each.id === id);
+      const wanted = shown?.wanted === "started";
+      // One that failed everywhere was given up, which is an answer.
+      const given = shown?.state === "error";
+      if (wanted && !given && runs !== 1 && able > 0) {
+        return `${id} runs on ${runs} nodes, shown ${shown?.state}: ${shown?.reason}`;
+      }
+      if (!wanted && runs !== 0) return `${id} runs and is not wanted`;
+    }
+    return null;
+  }
+
+  #order(order: string): void {
+    const [verb, id, state] = order.split(" ");
+    if (verb !== "state") return this.#write("ha/crm_commands", `${order}\n`);
+    const resource = resourceId(id ?? "");
+    if (state === "stopped") this.#stopped.add(resource);
+    else this.#stopped.delete(resource);
+    this.#define();
+  }
+
+  #define(): void {
+    if (this.#ids.length === 0) return;
+    const sections = this.#ids.map((id) => {
+      const state = this.#stopped.has(id) ? "stopped" : "started";
+      const name = id.slice("exec:".length);
+      return `exec: ${name}\n\tcommand run\n\tstate ${state}\n\tmax_restart 2\n\tmax_relocate 2\n`;
+    });
+    this.#write(RESOURCES_FILE, sections.join("\n"));
+  }
+
+  /** Replaces a file, by whichever node can; tried again until one did. */
+  #write(path: string, text: string): void {
+    const { world, nodes } = this.#cluster;
+    const runtime = nodes.find((node) => node.runtime?.board.position?.writable)?.runtime;
+    if (!runtime) return void world.after(NUDGE_MS, () => this.#write(path, text));
+    const { config } = runtime.node;
+    const operations: Operation[] = [
+      ...(config.stat("ha") === null ? [{ op: "mkdir", path: "ha" } as const] : []),
+      config.stat(path) === null ? { op: "create", path } : { op: "truncate", path, size: 0 },
+      { op: "write", path, offset: 0, data: encodeText(text) },
+    ];
+    const request = requestId((++this.#orders).toString(16).padStart(16, "0"));
+    runtime.request({
+      request: "config.propose",
+      tag: `order:${this.#orders}`,
+      transaction: {
+        request,
+        base: config.view().applied,
+        expect: [],
+        operations,
+        ...{ author: "admin", reason: "", time: 0 },
+      },
+    });
+    // Looked at rather than listened to: an administrator does not know who will answer.
+    world.after(2 * NUDGE_MS, () => {
+      const now = nodes.find((node) => node.runtime !== null)?.runtime?.node.config.read(path);
+      const there = now !== undefined && now !== null;
+      if (!there && path === RESOURCES_FILE) this.#write(path, text);
+    });
+  }
+}
