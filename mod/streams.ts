@@ -74,7 +74,7 @@ export interface MemberHealth {
 
 export type HeartbeatFact =
   | { readonly fact: "heartbeat.view"; readonly view: View; readonly because: Reason }
-  /** A member's state changed, or (while it is not online) its silence grew by a tick. */
+  /** A member's state changed; and with each beat of ours, for its silence and vitals do. */
   | { readonly fact: "heartbeat.member"; readonly health: MemberHealth; readonly because: Reason }
   | {
     readonly fact: "heartbeat.link";

@@ -81,8 +81,11 @@ export class Manager {
     if (this.#flight !== null || now < this.#retryAt || this.#files.index < this.#settled) return;
     if (this.#files.damaged) return;
     if (this.isDc) return this.#plan(knowledge);
+    // The holder that was restarted takes it anew, wherever the Raft leader is now: to the leader it
+    // looks alive, and nobody else would.
+    const ours = this.#files.lock?.holder === this.#context.self;
     const leads = position?.leader === this.#context.self && position.writable;
-    if (leads && this.#isLockFree(knowledge)) this.#takeLock();
+    if (ours || (leads && this.#isLockFree(knowledge))) this.#takeLock();
   }
 
   /** Gives the lock back: this node stops. */

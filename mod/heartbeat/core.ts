@@ -273,8 +273,9 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
   #refreshAll(): void {
     for (const peer of this.#peers.values()) this.#refresh(peer);
     this.#refreshView();
+    // Silence grows and vitals change: those who count on them hear so with each beat.
     for (const peer of this.#peers.values()) {
-      if (peer.state !== "online" && peer.state !== "unknown") this.#tellMember(peer, null);
+      if (peer.state !== "unknown") this.#tellMember(peer, null);
     }
   }
 
