@@ -3,7 +3,8 @@
  *
  * Plays seeds, each drawn into a plan that is printed, and checks each against every promise. One in
  * ten is played twice: the same seed must give the same history. A seed that fails is printed with
- * its violation and with the fewest faults that still make it fail.
+ * its violation and with the fewest faults that still make it fail; with --quiet the first failure
+ * is told in one line and ends the run.
  *
  * @module
  */
@@ -31,6 +32,8 @@ const shape = {
 };
 /** One in so many seeds is played twice. */
 const TWICE = 10;
+/** After so many failed seeds the rest would only say the same. */
+const FAILED_MAX = 3;
 
 function describe({ seed, world, faults, orders, ...rest }: RunPlan): string {
   const options = Object.entries({ ...rest, ...rest.shape, ...world })
@@ -86,9 +89,13 @@ for (let seed = first; seed < first + count; seed++) {
   }
   if (result.violations.length === 0) continue;
   failed++;
-  if (values.quiet) console.log(`seed ${seed}: ${result.violations[0]?.rule}`);
-  else report(plan, result);
-  if (failed >= 3) break;
+  if (values.quiet) {
+    const { rule, what } = result.violations[0] ?? { rule: "", what: "" };
+    console.log(`seed ${seed}: ${rule}: ${what}`);
+    break;
+  }
+  report(plan, result);
+  if (failed >= FAILED_MAX) break;
 }
 const seconds = (performance.now() - started) / 1000;
 const { simulatedMs, events, acknowledged, starts, takeovers } = sums;

@@ -5,9 +5,15 @@
  * @module
  */
 import { formatCrc } from "../base/checksum.ts";
+import { voters } from "../base/cluster.ts";
 import type { NodeId, ResourceId } from "../base/id.ts";
+import { type Instant, type Millis } from "../base/time.ts";
+import { timingOf } from "../base/timing.ts";
 import type { Fact } from "../streams.ts";
 import type { SimCluster, SimNode } from "./cluster.ts";
+
+/** Host clocks and world time are converted to and fro. */
+const ROUNDING_MS = 0.01;
 
 /** A broken promise. */
 export interface Violation {
@@ -25,11 +31,18 @@ export class Checks {
   /** Log index → CRC chain of the committed log there; tree CRC there. */
   readonly #chains = new Map<number, number>();
   readonly #crcs = new Map<number, number>();
+  /** World time at which the newest beat was sent that one host got from another: `to from`. */
+  readonly #got = new Map<string, Millis>();
+  readonly #provenAt = new Map<NodeId, Instant>();
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
     const { plant } = cluster.site;
     plant.onChange((id, host, runs) => runs && this.#onStart(id, host));
+    cluster.site.udp.onReceive = ({ from, to }, sentAt) => {
+      const key = `${to} ${from}`;
+      this.#got.set(key, Math.max(this.#got.get(key) ?? 0, sentAt));
+    };
     for (const node of cluster.nodes) node.host.watchdog.onPet = () => this.#onPet(node);
   }
 
@@ -37,9 +50,32 @@ export class Checks {
   onFact(node: SimNode, fact: Fact): void {
     if (fact.fact === "config.position") this.#onPosition(node, fact.position);
     else if (fact.fact === "ha.takeover") this.#onTakeover(node, fact);
+    else if (fact.fact === "heartbeat.proof") this.#onProof(node, fact.provenAt);
+    else if (fact.fact === "ha.guard" && fact.state === "held") this.#onGuard(node, fact.until);
     else if (fact.fact === "config.diverged") {
       this.fail("replicas are equal", `${node.name} says that node ${fact.node} diverged`);
     }
+  }
+
+  /** A majority must really have got what was sent at that time; the disk's proofs are not seen here. */
+  #onProof(node: SimNode, provenAt: Instant): void {
+    this.#provenAt.set(node.id, provenAt);
+    const { spec } = this.#cluster;
+    if (spec.witness !== null) return;
+    const sentAt = node.host.clock.worldTime(provenAt);
+    const heard = this.#cluster.nodes.filter(({ host }) => {
+      const got = this.#got.get(`${host.index} ${node.host.index}`) ?? -Infinity;
+      return host === node.host || got >= sentAt - ROUNDING_MS;
+    });
+    if (2 * heard.length > voters(spec).length) return;
+    this.fail("a proof is true", `${node.name}: a majority got nothing sent at ${sentAt} or later`);
+  }
+
+  #onGuard(node: SimNode, until: Instant): void {
+    const { leaseMs } = timingOf(this.#cluster.spec.profile);
+    const provenAt = this.#provenAt.get(node.id) ?? -Infinity;
+    if (until <= provenAt + leaseMs + ROUNDING_MS) return;
+    this.fail("the guard ends a lease after the proven beat", `${node.name} holds it longer`);
   }
 
   fail(rule: string, what: string): void {

@@ -23,6 +23,7 @@ export type Fault =
       readonly calls: number;
     }
     | { readonly fault: "pause"; readonly node: number; readonly ms: Millis }
+    | { readonly fault: "hang"; readonly node: number; readonly ms: Millis }
     | { readonly fault: "isolate"; readonly node: number; readonly ms: Millis }
     | {
       readonly fault: "one-way";
@@ -47,6 +48,7 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   power: 3,
   "power-in-step": 3,
   pause: 3,
+  hang: 3,
   isolate: 5,
   "one-way": 2,
   loss: 2,
@@ -113,7 +115,7 @@ function drawOne(prng: Prng, fault: Kind, options: FaultOptions): Record<string,
     case "loss":
       return { fault, node, loss: Math.round(100 * prng.fraction()) / 100, ms };
     case "slow":
-      return { fault, node, delay: prng.between(20, 800), ms };
+      return { fault, node, delay: Math.round(20 + 3000 * prng.fraction() ** 3), ms };
     case "exit":
       return { fault, resource: prng.between(0, resources - 1) };
     case "sick":
@@ -148,6 +150,8 @@ export function strike(cluster: SimCluster, fault: Fault, resources: readonly Re
       return host?.powerCutAfter(fault.calls, fault.ms);
     case "pause":
       return host?.pauseDaemon(fault.ms);
+    case "hang":
+      return host?.hang(fault.ms);
     case "isolate":
       for (const other of others) {
         if (other === fault.node) continue;

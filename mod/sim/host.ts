@@ -147,6 +147,12 @@ export class SimHost {
     if (!this.#resume.scheduled || this.#resume.at < until) world.move(this.#resume, until);
   }
 
+  /** The host hangs: daemon and keeper stand still, what they started runs on. */
+  hang(ms: Millis): void {
+    this.pauseDaemon(ms);
+    this.keeper.hang(ms);
+  }
+
   /** The daemon dies at its `calls`-th call of a port from now, which is not done any more. */
   crashDaemonAfter(calls: number): void {
     this.#life?.endAfter(calls, () => this.crashDaemon());

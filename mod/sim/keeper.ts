@@ -5,7 +5,7 @@
  * @module
  */
 import type { Prng } from "../base/prng.ts";
-import { type Instant, NEVER } from "../base/time.ts";
+import { type Instant, type Millis, NEVER } from "../base/time.ts";
 import type { HostClock } from "./clock.ts";
 import { draw } from "./options.ts";
 import type { HostProcesses } from "./plant.ts";
@@ -24,6 +24,8 @@ export class HostKeeper {
   #wanted = 0;
   #killed = 0;
   #sweeping = false;
+  /** The host hangs: the keeper, too, does nothing before this world time. */
+  #hungUntil = 0;
   /** Changes with each power cut: what was begun before is void. */
   #power = 0;
 
@@ -80,7 +82,13 @@ export class HostKeeper {
     });
   }
 
+  /** It hangs for so long, like everything else on its host but the resources. */
+  hang(ms: Millis): void {
+    this.#hungUntil = Math.max(this.#hungUntil, this.#world.now + ms);
+  }
+
   powerOff(): void {
+    this.#hungUntil = 0;
     this.#world.cancel(this.#due);
     this.#guard = null;
     this.#lapsed = false;
@@ -90,6 +98,9 @@ export class HostKeeper {
   }
 
   #lapse(): void {
+    if (this.#world.now < this.#hungUntil) {
+      return this.#world.move(this.#due, this.#hungUntil);
+    }
     this.#lapsed = true;
     this.#wanted++;
     this.#sweep();

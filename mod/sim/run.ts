@@ -65,6 +65,7 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     databaseCrashDurable: prng.fraction(),
     diskCrashTorn: prng.fraction(),
     rebootMs: [500, 8000],
+    watchdogPresent: prng.chance(0.9),
   };
   const faults = drawFaults(prng, {
     nodes: shape.nodes,
@@ -75,13 +76,16 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     to: safetyMs,
     longest: 20_000,
   });
-  const clients = prng.between(2, 12);
+  const clients = prng.between(2, 30);
   return { seed, shape, world, resources, clients, safetyMs, faults, orders: drawOrders() };
 
   function drawOrders(): RunPlan["orders"] {
     if (resources === 0) return [];
-    return Array.from({ length: prng.between(0, 4) }, () => {
-      const at = prng.between(CALM_MS, safetyMs);
+    let at = CALM_MS;
+    return Array.from({ length: prng.between(0, 8) }, () => {
+      // Some come in a burst: an order in the midst of another's consequences.
+      if (!prng.chance(0.4)) at = prng.between(CALM_MS, safetyMs);
+      else at = Math.min(safetyMs, at + prng.between(0, 400));
       const id = `exec:r${prng.between(0, resources - 1)}`;
       const node = `node${"ABCDEFGH".charAt(prng.between(0, shape.nodes - 1))}`;
       const order = prng.pick([

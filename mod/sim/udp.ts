@@ -4,6 +4,7 @@
  * @module
  */
 import { ProblemError } from "../base/problem.ts";
+import type { Millis } from "../base/time.ts";
 import type { UdpPort, UdpSocket } from "../host/ports.ts";
 import type { Life } from "./life.ts";
 import type { Path, Place, SimNetwork } from "./network.ts";
@@ -14,6 +15,8 @@ type OnPacket = (from: string, bytes: Uint8Array) => void;
 /** All sockets of a world, by address. */
 export class UdpSockets {
   readonly network: SimNetwork;
+  /** Called when a daemon is handed a datagram: between which hosts, and when it was sent. */
+  onReceive: (path: Path, sentAt: Millis) => void = nothing;
   readonly #open = new Map<string, SimUdpSocket>();
 
   constructor(network: SimNetwork) {
@@ -55,8 +58,10 @@ export class UdpSockets {
     ends: { readonly from: string; readonly to: string },
     { bytes, delay }: { readonly bytes: Uint8Array; readonly delay: number },
   ): void {
+    const sentAt = this.network.world.now;
     this.network.world.after(delay, () => {
-      if (!path.cut) this.#open.get(ends.to)?.receive(ends.from, bytes);
+      if (path.cut) return;
+      this.#open.get(ends.to)?.receive(ends.from, bytes, () => this.onReceive(path, sentAt));
     });
   }
 }
@@ -117,9 +122,11 @@ export class SimUdpSocket implements UdpSocket {
   }
 
   /** The network hands over a datagram. */
-  receive(from: string, bytes: Uint8Array): void {
+  receive(from: string, bytes: Uint8Array, note: () => void): void {
     this.#life.deliver(() => {
-      if (!this.#closed) this.#onPacket(from, bytes);
+      if (this.#closed) return;
+      note();
+      this.#onPacket(from, bytes);
     });
   }
 
@@ -139,5 +146,5 @@ function damaged(bytes: Uint8Array, { prng }: Path): Uint8Array {
 }
 
 function nothing(): void {
-  // A socket of a dead daemon.
+  // A socket of a dead daemon; nobody listens.
 }

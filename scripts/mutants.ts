@@ -1,0 +1,241 @@
+/**
+ * `deno task mutants [NAME…]`: mutants of our own code, each a known way to break a promise, and each
+ * to be caught by the simulator within a stated number of seeds. One that lives says that a check is
+ * blind; one whose text is not found any more says that this list has fallen behind the code.
+ *
+ * @module
+ */
+
+const ROOT = new URL("..", import.meta.url).pathname;
+const PAIR = ["--nodes", "2", "--witness"];
+const THREE = ["--nodes", "3"];
+
+/** One change of the code. */
+interface Mutant {
+  readonly name: string;
+  /** Below `mod/`. */
+  readonly file: string;
+  /** This text, which is there once, … */
+  readonly find: string;
+  /** … becomes this one. */
+  readonly put: string;
+  readonly shape: readonly string[];
+  /** It is caught within so many seeds. */
+  readonly seeds: number;
+}
+
+const MUTANTS: readonly Mutant[] = [
+  {
+    name: "vote not persisted",
+    file: "config/election.ts",
+    find: "  raft.persist({ hardState: raft.hardState() });\n  reply(granted);",
+    put: "  raft.effects.push();\n  reply(granted);",
+    shape: THREE,
+    seeds: 400,
+  },
+  {
+    name: "ack before persist",
+    file: "config/sqlite_driver.ts",
+    find: "if (eager || this.#barrier <= this.#durable)",
+    put: "if (eager || this.#barrier <= Infinity)",
+    shape: THREE,
+    seeds: 400,
+  },
+  {
+    name: "leader counts its own entry before it is durable",
+    file: "config/replication.ts",
+    find: "if (id === raft.self) return raft.durable;",
+    put: "if (id === raft.self) return raft.log.last;",
+    shape: THREE,
+    seeds: 400,
+  },
+  {
+    name: "old-term entry committed by count",
+    file: "config/replication.ts",
+    find: "if (index > raft.commit && raft.log.termAt(index) === raft.term)",
+    put: "if (index > raft.commit)",
+    shape: THREE,
+    seeds: 400,
+  },
+  {
+    name: "vote for a shorter log",
+    file: "config/election.ts",
+    find: "const upToDate = raft.log.isUpToDate(lastTerm, lastIndex);",
+    put: "const upToDate = lastTerm >= 0 && lastIndex >= 0;",
+    shape: THREE,
+    seeds: 400,
+  },
+  {
+    name: "log not matched before it is extended",
+    file: "config/replication.ts",
+    find: "if (raft.log.termAt(prevIndex) !== prevTerm) {",
+    put: "if (raft.log.termAt(prevIndex) === undefined) {",
+    shape: THREE,
+    seeds: 400,
+  },
+  {
+    name: "retried transaction applied twice",
+    file: "config/replica.ts",
+    find: "if (before !== undefined && before.index + REQUEST_WINDOW >= index)",
+    put: "if (before !== undefined && before.index + REQUEST_WINDOW < index)",
+    shape: THREE,
+    seeds: 100,
+  },
+  {
+    name: "guard counted from receive instead of send time",
+    file: "ha/core.ts",
+    find: "const turn = this.#guard.prove(provenAt, timing.leaseMs, now);",
+    put: "const turn = this.#guard.prove(now, timing.leaseMs, now);",
+    shape: THREE,
+    seeds: 400,
+  },
+  {
+    name: "fence wait without watchdog time",
+    file: "ha/death.ts",
+    find: "silence >= timing.deadMs + timing.fenceWaitMs",
+    put: "silence >= timing.leaseMs",
+    shape: THREE,
+    seeds: 400,
+  },
+  {
+    name: "fence wait of nothing",
+    file: "ha/death.ts",
+    find: "silence >= timing.deadMs + timing.fenceWaitMs",
+    put: "silence >= timing.deadMs",
+    shape: THREE,
+    seeds: 400,
+  },
+  {
+    name: "order from an older DC epoch obeyed",
+    file: "ha/transactions.ts",
+    find: `    { path: LOCK, version: epoch },
+    { path: STATUS_FILE, version: files.statusVersion },`,
+    put: "",
+    shape: THREE,
+    seeds: 400,
+  },
+  {
+    name: "start without a read barrier",
+    file: "ha/core.ts",
+    find: "this.#barrierTenure === this.#guard.tenure;\n    // Without",
+    put: "this.#barrierTenure >= 0;\n    // Without",
+    shape: THREE,
+    seeds: 400,
+  },
+  {
+    name: "report of an older status believed",
+    file: "ha/core.ts",
+    find: "report !== null && report.status >= this.#files.statusVersion ? report : null",
+    put: "report !== null && report.status >= 0 ? report : null",
+    shape: THREE,
+    seeds: 400,
+  },
+  {
+    name: "resources are not killed when the guard lapses",
+    file: "ha/core.ts",
+    find: `    this.#killAll();
+    if (this.#agent.ready && this.#agent.empty) this.#arming.close();`,
+    put: "    this.#guard.clean();",
+    shape: THREE,
+    seeds: 400,
+  },
+  {
+    name: "watchdog petted after the guard lapsed",
+    file: "ha/arming.ts",
+    find: "if (!held || this.#state",
+    put: "if (this.#state",
+    shape: THREE,
+    seeds: 100,
+  },
+  {
+    name: "majority of those who happen to be there",
+    file: "heartbeat/quorum.ts",
+    find: "return Math.floor(expectedVotes(spec) / 2) + 1;",
+    put: "return Math.floor(expectedVotes(spec) / 2);",
+    shape: THREE,
+    seeds: 400,
+  },
+  {
+    name: "witness votes for a node outside its set",
+    file: "config/witness.ts",
+    find: "if (!register.set.includes(node)) return",
+    put: "if (register.set.length > 2) return",
+    shape: PAIR,
+    seeds: 400,
+  },
+  {
+    name: "lost judgement does not lapse the guard",
+    file: "ha/core.ts",
+    find: 'if (this.#guard.lapse(this.#context.now) === "lapsed") {',
+    put: "if (this.#guard.tenure < 0) {",
+    shape: PAIR,
+    seeds: 400,
+  },
+];
+
+const wanted = Deno.args;
+const chosen = MUTANTS.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+const folder = Deno.makeTempDirSync({ prefix: "pentad-mutants-" });
+let alive = 0;
+
+/** A copy of the source, one for each lane, so that lanes do not see each other's mutants. */
+async function lane(number: number, queue: Mutant[]): Promise<void> {
+  const copy = `${folder}/${number}`;
+  copyTree(`${ROOT}mod`, `${copy}/mod`);
+  copyTree(`${ROOT}scripts`, `${copy}/scripts`);
+  for (const name of ["deno.json", "deno.lock"]) {
+    Deno.copyFileSync(`${ROOT}${name}`, `${copy}/${name}`);
+  }
+  for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
+    if (!await isCaught(copy, mutant)) alive++;
+  }
+}
+
+async function isCaught(copy: string, mutant: Mutant): Promise<boolean> {
+  const path = `${copy}/mod/${mutant.file}`;
+  const source = Deno.readTextFileSync(path);
+  if (source.split(mutant.find).length !== 2) {
+    console.log(`STALE   ${mutant.name}: its text is not there exactly once`);
+    return false;
+  }
+  Deno.writeTextFileSync(path, source.replace(mutant.find, () => mutant.put));
+  const started = performance.now();
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-A", "--no-check", "scripts/sim.ts", "--quiet"],
+      ...["--count", String(mutant.seeds), ...mutant.shape],
+    ],
+    cwd: copy,
+    stdin: "null",
+  }).output();
+  Deno.writeTextFileSync(path, source);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const text = new TextDecoder().decode(stdout);
+  const how = /^seed .*/m.exec(text)?.[0] ?? firstLine(new TextDecoder().decode(stderr));
+  const caught = code !== 0;
+  const verdict = caught ? "caught " : "ALIVE  ";
+  console.log(`${verdict} ${mutant.name} (${seconds} s)${caught ? `: ${how}` : ""}`);
+  return caught;
+}
+
+function firstLine(text: string): string {
+  return text.split("\n").find((line) => line.trim() !== "") ?? "";
+}
+
+function copyTree(from: string, to: string): void {
+  Deno.mkdirSync(to, { recursive: true });
+  for (const entry of Deno.readDirSync(from)) {
+    if (entry.isDirectory) copyTree(`${from}/${entry.name}`, `${to}/${entry.name}`);
+    else Deno.copyFileSync(`${from}/${entry.name}`, `${to}/${entry.name}`);
+  }
+}
+
+try {
+  const queue = [...chosen];
+  const lanes = Math.max(1, Math.min(2, navigator.hardwareConcurrency));
+  await Promise.all(Array.from({ length: lanes }, (_, at) => lane(at, queue)));
+} finally {
+  Deno.removeSync(folder, { recursive: true });
+}
+console.log(`${chosen.length - alive} of ${chosen.length} mutants caught`);
+if (alive > 0) Deno.exit(1);
