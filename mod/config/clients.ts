@@ -1,0 +1,259 @@
+/**
+ * Whoever wants something of the log: clients of this node, and through us those of other nodes.
+ * What this node cannot do itself it asks the leader for; who waits is answered from what was applied.
+ *
+ * @module
+ */
+import { assert } from "../base/assert.ts";
+import type { NodeId } from "../base/id.ts";
+import { type Problem, problem } from "../base/problem.ts";
+import { after, earliest, type Instant, NEVER } from "../base/time.ts";
+import type { Outcome, Request, Tag } from "../streams.ts";
+import { changeSpec } from "./membership.ts";
+import {
+  askOf,
+  diffOf,
+  Proposals,
+  refusedBy,
+  type Waiting,
+  type Want,
+  wantOf,
+} from "./proposals.ts";
+import type { Raft } from "./raft.ts";
+import { addBarrier, replicateAll } from "./replication.ts";
+import {
+  type Answer,
+  encodeEntry,
+  type Entry,
+  ENTRY_BYTES_MAX,
+  isProblemCode,
+  type Message,
+  type MessageOf,
+  transactionFault,
+} from "./wire.ts";
+
+/** Bytes of entries that may be in the log and not committed; more are refused. */
+export const UNCOMMITTED_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Who is told what became of an entry of this leader's. */
+type Asker = { readonly local: number } | { readonly node: NodeId; readonly id: number };
+
+/** What clients are served from. */
+export interface ClientParts {
+  readonly raft: Raft;
+  /** Index of the last applied entry. */
+  readonly applied: () => number;
+  /** Why this node cannot have anything written now, as a clause; null where it may try. */
+  readonly frozen: () => string | null;
+}
+
+/** See the module's note. */
+export class Clients {
+  readonly #parts: ClientParts;
+  readonly #proposals = new Proposals();
+  readonly #askers = new Map<number, Asker>();
+  #uncommittedBytes = 0;
+
+  constructor(parts: ClientParts) {
+    this.#parts = parts;
+  }
+
+  /** When somebody's patience ends, or a leader is to be asked again. */
+  deadline(): Instant {
+    const { now, timing } = this.#parts.raft;
+    const waits = this.#proposals.all().length > 0;
+    return earliest(
+      this.#proposals.deadline(),
+      waits ? after(now, timing.electionMinMs) : NEVER,
+    );
+  }
+
+  /** This node leads no more. */
+  onLostLead(): void {
+    this.#askers.clear();
+    this.#uncommittedBytes = 0;
+    // What was in our log may or may not be committed by the next leader: its request id sorts it out.
+    for (const waiting of this.#proposals.all()) waiting.to = null;
+  }
+
+  /** A request of this node's. */
+  onRequest(request: Request): void {
+    const { now, timing } = this.#parts.raft;
+    if (request.request === "config.propose") {
+      this.#want(request.tag, { want: "propose", transaction: request.transaction });
+    } else if (request.request === "config.change-spec") {
+      this.#want(request.tag, { want: "change", change: request.change });
+    } else if (request.request === "config.barrier") {
+      const want: Want = { want: "barrier" };
+      const waiting = this.#proposals.add(request.tag, want, { now, waitMs: timing.proposeMs });
+      if (waiting === null) this.#answerBarrier(request.tag, false, 0);
+    }
+  }
+
+  #want(tag: Tag, want: Want): void {
+    const { now, timing } = this.#parts.raft;
+    const fault = want.want === "propose" ? transactionFault(want.transaction) : null;
+    if (fault !== null) return this.#refuse(tag, problem("config.too-large", fault));
+    const frozen = this.#parts.frozen();
+    if (frozen !== null) return this.#refuse(tag, problem("config.no-quorum", frozen));
+    const waiting = this.#proposals.add(tag, want, { now, waitMs: timing.proposeMs });
+    if (waiting === null) this.#refuse(tag, problem("api.busy", "too many writes wait already"));
+  }
+
+  /** Sends on what waits: to our own log if we lead, else to the leader. */
+  pursue(): void {
+    const raft = this.#parts.raft;
+    for (const { waiting, problem: why } of this.#proposals.expired(raft.now)) {
+      if (waiting.want.want === "barrier") this.#answerBarrier(waiting.tag, false, 0);
+      else this.#refuse(waiting.tag, why);
+    }
+    for (const waiting of this.#proposals.all()) {
+      if (waiting.readIndex !== null) this.#settleBarrier(waiting);
+      else if (raft.role === "leader") this.#lead(waiting);
+      else if (raft.leader !== null && raft.leader !== raft.self) {
+        this.#forward(waiting, raft.leader);
+      }
+    }
+  }
+
+  #lead(waiting: Waiting): void {
+    const { self } = this.#parts.raft;
+    if (waiting.to === self) return;
+    waiting.to = self;
+    const { id, want } = waiting;
+    if (want.want === "barrier") {
+      addBarrier(this.#parts.raft, (ok, index) => {
+        const still = this.#proposals.get(id);
+        if (still === undefined) return;
+        if (ok) still.readIndex = index;
+        else still.to = null;
+        this.#settleBarrier(still);
+      });
+      return;
+    }
+    if (want.want === "change" && waiting.sent) return;
+    const refused = this.accept(want, { local: id }, self);
+    if (refused === null) waiting.sent = true;
+    else {
+      this.#proposals.remove(id);
+      this.#refuse(waiting.tag, refused);
+    }
+  }
+
+  #forward(waiting: Waiting, leader: NodeId): void {
+    const { now, timing } = this.#parts.raft;
+    const again = waiting.to !== leader || now - waiting.sentAt >= timing.electionMinMs;
+    if (!again || (waiting.want.want === "change" && waiting.sent)) return;
+    waiting.to = leader;
+    waiting.sentAt = now;
+    waiting.sent ||= waiting.want.want !== "barrier";
+    this.#parts.raft.send(
+      leader,
+      { kind: "forward", id: waiting.id, ask: askOf(waiting.want) },
+      true,
+    );
+  }
+
+  /** Puts a want into the leader's log, or says why not. */
+  accept(want: Exclude<Want, { want: "barrier" }>, asker: Asker, writer: NodeId): Problem | null {
+    const raft = this.#parts.raft;
+    let entry: Entry;
+    if (want.want === "change") {
+      const next = changeSpec(raft, want.change);
+      if ("code" in next) return next;
+      entry = { kind: "spec", spec: next.spec, highest: next.highest };
+    } else entry = { kind: "transaction", writer, transaction: want.transaction };
+    const body = encodeEntry(entry);
+    if (body.length > ENTRY_BYTES_MAX) return problem("config.too-large", `${body.length} bytes`);
+    if (this.#uncommittedBytes + body.length > UNCOMMITTED_BYTES_MAX) {
+      return problem("api.busy", "too much is written and not committed yet");
+    }
+    const [added] = raft.append([{ term: raft.term, body }]);
+    assert(added !== undefined, "One entry was appended");
+    this.#uncommittedBytes += body.length;
+    this.#askers.set(added.index, asker);
+    if (want.want === "propose") {
+      const diff = diffOf(want.transaction).join("; ").slice(0, 200);
+      raft.say(`txn_id=0x${added.index.toString(16)}, diff=${diff}`, null);
+    }
+    replicateAll(raft);
+    raft.persist({ entries: [added] });
+    return null;
+  }
+
+  /** Another node asks on behalf of its client. */
+  onForward(from: NodeId, { id, ask }: MessageOf<"forward">): void {
+    const raft = this.#parts.raft;
+    // Not the leader (any more): the asker finds out by itself and asks again.
+    if (raft.role !== "leader") return;
+    const want = wantOf(ask);
+    if (want.want === "barrier") {
+      addBarrier(raft, (ok, index) => this.#answer(from, id, { kind: "barrier", ok, index }));
+      return;
+    }
+    const fault = want.want === "propose" ? transactionFault(want.transaction) : null;
+    const refused = fault === null
+      ? this.accept(want, { node: from, id }, from)
+      : problem("config.too-large", fault);
+    if (refused !== null) this.#answer(from, id, { kind: "refused", ...refused });
+  }
+
+  /** The leader answers. */
+  onForwardReply({ id, answer }: MessageOf<"forward-reply">): void {
+    const waiting = this.#proposals.get(id);
+    if (waiting === undefined) return;
+    if (answer.kind === "barrier") {
+      if (waiting.want.want !== "barrier") return;
+      if (answer.ok) waiting.readIndex = answer.index;
+      else waiting.to = null;
+      return;
+    }
+    this.#proposals.remove(id);
+    if (answer.kind === "done") {
+      const { index, crc32 } = answer;
+      const outcome = { ok: true, index, crc32 } as const;
+      this.#parts.raft.tell({ fact: "config.outcome", tag: waiting.tag, outcome });
+    } else {
+      const code = isProblemCode(answer.code) ? answer.code : "bug";
+      this.#refuse(waiting.tag, problem(code, answer.why));
+    }
+  }
+
+  #settleBarrier(waiting: Waiting): void {
+    if (waiting.readIndex === null || waiting.readIndex > this.#parts.applied()) return;
+    this.#proposals.remove(waiting.id);
+    this.#answerBarrier(waiting.tag, true, waiting.readIndex);
+  }
+
+  /** The entry at an index was applied: its bytes are committed, and whoever asked for it is told. */
+  onApplied(index: number, bytes: number, outcome: Outcome): void {
+    this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - bytes);
+    const asker = this.#askers.get(index);
+    if (asker === undefined) return;
+    this.#askers.delete(index);
+    if ("node" in asker) {
+      const { index: at, crc32 } = outcome.ok ? outcome : { index: 0, crc32: 0 };
+      const answer: Answer = outcome.ok
+        ? { kind: "done", index: at, crc32 }
+        : { kind: "refused", ...outcome.problem };
+      return this.#answer(asker.node, asker.id, answer);
+    }
+    const waiting = this.#proposals.get(asker.local);
+    if (waiting === undefined) return;
+    this.#proposals.remove(asker.local);
+    this.#parts.raft.tell({ fact: "config.outcome", tag: waiting.tag, outcome });
+  }
+
+  #answer(to: NodeId, id: number, answer: Answer): void {
+    const message: Message = { kind: "forward-reply", id, answer };
+    this.#parts.raft.send(to, message, true);
+  }
+
+  #answerBarrier(tag: Tag, ok: boolean, index: number): void {
+    this.#parts.raft.tell({ fact: "config.barrier", tag, ok, index });
+  }
+
+  #refuse(tag: Tag, refused: Problem): void {
+    this.#parts.raft.tell({ fact: "config.outcome", tag, outcome: refusedBy(refused) });
+  }
+}
