@@ -319,7 +319,10 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
       case "isolated":
         return reason("heartbeat.isolated", {
           node,
-          ms: Math.round(Math.min(...peer.links.map((link) => link.silence(this.#now)))),
+          ms: Math.round(Math.min(
+            this.#now - this.#startedAt,
+            ...peer.links.map((link) => link.silence(this.#now)),
+          )),
         });
       default:
         return reason("heartbeat.silent", { node, ms, max: this.#timing.beatLossMax });

@@ -15,8 +15,8 @@ export class HostLoad {
   constructor(world: World, name: string) {
     this.#step = world.options.loadStep;
     this.#prng = world.prng(`load ${name}`);
-    this.#load = this.#prng.fraction() / 2;
-    this.#memory = this.#prng.fraction() / 2;
+    this.#load = this.#prng.fraction() * world.options.loadStart;
+    this.#memory = this.#prng.fraction() * world.options.loadStart;
   }
 
   /** The next values; fractions. */

@@ -75,6 +75,8 @@ export interface WorldOptions {
   readonly watchdogLateMs: Range;
   /** From a reset until the host can run a daemon again. */
   readonly rebootMs: Range;
+  /** The most that load and memory are at the beginning. */
+  readonly loadStart: number;
   /** How far a load value wanders between two samples. */
   readonly loadStep: number;
 }
@@ -121,6 +123,7 @@ export const DEFAULTS: WorldOptions = {
   watchdogOpenMs: [0.1, 5],
   watchdogLateMs: [0, 20],
   rebootMs: [5_000, 40_000],
+  loadStart: 0.5,
   loadStep: 0.03,
 };
 

@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { encodeText } from "../base/bytes.ts";
-import { requestId, type ResourceId, resourceId } from "../base/id.ts";
+import { type ResourceId, resourceId } from "../base/id.ts";
 import { Prng } from "../base/prng.ts";
-import type { Operation } from "../streams.ts";
+import { Admin } from "./admin.ts";
 import { Checks, type Violation } from "./checks.ts";
 import { Clients } from "./clients.ts";
 import { type ClusterShape, SimCluster, type SimNode } from "./cluster.ts";
@@ -46,7 +45,6 @@ const SAFETY_MS = [20_000, 60_000] as const;
 const LIVENESS_MS = 60_000;
 /** Between two looks at those who wait. */
 const NUDGE_MS = 500;
-const RESOURCES_FILE = "ha/resources.cfg";
 
 /** Draws a plan from a seed. */
 export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
@@ -115,10 +113,9 @@ class Run {
   readonly #checks: Checks;
   readonly #clients: Clients;
   readonly #ids: readonly ResourceId[];
-  readonly #stopped = new Set<ResourceId>();
+  readonly #admin: Admin;
   #starts = 0;
   #takeovers = 0;
-  #orders = 0;
 
   constructor(plan: RunPlan, hear: (line: string) => void) {
     this.#plan = plan;
@@ -142,6 +139,7 @@ class Run {
     });
     this.#checks = new Checks(this.#cluster);
     this.#clients = new Clients(this.#cluster, this.#checks);
+    this.#admin = new Admin(this.#cluster);
     this.#ids = Array.from({ length: plan.resources }, (_, at) => resourceId(`exec:r${at}`));
     this.#cluster.site.plant.onChange((id, host, runs) => {
       if (runs) this.#starts++;
@@ -239,51 +237,13 @@ class Run {
 
   #order(order: string): void {
     const [verb, id, state] = order.split(" ");
-    if (verb !== "state") return this.#write("ha/crm_commands", `${order}\n`);
-    const resource = resourceId(id ?? "");
-    if (state === "stopped") this.#stopped.add(resource);
-    else this.#stopped.delete(resource);
-    this.#define();
+    if (verb !== "state") return this.#admin.order(order);
+    this.#admin.set(resourceId(id ?? ""), { state: state ?? "started" });
+    this.#admin.apply();
   }
 
   #define(): void {
-    if (this.#ids.length === 0) return;
-    const sections = this.#ids.map((id) => {
-      const state = this.#stopped.has(id) ? "stopped" : "started";
-      const name = id.slice("exec:".length);
-      return `exec: ${name}\n\tcommand run\n\tstate ${state}\n\tmax_restart 2\n\tmax_relocate 2\n`;
-    });
-    this.#write(RESOURCES_FILE, sections.join("\n"));
-  }
-
-  /** Replaces a file, by whichever node can; tried again until one did. */
-  #write(path: string, text: string): void {
-    const { world, nodes } = this.#cluster;
-    const runtime = nodes.find((node) => node.runtime?.board.position?.writable)?.runtime;
-    if (!runtime) return void world.after(NUDGE_MS, () => this.#write(path, text));
-    const { config } = runtime.node;
-    const operations: Operation[] = [
-      ...(config.stat("ha") === null ? [{ op: "mkdir", path: "ha" } as const] : []),
-      config.stat(path) === null ? { op: "create", path } : { op: "truncate", path, size: 0 },
-      { op: "write", path, offset: 0, data: encodeText(text) },
-    ];
-    const request = requestId((++this.#orders).toString(16).padStart(16, "0"));
-    runtime.request({
-      request: "config.propose",
-      tag: `order:${this.#orders}`,
-      transaction: {
-        request,
-        base: config.view().applied,
-        expect: [],
-        operations,
-        ...{ author: "admin", reason: "", time: 0 },
-      },
-    });
-    // Looked at rather than listened to: an administrator does not know who will answer.
-    world.after(2 * NUDGE_MS, () => {
-      const now = nodes.find((node) => node.runtime !== null)?.runtime?.node.config.read(path);
-      const there = now !== undefined && now !== null;
-      if (!there && path === RESOURCES_FILE) this.#write(path, text);
-    });
+    for (const id of this.#ids) this.#admin.set(id, { max_restart: "2", max_relocate: "2" });
+    if (this.#ids.length > 0) this.#admin.apply();
   }
 }

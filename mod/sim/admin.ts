@@ -1,0 +1,82 @@
+/** An administrator of a simulated cluster: writes files and orders by whichever node can. @module */
+import { encodeText } from "../base/bytes.ts";
+import { requestId, type ResourceId } from "../base/id.ts";
+import type { Operation } from "../streams.ts";
+import type { SimCluster } from "./cluster.ts";
+
+/** Between two tries of a write that nobody could take. */
+const AGAIN_MS = 500;
+const RESOURCES_FILE = "ha/resources.cfg";
+const COMMANDS_FILE = "ha/crm_commands";
+
+/** See the module's note. */
+export class Admin {
+  readonly #cluster: SimCluster;
+  readonly #sections = new Map<ResourceId, Map<string, string>>();
+  #requests = 0;
+
+  constructor(cluster: SimCluster) {
+    this.#cluster = cluster;
+  }
+
+  /** Defines a resource, or changes it; call {@link apply} to have it written. */
+  set(id: ResourceId, properties: Readonly<Record<string, string>>): void {
+    const section = this.#sections.get(id) ?? new Map([["command", "run"], ["state", "started"]]);
+    for (const [key, value] of Object.entries(properties)) section.set(key, value);
+    this.#sections.set(id, section);
+  }
+
+  /** Takes a resource out. */
+  remove(id: ResourceId): void {
+    this.#sections.delete(id);
+  }
+
+  /** Writes the resource file. */
+  apply(): void {
+    const sections = [...this.#sections].map(([id, properties]) => {
+      const [kind, name] = id.split(":");
+      const lines = [...properties].map(([key, value]) => `\t${key} ${value}\n`);
+      return `${kind}: ${name}\n${lines.join("")}`;
+    });
+    this.write(RESOURCES_FILE, sections.join("\n"));
+  }
+
+  /** Gives the manager an order. */
+  order(line: string): void {
+    this.write(COMMANDS_FILE, `${line}\n`);
+  }
+
+  /** Replaces a file; tried again while nobody can take it. */
+  write(path: string, text: string): void {
+    const { world, nodes } = this.#cluster;
+    const runtime = nodes.find((node) => node.runtime?.board.position?.writable)?.runtime;
+    if (!runtime) return void world.after(AGAIN_MS, () => this.write(path, text));
+    const { config } = runtime.node;
+    const parent = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : null;
+    const operations: Operation[] = [
+      ...(parent !== null && config.stat(parent) === null
+        ? [{ op: "mkdir", path: parent } as const]
+        : []),
+      config.stat(path) === null ? { op: "create", path } : { op: "truncate", path, size: 0 },
+      { op: "write", path, offset: 0, data: encodeText(text) },
+    ];
+    const request = requestId((++this.#requests).toString(16).padStart(16, "0"));
+    runtime.request({
+      request: "config.propose",
+      tag: `admin:${this.#requests}`,
+      transaction: {
+        request,
+        base: config.view().applied,
+        expect: [],
+        operations,
+        ...{ author: "admin", reason: "", time: 0 },
+      },
+    });
+    // Looked at rather than listened to: an administrator does not know who will answer.
+    world.after(2 * AGAIN_MS, () => {
+      const now = nodes.find((node) => node.runtime !== null)?.runtime?.node.config.read(path);
+      const there = now !== undefined && now !== null;
+      if (!there && path === RESOURCES_FILE) this.write(path, text);
+    });
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * Stories of a cluster as text: what happens when, and below a line of dashes the log that came of
+ * it. `tests/scenarios/*.txt`.
+ *
+ * ```text
+ * # The owner loses its power; the other takes over after the proof of its death.
+ * cluster nodes=2 witness
+ * at 5 resource exec:web
+ * at 12 power nodeA off
+ * at 20 expect exec:web runs nodeB
+ * end 25
+ * ----
+ * …
+ * ```
+ *
+ * @module
+ */
+import { formatReason } from "../base/reason.ts";
+import { isResourceId, type ResourceId } from "../base/id.ts";
+import { Admin } from "./admin.ts";
+import { Checks } from "./checks.ts";
+import { SHARED_DISK, SimCluster, type SimNode } from "./cluster.ts";
+import type { WorldOptions } from "./options.ts";
+
+/** A line of a story that cannot be read or did not come true. */
+export class ScenarioFault extends Error {
+  override name = "ScenarioFault";
+}
+
+const DASHES = "----";
+
+/** Nothing goes wrong but what the story says. */
+const CALM: Partial<WorldOptions> = {
+  netLoss: 0,
+  netDuplicate: 0,
+  netReplay: 0,
+  processStartFails: 0,
+  processStopHangs: 0,
+  diskSlow: 0,
+  databaseSlow: 0,
+  // Equal nodes: the first one by name is best.
+  loadStart: 0,
+  loadStep: 0,
+};
+
+/** A scenario file: the story as it stands, and the log that it expects. */
+export interface ScenarioFile {
+  readonly story: string;
+  readonly log: string;
+}
+
+/** Cuts a file into story and log. */
+export function readScenario(text: string): ScenarioFile {
+  const at = text.indexOf(`\n${DASHES}\n`);
+  if (at < 0) return { story: `${text.trimEnd()}\n`, log: "" };
+  return { story: text.slice(0, at + 1), log: text.slice(at + DASHES.length + 2) };
+}
+
+/** Puts story and log together again. */
+export function printScenario({ story, log }: ScenarioFile): string {
+  return `${story}${DASHES}\n${log}`;
+}
+
+/** Plays a story; returns its log. Throws a ScenarioFault with the line that is at fault. */
+export function playScenario(story: string): string {
+  const lines = story.split("\n").map((text, at) => ({ text: text.trim(), at: at + 1 }))
+    .filter(({ text }) => text !== "" && !text.startsWith("#"));
+  const [first, ...rest] = lines;
+  const words = first?.text.split(/\s+/) ?? [];
+  if (first === undefined || words[0] !== "cluster") {
+    throw new ScenarioFault(`Line ${first?.at ?? 1}: a story begins with "cluster"`);
+  }
+  const value = (key: string) =>
+    words.find((word) => word.startsWith(`${key}=`))?.slice(key.length + 1);
+  const stage = new Stage({
+    seed: Number(value("seed") ?? 1),
+    nodes: Number(value("nodes") ?? 2),
+    witness: words.includes("witness"),
+    watchdog: !words.includes("unarmed"),
+  });
+  for (const { text, at } of rest) stage.read(text, at);
+  return stage.log();
+}
+
+class Stage {
+  readonly #cluster: SimCluster;
+  readonly #checks: Checks;
+  readonly #admin: Admin;
+  readonly #lines: string[] = [];
+
+  constructor(ask: { seed: number; nodes: number; witness: boolean; watchdog: boolean }) {
+    const { seed, nodes, witness, watchdog } = ask;
+    const say = (node: SimNode, what: string) => {
+      const time = (this.#cluster.world.now / 1000).toFixed(3).padStart(7);
+      this.#lines.push(`${time} ${node.name} ${what}`);
+    };
+    this.#cluster = new SimCluster(seed, {
+      shape: { nodes, witness, profile: "fast" },
+      options: { ...CALM, watchdogPresent: watchdog },
+      events: {
+        onFact: (node, fact) => this.#checks.onFact(node, fact),
+        onSaying: (node, { stream, text, routine, because }) => {
+          if (routine) return;
+          say(node, `${stream} ${text}${because === null ? "" : `  (${formatReason(because)})`}`);
+        },
+        onLife: (node, what) => say(node, `host ${what}`),
+      },
+    });
+    this.#checks = new Checks(this.#cluster);
+    this.#admin = new Admin(this.#cluster);
+    this.#cluster.site.plant.onChange((id, host, runs) =>
+      say(this.#cluster.node(host), `plant ${id} ${runs ? "runs" : "is gone"}`)
+    );
+    this.#cluster.bootAll();
+  }
+
+  /** One line: `at SECONDS COMMAND…` or `end SECONDS`. */
+  read(text: string, line: number): void {
+    const [when, seconds, command = "", ...args] = text.split(/\s+/);
+    const at = 1000 * Number(seconds);
+    if (!Number.isFinite(at) || (when !== "at" && when !== "end")) {
+      throw new ScenarioFault(
+        `Line ${line}: "${text}" is neither "at SECONDS …" nor "end SECONDS"`,
+      );
+    }
+    this.#cluster.world.runUntil(at);
+    const [violation] = this.#checks.violations;
+    if (violation !== undefined) {
+      throw new ScenarioFault(`Before line ${line}: ${violation.rule}: ${violation.what}`);
+    }
+    if (when === "end") return;
+    const shown = [command, ...args].join(" ");
+    this.#lines.push(`${(at / 1000).toFixed(3).padStart(7)} > ${shown}`);
+    const fault = this.#do(command, args);
+    if (fault !== null) throw new ScenarioFault(`Line ${line}: ${fault}`);
+  }
+
+  log(): string {
+    return this.#lines.map((line) => `${line}\n`).join("");
+  }
+
+  #do(command: string, args: readonly string[]): string | null {
+    const { network, disks, plant } = this.#cluster.site;
+    const [first = "", second = "", third = ""] = args;
+    switch (command) {
+      case "resource":
+      case "set":
+        return this.#resource(first, args.slice(1));
+      case "remove":
+        if (isResourceId(first)) this.#admin.remove(first);
+        return this.#admin.apply(), null;
+      case "order":
+        return this.#admin.order(args.join(" ")), null;
+      case "write":
+        return this.#admin.write(first, args.slice(1).join(" ")), null;
+      case "exit":
+        return plant.crashProcess(first as ResourceId), null;
+      case "partition":
+        network.partition(args.map((group) => group.split("+").map((name) => this.#index(name))));
+        return null;
+      case "cut":
+        network.cut({ from: this.#index(first), to: this.#index(second) });
+        return null;
+      case "heal":
+        network.heal();
+        return null;
+      case "expect":
+        return this.#expect(first, second, third);
+      case "disk":
+        if (second !== "ok" && second !== "hung" && second !== "failing") return "ok|hung|failing";
+        return disks.setPath(this.#index(first), SHARED_DISK, second), null;
+      default:
+        return this.#host(command, first, second);
+    }
+  }
+
+  #host(command: string, name: string, argument: string): string | null {
+    const { host } = this.#cluster.node(this.#index(name));
+    switch (command) {
+      case "power":
+        if (argument === "on") host.powerOn();
+        else host.powerCut(null);
+        return null;
+      case "crash":
+        return host.crashDaemon(), null;
+      case "pause":
+        return host.pauseDaemon(1000 * Number(argument)), null;
+      case "hang":
+        return host.hang(1000 * Number(argument)), null;
+      case "shutdown":
+        this.#cluster.node(this.#index(name)).runtime?.request({
+          request: "ha.shutdown",
+          tag: "scenario",
+        });
+        return null;
+      case "confirm-dead":
+        return this.#admin.order(`confirm-dead ${name}`), null;
+      default:
+        return `"${command}" is no command`;
+    }
+  }
+
+  #resource(id: string, properties: readonly string[]): string | null {
+    if (!isResourceId(id)) return `"${id}" is no resource id`;
+    const pairs = properties.map((each) => each.split("=") as [string, string]);
+    this.#admin.set(id, Object.fromEntries(pairs));
+    return this.#admin.apply(), null;
+  }
+
+  /** `exec:web runs nodeA`, `exec:web runs nowhere`, `nodeA quorate yes`, `nodeA writable no`. */
+  #expect(what: string, verb: string, wanted: string): string | null {
+    if (verb === "runs") {
+      const hosts = [...this.#cluster.site.plant.running().get(what as ResourceId) ?? []];
+      const names = hosts.map((host) => this.#cluster.node(host).name).join("+") || "nowhere";
+      return names === wanted ? null : `${what} runs ${names}`;
+    }
+    const { runtime } = this.#cluster.node(this.#index(what));
+    const is = verb === "quorate"
+      ? runtime?.board.view?.quorate === true
+      : verb === "writable"
+      ? runtime?.board.position?.writable === true && runtime.board.view?.quorate === true
+      : verb === "guard"
+      ? runtime?.node.ha.view().guard.held === true
+      : null;
+    if (is === null) return `"${verb}" cannot be expected`;
+    return (is ? "yes" : "no") === wanted ? null : `${what}: ${verb} is ${is ? "yes" : "no"}`;
+  }
+
+  #index(name: string): number {
+    const at = this.#cluster.nodes.findIndex((node) => node.name === name);
+    if (at < 0) throw new ScenarioFault(`"${name}" is no node`);
+    return at;
+  }
+}
