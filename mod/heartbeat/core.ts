@@ -69,7 +69,8 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
     this.#now = now;
     this.#spec = options.spec;
     this.#timing = timingOf(options.profile);
-    this.#adopt(options.spec);
+    // What is told here would be heard by nobody: the first view is told by the first step.
+    this.#track(options.spec);
   }
 
   step(event: HeartbeatEvent, now: Instant): HeartbeatEffect[] {
@@ -255,6 +256,11 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
   }
 
   #adopt(spec: ClusterSpec): void {
+    this.#track(spec);
+    this.#refreshView();
+  }
+
+  #track(spec: ClusterSpec): void {
     this.#spec = spec;
     this.#timing = timingOf(spec.profile);
     for (const member of spec.members) {
@@ -267,7 +273,6 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
     for (const node of [...this.#peers.keys()]) {
       if (memberOf(spec, node) === undefined) this.#peers.delete(node);
     }
-    this.#refreshView();
   }
 
   #refreshAll(): void {
