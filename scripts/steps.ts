@@ -5,7 +5,12 @@ export interface Step {
   readonly name: string;
   readonly arguments: readonly string[];
   readonly tests?: boolean;
+  /** It counts as hung after so long; default {@link MINUTES_MAX}. */
+  readonly minutesMax?: number;
 }
+
+/** No step takes half of this, even on a slow machine. */
+const MINUTES_MAX = 10;
 
 /** How a step ended. */
 export interface StepResult {
@@ -30,11 +35,17 @@ export function readSummary(
 /** Runs `deno` with the step's arguments; prints its output only where it failed, or if `show`. */
 export async function runStep(step: Step, show: boolean): Promise<StepResult> {
   const started = performance.now();
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+  const child = new Deno.Command(Deno.execPath(), {
     args: [...step.arguments],
     env: { NO_COLOR: "1" },
     stdin: "null",
-  }).output();
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  // One that hangs must fail by its name, not take the whole run with it.
+  const timer = setTimeout(() => child.kill("SIGKILL"), (step.minutesMax ?? MINUTES_MAX) * 60_000);
+  const { code, stdout, stderr } = await child.output();
+  clearTimeout(timer);
   const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   const seconds = (performance.now() - started) / 1000;
   const ok = code === 0;

@@ -1,17 +1,27 @@
 import assert from "node:assert/strict";
 import { resourceId } from "../../mod/base/id.ts";
-import { after } from "../../mod/base/time.ts";
+import { after, EPOCH } from "../../mod/base/time.ts";
 import { boottime, signalProcess } from "../../mod/host/ffi/pidfd.ts";
-import { parseStat, valueOf } from "../../mod/host/linux/proc.ts";
+import { ControlGroups } from "../../mod/host/linux/cgroup.ts";
+import { isAlive, parseStat, valueOf } from "../../mod/host/linux/proc.ts";
 import { pause } from "../../mod/host/linux/process_hunt.ts";
 import { boundLog, readRecords, writeRecords } from "../../mod/host/linux/session.ts";
 import type { ProcessHealth, ProcessSpec } from "../../mod/host/ports.ts";
 import { processSuite } from "../contract/process_suite.ts";
-import { commands, gone, LinuxProcessWorld, STUBBORN } from "./process_world.ts";
+import { commands, LinuxProcessWorld, STUBBORN, UNMARKED } from "./process_world.ts";
 
 processSuite("LinuxProcessPort", () => new LinuxProcessWorld());
 
 const WEB = resourceId("exec:web");
+/** Without control groups (not root, no cgroup2) a child without any mark is nobody's. */
+const GROUPS = madeGroups();
+if (!GROUPS) console.log("skipped: no control group can be made here");
+
+function madeGroups(): boolean {
+  const groups = ControlGroups.of(`test-${crypto.randomUUID()}`, "resource");
+  groups?.remove();
+  return groups !== null;
+}
 
 async function withWorld(body: (world: LinuxProcessWorld) => Promise<void>): Promise<void> {
   const world = new LinuxProcessWorld();
@@ -38,34 +48,53 @@ function monitor(world: LinuxProcessWorld, command: readonly string[] | null, ti
 }
 
 /** A resource whose processes can be told from all others on this host. */
-function stubborn(): { readonly script: string; readonly mark: string } {
+function marked(script: string): { readonly script: string; readonly mark: string } {
   const mark = `1${Date.now() % 1e8}${Math.floor(Math.random() * 1000)}`;
-  return { script: STUBBORN.replaceAll("1000", mark), mark: `sleep ${mark}` };
+  return { script: script.replaceAll("1000", mark), mark: `sleep ${mark}` };
 }
 
-Deno.test("LinuxProcessPort.stop() ends children that left the session, the environment and SIGTERM", async () => {
+/** Starts `what`, waits for its shell and `children`, ends it by `end`, and sees that all are gone. */
+async function endsAll(
+  what: { readonly script: string; readonly children: number },
+  end: (world: LinuxProcessWorld) => Promise<string | null>,
+): Promise<void> {
   await withWorld(async (world) => {
-    const { script, mark } = stubborn();
+    const { script, mark } = marked(what.script);
     assert.equal(await start(world, ["/bin/sh", "-c", script]), null);
-    const found = await commands(mark, 4);
-    // A look while the parents live is how one without any mark is known later.
-    await new Promise((done) => world.port().list(done));
-    assert.equal(await new Promise((done) => world.port().stop(WEB, 50, done)), null);
-    for (const each of found) await gone(each);
+    const found = await commands(mark, 1 + what.children);
+    assert.equal(await end(world), null);
+    for (const each of found) assert.equal(isAlive(each), false, `${each.pid} is gone`);
     assert.deepEqual(world.marked().map(({ pid }) => pid), [world.keeper().process?.pid]);
   });
-});
+}
 
-Deno.test("LinuxProcessPort.killAll() ends children that called setsid and ignore SIGTERM", async () => {
-  await withWorld(async (world) => {
-    const mark = `1${Date.now() % 1e8}77`;
-    const script = `trap "" TERM; setsid sleep ${mark} & sleep ${mark}`;
-    assert.equal(await start(world, ["/bin/sh", "-c", script]), null);
-    const found = await commands(`sleep ${mark}`, 2);
-    assert.equal(await new Promise((done) => world.port().killAll(done)), null);
-    for (const each of found) await gone(each);
-    assert.deepEqual(world.marked().map(({ pid }) => pid), [world.keeper().process?.pid]);
+const stop = (world: LinuxProcessWorld) =>
+  new Promise<string | null>((done) => world.port().stop(WEB, 50, done));
+const killAll = (world: LinuxProcessWorld) =>
+  new Promise<string | null>((done) => world.port().killAll(done));
+
+for (const [name, end] of Object.entries({ stop, killAll })) {
+  Deno.test(`LinuxProcessPort.${name}() ends children that called setsid and ignore SIGTERM`, async () => {
+    await endsAll({ script: STUBBORN, children: 2 }, end);
   });
+
+  Deno.test({
+    name: `LinuxProcessPort.${name}() ends a child without parent, session or environment of ours`,
+    ignore: !GROUPS,
+    fn: () => endsAll({ script: UNMARKED, children: 3 }, end),
+  });
+}
+
+Deno.test({
+  name: "the keeper ends a child without any mark when the guard ends",
+  ignore: !GROUPS,
+  fn: () =>
+    endsAll({ script: UNMARKED, children: 3 }, async (world) => {
+      const ended = new Promise((done) => world.port().onExit(done));
+      world.port().guardUntil(EPOCH);
+      await ended;
+      return await killAll(world);
+    }),
 });
 
 Deno.test("LinuxProcessPort.start() says why not, and refuses without a guard", async () => {

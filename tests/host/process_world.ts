@@ -1,6 +1,7 @@
 /** A run directory of its own, with what tests of processes need, and the end of all of it. @module */
 import assert from "node:assert/strict";
 import { boottime, SIGKILL } from "../../mod/host/ffi/pidfd.ts";
+import { ControlGroups } from "../../mod/host/linux/cgroup.ts";
 import { Keeper } from "../../mod/host/linux/keeper.ts";
 import { LinuxProcessPort } from "../../mod/host/linux/process.ts";
 import { isAlive, type ProcessName, readAllStats } from "../../mod/host/linux/proc.ts";
@@ -13,9 +14,10 @@ import type { ProcessWorld } from "../contract/process_suite.ts";
 const MAIN = new URL("./stand_in_main.ts", import.meta.url).pathname;
 export const SELF = [Deno.execPath(), "run", "-A", "--no-lock", MAIN];
 
-/** A resource that does its best to stay. */
-export const STUBBORN =
-  'trap "" TERM; setsid sleep 1000 & (setsid env -i sleep 1000 &) ; sleep 1000; sleep 1000';
+/** A resource that does its best to stay: other sessions, and no mind for SIGTERM. */
+export const STUBBORN = 'trap "" TERM; setsid sleep 1000 & sleep 1000; sleep 1000';
+/** And with a child that only its control group tells: no parent, no session, no environment. */
+export const UNMARKED = `(setsid env -i sleep 1000 &); ${STUBBORN}`;
 
 /** One node's processes on this host. */
 export class LinuxProcessWorld implements ProcessWorld {
@@ -75,6 +77,9 @@ export class LinuxProcessWorld implements ProcessWorld {
     await this.crash();
     for (const each of this.marked()) signal(each, SIGKILL);
     while (this.marked().length > 0) await pause(10);
+    for (const kind of ["resource", "monitor"] as const) {
+      ControlGroups.of(this.token, kind)?.remove();
+    }
     Deno.removeSync(this.folder, { recursive: true });
   }
 }

@@ -10,6 +10,7 @@
 import type { ResourceId } from "../../base/id.ts";
 import type { Millis } from "../../base/time.ts";
 import { boottime, SIGKILL } from "../ffi/pidfd.ts";
+import { ControlGroups } from "./cgroup.ts";
 import { KeeperDuty } from "./keeper_duty.ts";
 import { KEEPER_ARGUMENT, KEEPER_PROTOCOL, type KeeperAsk } from "./keeper_wire.ts";
 import { LineReader, parseAsk } from "./keeper_wire.ts";
@@ -57,6 +58,9 @@ export async function keeperMain(args: readonly string[]): Promise<number> {
   Deno.stdout.writeSync(ENCODER.encode("ready\n"));
   Deno.stdout.close();
   const code = await new Keeper({ folder, listener, self }).run();
+  for (const kind of ["resource", "monitor"] as const) {
+    ControlGroups.of(nodeToken(folder), kind)?.remove();
+  }
   // Not in order: whatever still runs here must not hold the process.
   Deno.exit(code);
 }

@@ -126,9 +126,12 @@ function whole(word: string | undefined): number | null {
   return word !== undefined && /^\d{1,15}$/.test(word) ? Number(word) : null;
 }
 
-/** An instant may be infinite: `Infinity` is never, `-Infinity` is long ago. */
+/**
+ * An instant may be infinite: `Infinity` is never, `-Infinity` is long ago. A fraction is printed with
+ * as many digits as the number needs, 17 at most of those that count.
+ */
 function time(word: string | undefined): Instant | null {
-  const fine = word !== undefined && /^-?(?:Infinity|\d{1,15}(?:\.\d{1,9})?)$/.test(word);
+  const fine = word !== undefined && /^-?(?:Infinity|\d{1,15}(?:\.\d{1,20})?)$/.test(word);
   return fine ? instant(Number(word)) : null;
 }
 

@@ -182,7 +182,8 @@ export class LinuxProcessPort implements ProcessPort {
     let child: Deno.ChildProcess;
     try {
       Deno.writeTextFileSync(log, "", { mode: 0o600 });
-      child = startSession(spec, { token: this.#keeper.token, kind: "resource", log });
+      const { groups } = this.#hunt;
+      child = startSession(spec, { token: this.#keeper.token, kind: "resource", log, groups });
     } catch (error) {
       return wordsOf(error);
     }

@@ -1,15 +1,17 @@
 /**
  * Finds every process that belongs to a resource of this node, and kills no other.
  *
- * A process is ours if it was started with our token in its environment, if its session holds one
- * of ours, if its parent is ours, or if we once found it to be ours and it is still the same. So
- * neither setsid(2), nor a cleared environment, nor a dead parent alone lets one escape.
+ * A process is ours if it is in one of our control groups, if it was started with our token in its
+ * environment, if its session holds one of ours, if its parent is ours, or if we once found it to be
+ * ours and it is still the same. So neither setsid(2), nor a cleared environment, nor a dead parent
+ * alone lets one escape; with control groups, not even all of them together.
  *
  * @module
  */
 import { isResourceId, type ResourceId } from "../../base/id.ts";
 import type { Millis } from "../../base/time.ts";
 import { SIGKILL, signalProcess } from "../ffi/pidfd.ts";
+import { ControlGroups } from "./cgroup.ts";
 import { isAlive, type ProcessName, readAllStats, readEnvironment } from "./proc.ts";
 import { type ProcessStat, readStat, valueOf } from "./proc.ts";
 
@@ -49,11 +51,14 @@ export interface HuntScope {
 /** See the module's note. */
 export class ProcessHunt {
   readonly #prefix: string;
+  /** Null where this process may make none. */
+  readonly groups: ControlGroups | null;
   readonly #known = new Map<number, OwnProcess>();
 
   /** Hunts for processes in whose environment `variable` is `TOKEN:ID`. */
   constructor(variable: typeof RESOURCE_VARIABLE | typeof MONITOR_VARIABLE, token: string) {
     this.#prefix = `${variable}=${token}:`;
+    this.groups = ControlGroups.of(token, variable === RESOURCE_VARIABLE ? "resource" : "monitor");
   }
 
   /** A process that is ours although nobody can see it by its environment. */
@@ -64,9 +69,11 @@ export class ProcessHunt {
   /** All living processes of this node's resources. */
   find({ environments, id }: HuntScope): OwnProcess[] {
     const stats = readAllStats().filter(({ pid, session }) => pid !== Deno.pid && session !== 0);
+    // After the look at /proc: a number that was used again since names another start time there.
+    const members = this.groups?.members();
     const owners = new Map<number, ResourceId>();
     for (const stat of stats) {
-      const owner = this.#ownerOf(stat, environments);
+      const owner = members?.get(stat.pid) ?? this.#ownerOf(stat, environments);
       if (owner !== null) owners.set(stat.pid, owner);
     }
     spread(stats, owners);
@@ -90,6 +97,7 @@ export class ProcessHunt {
   /** SIGKILL until nothing of `id` (or of any resource) is left; resolves with what would not end. */
   async killAll(scope: { readonly id?: ResourceId }, limitMs: Millis): Promise<OwnProcess[]> {
     const end = performance.now() + limitMs;
+    this.groups?.kill(scope.id);
     for (const each of this.find({ ...scope, environments: false })) signal(each, SIGKILL);
     for (let empty = 0; empty < EMPTY_LOOKS;) {
       const left = this.find({ ...scope, environments: true });

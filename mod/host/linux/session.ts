@@ -7,6 +7,7 @@
 import { isResourceId, type ResourceId } from "../../base/id.ts";
 import type { Millis } from "../../base/time.ts";
 import type { ProcessSpec } from "../ports.ts";
+import type { ControlGroups } from "./cgroup.ts";
 import { kernelBoot, type ProcessName } from "./proc.ts";
 import { MONITOR_VARIABLE, NODE_VARIABLE, ProcessHunt, RESOURCE_VARIABLE } from "./process_hunt.ts";
 
@@ -19,10 +20,11 @@ const RECORDS_FORMAT = 1;
 const RECORDS_BYTES_MAX = 1024 * 1024;
 
 /**
- * The shell only opens the log and becomes the command: a pipe would break when the daemon ends.
- * $0 is the log, $@ the command.
+ * The shell only opens the log, joins the control group and becomes the command: a pipe would break
+ * when the daemon ends. $0 is the log, $1 the group's folder or nothing, the rest the command.
  */
-const INTO_LOG = 'exec "$@" >>"$0" 2>&1';
+const INTO_LOG =
+  'exec >>"$0" 2>&1; [ -z "$1" ] || echo 0 >"$1/cgroup.procs" || exit 71; shift; exec "$@"';
 
 /** Whose process it is. */
 export interface SessionOwner {
@@ -30,6 +32,8 @@ export interface SessionOwner {
   readonly kind: "resource" | "monitor";
   /** Where its output goes. */
   readonly log: string;
+  /** Null where there are none. */
+  readonly groups: ControlGroups | null;
 }
 
 /** Starts `spec` in a session of its own. Throws an Error that says why it cannot be started. */
@@ -42,7 +46,7 @@ export function startSession(spec: ProcessSpec, owner: SessionOwner): Deno.Child
   }
   const variable = owner.kind === "resource" ? RESOURCE_VARIABLE : MONITOR_VARIABLE;
   return new Deno.Command("/bin/sh", {
-    args: ["-c", INTO_LOG, owner.log, ...spec.command],
+    args: ["-c", INTO_LOG, owner.log, owner.groups?.make(spec.id) ?? "", ...spec.command],
     env: {
       ...spec.environment,
       [NODE_VARIABLE]: owner.token,
@@ -59,11 +63,12 @@ export function startSession(spec: ProcessSpec, owner: SessionOwner): Deno.Child
 /** Runs a monitor command; null where it ended with 0 in time, else why it counts as failed. */
 export async function runMonitor(
   spec: ProcessSpec,
-  owner: SessionOwner & { readonly timeoutMs: Millis },
+  owner: Omit<SessionOwner, "groups"> & { readonly timeoutMs: Millis },
 ): Promise<string | null> {
+  const hunt = new ProcessHunt(MONITOR_VARIABLE, owner.token);
   let child: Deno.ChildProcess;
   try {
-    child = startSession(spec, owner);
+    child = startSession(spec, { ...owner, groups: hunt.groups });
   } catch (error) {
     return `Cannot run the monitor command: ${wordsOf(error)}`;
   }
@@ -74,7 +79,6 @@ export async function runMonitor(
   if (status !== null) {
     return status.success ? null : `The monitor command ${describeStatus(status)}`;
   }
-  const hunt = new ProcessHunt(MONITOR_VARIABLE, owner.token);
   await hunt.killAll({ id: spec.id }, MONITOR_KILL_MS);
   return `The monitor command did not end in ${owner.timeoutMs} ms`;
 }
