@@ -1,7 +1,9 @@
 /**
- * `deno task mutants [NAME…]`: mutants of our own code, each a known way to break a promise, and each
- * to be caught by the simulator within a stated number of seeds. One that lives says that a check is
- * blind; one whose text is not found any more says that this list has fallen behind the code.
+ * `deno task mutants [TEXT…]` plays all mutants, or those whose name holds one of the texts.
+ *
+ * A mutant is our own code with one known way to break a promise; each is to be caught by the
+ * simulator within a stated number of seeds. One that lives says that a check is blind; one whose
+ * text is not found any more says that this list has fallen behind the code.
  *
  * @module
  */
@@ -182,7 +184,16 @@ const MUTANTS: readonly Mutant[] = [
 ];
 
 const wanted = Deno.args;
-const chosen = MUTANTS.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+const chosen = MUTANTS.filter(({ name }) =>
+  wanted.length === 0 || wanted.some((text) => name.includes(text))
+);
+// "0 of 0 caught" would read like a success.
+const unknown = wanted.filter((text) => !MUTANTS.some(({ name }) => name.includes(text)));
+if (unknown.length > 0) {
+  console.error(`no mutant is called "${unknown.join('", "')}"; there are:`);
+  for (const { name } of MUTANTS) console.error(`  ${name}`);
+  Deno.exit(2);
+}
 const folder = Deno.makeTempDirSync({ prefix: "pentad-mutants-" });
 let alive = 0;
 

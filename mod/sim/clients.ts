@@ -41,6 +41,7 @@ export class Clients {
   readonly #prng: Prng;
   readonly #jobs: Job[] = [];
   readonly #waiting = new Map<string, Job>();
+  #onNext: (() => void)[] = [];
   #tags = 0;
   /** Changes that were acknowledged. */
   acknowledged = 0;
@@ -78,6 +79,16 @@ export class Clients {
     if (job === undefined) return;
     this.#waiting.delete(key);
     if (job.tag === fact.tag && job.node === node) this.#onAnswer(job, fact.outcome);
+  }
+
+  /** Runs once, at the moment at which the next change is acknowledged. */
+  onAcknowledged(run: () => void): void {
+    this.#onNext.push(run);
+  }
+
+  /** Forgets who waits for an acknowledgement. */
+  calm(): void {
+    this.#onNext = [];
   }
 
   /** How many wait for a final answer. */
@@ -125,6 +136,8 @@ export class Clients {
     job.node = null;
     if (outcome.ok) {
       this.acknowledged++;
+      // Not in the midst of the step that tells it, but before anything else happens.
+      for (const run of this.#onNext.splice(0)) this.#cluster.world.after(0, run);
       job.phase = job.phase === "create" ? "created" : "removed";
       if (job.phase === "removed" || this.#prng.chance(KEPT_RATIO)) return;
       this.#cluster.world.after(this.#prng.between(1, REST_MS_MAX), () => {

@@ -22,6 +22,12 @@ export type Fault =
       readonly ms: Millis;
       readonly calls: number;
     }
+    /**
+     * The power of all hosts goes at the moment at which the next write is acknowledged, and comes
+     * back for each after a time of its own. Only this tells an acknowledgement that a majority has
+     * on disk from one that it merely has in memory: of single deaths a majority forgets nothing.
+     */
+    | { readonly fault: "blackout" }
     | { readonly fault: "pause"; readonly node: number; readonly ms: Millis }
     | { readonly fault: "hang"; readonly node: number; readonly ms: Millis }
     | { readonly fault: "isolate"; readonly node: number; readonly ms: Millis }
@@ -47,6 +53,7 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   "crash-in-step": 3,
   power: 3,
   "power-in-step": 3,
+  blackout: 3,
   pause: 3,
   hang: 3,
   isolate: 5,
@@ -122,6 +129,8 @@ function drawOne(prng: Prng, fault: Kind, options: FaultOptions): Record<string,
       return { fault, resource: prng.between(0, resources - 1), node };
     case "crash":
       return { fault, node };
+    case "blackout":
+      return { fault };
     default:
       return { fault, node, ms };
   }
@@ -133,8 +142,16 @@ export function printFault({ at, fault, ...rest }: Fault): string {
   return `at ${(at / 1000).toFixed(2)} s: ${fault} ${args}`.trimEnd();
 }
 
+/** What faults strike beside the cluster itself. */
+export interface Struck {
+  readonly resources: readonly ResourceId[];
+  /** Calls back once, when the next write is acknowledged. */
+  readonly onAcknowledged: (run: () => void) => void;
+}
+
 /** Makes a fault happen now. */
-export function strike(cluster: SimCluster, fault: Fault, resources: readonly ResourceId[]): void {
+export function strike(cluster: SimCluster, fault: Fault, struck: Struck): void {
+  const { resources, onAcknowledged } = struck;
   const { network, disks, plant } = cluster.site;
   const later = "ms" in fault ? (run: () => void) => cluster.world.after(fault.ms, run) : null;
   const host = "node" in fault ? cluster.node(fault.node).host : null;
@@ -148,6 +165,10 @@ export function strike(cluster: SimCluster, fault: Fault, resources: readonly Re
       return host?.powerCut(fault.ms);
     case "power-in-step":
       return host?.powerCutAfter(fault.calls, fault.ms);
+    case "blackout":
+      return onAcknowledged(() => {
+        for (const node of cluster.nodes) node.host.powerCut();
+      });
     case "pause":
       return host?.pauseDaemon(fault.ms);
     case "hang":

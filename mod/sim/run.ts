@@ -152,9 +152,9 @@ class Run {
     const { faults, orders, safetyMs, clients } = this.#plan;
     this.#cluster.bootAll();
     world.after(0, () => this.#define());
-    for (const fault of faults) {
-      world.at(fault.at, () => strike(this.#cluster, fault, this.#ids));
-    }
+    const onAcknowledged = (run: () => void) => this.#clients.onAcknowledged(run);
+    const struck = { resources: this.#ids, onAcknowledged };
+    for (const fault of faults) world.at(fault.at, () => strike(this.#cluster, fault, struck));
     for (const { at, order } of orders) world.at(at, () => this.#order(order));
     for (let i = 0; i < clients; i++) {
       world.at(500 + i * safetyMs / clients, () => this.#clients.begin());
@@ -189,6 +189,7 @@ class Run {
   /** Everything is mended and turned on. */
   #heal(): void {
     const { site, nodes } = this.#cluster;
+    this.#clients.calm();
     site.network.heal();
     site.disks.heal();
     for (const node of nodes) {
