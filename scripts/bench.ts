@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { benchBeats } from "./bench_beats.ts";
 import { LocalCluster, type LocalNode, pause, pentad } from "./local_cluster.ts";
 
 const SAMPLES = 300;
@@ -187,7 +188,6 @@ const fsync = percentile(fsyncs, 0.5);
 row("limit: fsync of a preallocated 4 KiB block", milliseconds(fsyncs));
 row("limit: loopback TCP round trip, 256 bytes", milliseconds(await measureRoundTrip()));
 await cliStart();
-const { benchBeats } = await import("./bench_beats.ts");
 row("beats handled by one core", `${benchBeats().toFixed(0)}/s`);
 await commits(2, fsync);
 await commits(3, fsync);

@@ -16,6 +16,8 @@ export class Cable {
   readonly #carriers: Carrier[] = [];
   readonly #connections = new Set<Deno.TcpConn>();
   #plugged = true;
+  /** Hears each datagram that is carried. */
+  tap: ((bytes: Uint8Array) => void) | null = null;
 
   /** Carries datagrams that arrive at `from` to `to` (both `HOST:PORT`). */
   carryUdp(from: string, to: string): void {
@@ -25,6 +27,7 @@ export class Cable {
     (async () => {
       try {
         for await (const [bytes] of socket) {
+          this.tap?.(bytes);
           if (this.#plugged) socket.send(bytes, target).catch(() => {});
         }
       } catch (error) {
