@@ -1,0 +1,80 @@
+/**
+ * What the parts of stream 1 share within one step: who we are, the time, and the effects so far.
+ *
+ * @module
+ */
+import { type ClusterSpec, memberOf, nameOf } from "../base/cluster.ts";
+import type { NodeId } from "../base/id.ts";
+import type { Reason } from "../base/reason.ts";
+import type { Instant } from "../base/time.ts";
+import { type Timing, timingOf } from "../base/timing.ts";
+import type { Fact } from "../streams.ts";
+import type { HeartbeatEffect, HeartbeatOptions } from "./events.ts";
+
+/** One per core; the core begins and ends the step, the parts add to it. */
+export class HeartbeatContext {
+  readonly self: NodeId;
+  readonly startedAt: Instant;
+  #spec: ClusterSpec;
+  #timing: Timing;
+  #now: Instant;
+  #effects: HeartbeatEffect[] = [];
+
+  constructor({ self, spec, profile }: HeartbeatOptions, now: Instant) {
+    this.self = self;
+    this.startedAt = now;
+    this.#spec = spec;
+    this.#timing = timingOf(profile);
+    this.#now = now;
+  }
+
+  get spec(): ClusterSpec {
+    return this.#spec;
+  }
+
+  get timing(): Timing {
+    return this.#timing;
+  }
+
+  get now(): Instant {
+    return this.#now;
+  }
+
+  /** False for a host whose own spec does not name it: it is not in yet, or was removed. */
+  get isMember(): boolean {
+    return memberOf(this.#spec, this.self) !== undefined;
+  }
+
+  setSpec(spec: ClusterSpec): void {
+    this.#spec = spec;
+    this.#timing = timingOf(spec.profile);
+  }
+
+  /** A member's name, for people. */
+  name(node: NodeId): string {
+    return nameOf(this.#spec, node);
+  }
+
+  begin(now: Instant): void {
+    this.#now = now;
+    this.#effects = [];
+  }
+
+  /** The effects of this step, in order. */
+  end(): HeartbeatEffect[] {
+    return this.#effects;
+  }
+
+  send(link: number, to: string, bytes: Uint8Array): void {
+    this.#effects.push({ kind: "datagram", link, to, bytes });
+  }
+
+  tell(fact: Fact): void {
+    this.#effects.push({ kind: "tell", fact });
+  }
+
+  say(text: string, because: Reason | null): void {
+    const saying = { stream: "heartbeat", text, routine: because === null, because } as const;
+    this.#effects.push({ kind: "say", saying });
+  }
+}
