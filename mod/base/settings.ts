@@ -24,7 +24,7 @@ const PATH_BYTES_MAX = 4096;
 /** sockaddr_un.sun_path holds 108 bytes with the closing zero: unix(7). */
 export const SOCKET_PATH_BYTES_MAX = 107;
 /** A shorter token could be guessed. */
-const TOKEN_CHARACTERS_MIN = 16;
+export const TOKEN_CHARACTERS_MIN = 16;
 const TOKEN_CHARACTERS_MAX = 256;
 
 /** How the node is reset if this program hangs. */
