@@ -53,6 +53,13 @@ export function evidenceOf(
   };
 }
 
+/** Nobody heard it for as long as a lease and a watchdog could last, whatever it was. */
+export function isLongSilent({ health, timing }: Situation, node: NodeId): boolean {
+  const known = health(node);
+  if (known?.state !== "down") return false;
+  return known.vouched - known.lastHeard >= timing.deadMs + timing.fenceWaitMs;
+}
+
 function nextEntry(
   situation: Situation,
   { id }: Member,
