@@ -26,8 +26,8 @@ export interface Waiting {
   readonly tag: Tag;
   readonly want: Want;
   readonly deadline: Instant;
-  /** It may have reached a log: its outcome is not ours to tell. */
-  sent: boolean;
+  /** How often it may have reached a log: if ever, its outcome is not ours to tell. */
+  sent: number;
   /** To whom it was sent last, and when. */
   to: NodeId | null;
   sentAt: Instant;
@@ -54,7 +54,7 @@ export class Proposals {
       tag,
       want,
       deadline: after(timing.now, timing.waitMs),
-      sent: false,
+      sent: 0,
       to: null,
       sentAt: timing.now,
       readIndex: null,
@@ -92,7 +92,7 @@ export class Proposals {
   #give(waiting: Waiting): Given {
     this.#waiting.delete(waiting.id);
     const why = "no leader answered in time";
-    return waiting.sent
+    return waiting.sent > 0
       ? { waiting, problem: problem("config.unknown-outcome", why) }
       : { waiting, problem: problem("config.no-quorum", why) };
   }
