@@ -129,7 +129,7 @@ async function writePath(call: Call<z.infer<typeof PUT_QUERY>, unknown>): Promis
 async function removePath(call: Call<unknown, unknown>): Promise<Response> {
   const path = mustBeBelowRoot(pathOf(call));
   const condition = conditionOf(call.request.headers);
-  const entry = call.node.entry(path);
+  const entry = await newestEntry(call, path);
   // A retry of what was already done finds nothing: the log knows the request, so let it answer.
   if (entry === null && !call.mayBeRetry) throw missing(path);
   if (condition.kind === "none") throw unconditional(path, entry);
@@ -140,6 +140,17 @@ async function removePath(call: Call<unknown, unknown>): Promise<Response> {
     entry?.kind === "directory" ? { op: "rmdir", path } : { op: "remove", path },
   ];
   return await change(call, { path, condition, operations, status: 200 });
+}
+
+/** This replica may lag: before it says that something is not there, it asks for a majority's word. */
+async function newestEntry(
+  { node }: Call<unknown, unknown>,
+  path: string,
+): Promise<TreeEntry | null> {
+  const entry = node.entry(path);
+  if (entry !== null) return entry;
+  await node.barrier();
+  return node.entry(path);
 }
 
 interface PathChange {
