@@ -78,6 +78,7 @@ export const UNIT_FOLDERS: readonly string[] = [
   "tests/storage",
   "tests/join",
   "tests/node",
+  "tests/linear",
   "tests/sim",
   "tests/scripts",
 ];
