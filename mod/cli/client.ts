@@ -3,6 +3,11 @@ import { type ProblemCode, ProblemError, PROBLEMS } from "../base/problem.ts";
 
 /** Where the daemon's socket is unless told otherwise. */
 export const SOCKET_PATH = "/run/pentad/api.sock";
+/**
+ * What stands for the host where a socket is the way. A name would be looked up first, though nobody
+ * needs it: with the network down, every command would wait for name servers.
+ */
+const SOCKET_ORIGIN = "http://127.0.0.1";
 /** Reading asks one node only; more than this means that it hangs. */
 const READ_LIMIT_MS = 10_000;
 
@@ -54,7 +59,8 @@ export class Client {
       if (response.ok) return { status: response.status, headers: response.headers, bytes };
       throw problemIn(response, bytes);
     } catch (error) {
-      if (!signal.aborted || error instanceof ProblemError) throw error;
+      if (error instanceof ProblemError) throw error;
+      if (!signal.aborted) throw brokenOff(this.#where(), error);
       throw new ProblemError("node.timeout", `no answer in ${limitMs / 1000} s`, { cause: error });
     }
   }
@@ -86,7 +92,7 @@ export class Client {
     const headers = new Headers(ask.headers);
     const { json, body } = ask;
     if (json !== undefined) headers.set("Content-Type", "application/json");
-    const base = this.#target.kind === "socket" ? "http://pentad" : this.#target.url;
+    const base = this.#target.kind === "socket" ? SOCKET_ORIGIN : this.#target.url;
     if (this.#target.kind === "tcp") headers.set("Authorization", `Bearer ${this.#target.token}`);
     const content = json !== undefined ? JSON.stringify(json) : body && new Uint8Array(body);
     try {
@@ -99,9 +105,7 @@ export class Client {
       });
     } catch (error) {
       if (signal.aborted) throw error;
-      throw new ProblemError("node.unreachable", `${this.#where()} does not answer`, {
-        cause: error,
-      });
+      throw unreachable(this.#where(), error);
     }
   }
 
@@ -123,11 +127,29 @@ export function configAddress(path: string): string {
   return below === "" ? "/v1/config" : `/v1/config/${below}`;
 }
 
+/** Why nobody answers, out of the system's own words (errno(3)). */
+export function unreachable(where: string, error: unknown): ProblemError {
+  const said = error instanceof Error ? `${error.message} ${String(error.cause ?? "")}` : "";
+  if (/permission denied|os error 13\b/i.test(said)) {
+    return new ProblemError("node.denied", `${where} is not open to this user`, { cause: error });
+  }
+  const why = /no such file|os error 2\b/i.test(said)
+    ? "is not there"
+    : /connection refused|os error 111\b/i.test(said)
+    ? "is there, but nobody listens"
+    : "does not answer";
+  return new ProblemError("node.unreachable", `${where} ${why}`, { cause: error });
+}
+
+function brokenOff(where: string, cause: unknown): ProblemError {
+  return new ProblemError("node.unreachable", `${where} broke off in its answer`, { cause });
+}
+
 function parse<T>(bytes: Uint8Array): T {
   try {
     return JSON.parse(new TextDecoder().decode(bytes)) as T;
   } catch (error) {
-    throw new ProblemError("bug", "the daemon's answer is not JSON", { cause: error });
+    throw new ProblemError("node.strange-answer", "it is not JSON", { cause: error });
   }
 }
 
@@ -142,8 +164,8 @@ function problemIn({ status, headers }: Response, bytes: Uint8Array): ProblemErr
     if (typeof code === "string" && Object.hasOwn(PROBLEMS, code)) {
       return new ProblemError(code as ProblemCode, String(why));
     }
-    return new ProblemError("bug", `the daemon answered ${status} with code "${code}"`);
+    return new ProblemError("node.strange-answer", `${status} with the unknown code "${code}"`);
   } catch {
-    return new ProblemError("bug", `the daemon answered ${status}: ${text.slice(0, 200)}`);
+    return new ProblemError("node.strange-answer", `${status}: ${text.slice(0, 200)}`);
   }
 }

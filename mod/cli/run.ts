@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { EXIT, formatProblem, type Problem, ProblemError, PROBLEMS } from "../base/problem.ts";
+import { EXIT, type Problem, ProblemError, PROBLEMS } from "../base/problem.ts";
 import { Cli, type Wiring } from "./cli.ts";
 import { type Io, realIo } from "./io.ts";
+import { problemText, wantsJson } from "./problem_text.ts";
 
 /** Runs one command line; returns the exit code. Never throws. */
 export async function run(
@@ -24,7 +25,7 @@ export async function run(
     return cli.exit;
   } catch (error) {
     const problem = problemOf(error);
-    io.err(formatProblem(problem) + "\n");
+    io.err(problemText(problem, wantsJson(argv) ? "json" : "text"));
     return PROBLEMS[problem.code].exit;
   } finally {
     cli.close();
