@@ -184,3 +184,11 @@ Deno.test("tickets and join messages never throw on damaged text and bytes", () 
     decodeAnswer(damaged);
   }));
 });
+
+Deno.test("decodeAnswer() takes an unknown code for a refusal, whatever objects inherit", () => {
+  for (const code of ["toString", "constructor", "__proto__", "join.of-tomorrow", ""]) {
+    const answer = { kind: "refused", problem: { code, why: "because" } } as unknown as Answer;
+    const problem = { code: "join.refused", why: "because" };
+    assert.deepEqual(decodeAnswer(encodeAnswer(answer)), { kind: "refused", problem });
+  }
+});
