@@ -1,5 +1,6 @@
 /** The command line's way to a daemon: HTTP over its Unix socket, or over TCP with a token. @module */
 import { type ProblemCode, ProblemError, PROBLEMS } from "../base/problem.ts";
+import { Silence } from "./silence.ts";
 
 /** Where the daemon's socket is unless told otherwise. */
 export const SOCKET_PATH = "/run/pentad/api.sock";
@@ -10,6 +11,9 @@ export const SOCKET_PATH = "/run/pentad/api.sock";
 const SOCKET_ORIGIN = "http://127.0.0.1";
 /** Reading asks one node only; more than this means that it hangs. */
 const READ_LIMIT_MS = 10_000;
+
+/** A quiet daemon comments every 15 s; three missed ones mean that it hangs. */
+const STREAM_LIMIT_MS = 45_000;
 
 /** How to reach a daemon. */
 export type Target =
@@ -75,13 +79,26 @@ export class Client {
     return parse<T>((await this.send(method, path, ask)).bytes);
   }
 
-  /** An answer that goes on: its bytes as they come, until `signal` aborts. */
-  async stream(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.#fetch("GET", path, { ask: {}, signal });
-    if (!response.ok) {
-      throw problemIn(response, new Uint8Array(await response.arrayBuffer()));
+  /**
+   * An answer that goes on: its bytes as they come, until `signal` aborts. A daemon that hangs is not
+   * quiet but silent: it leaves out its comments, and the stream fails after `limitMs`.
+   */
+  async stream(
+    path: string,
+    signal: AbortSignal,
+    limitMs = STREAM_LIMIT_MS,
+  ): Promise<ReadableStream<Uint8Array>> {
+    const silence = new Silence(limitMs);
+    const either = AbortSignal.any([signal, silence.signal]);
+    try {
+      const response = await this.#fetch("GET", path, { ask: {}, signal: either });
+      if (!response.ok) throw problemIn(response, new Uint8Array(await response.arrayBuffer()));
+      return (response.body ?? new ReadableStream()).pipeThrough(silence.watch());
+    } catch (error) {
+      silence.end();
+      if (silence.signal.aborted) throw silence.signal.reason;
+      throw error;
     }
-    return response.body ?? new ReadableStream();
   }
 
   async #fetch(

@@ -16,12 +16,16 @@ export interface Io {
   stdin(bytesMax: number): Promise<Uint8Array | null>;
   /** A whole file; null where it is longer than `bytesMax`. Throws what Deno throws. */
   readFile(path: string, bytesMax: number): Promise<Uint8Array | null>;
+  /** True where users other than owner and group may read the file. */
+  openToOthers(path: string): boolean;
   /** Ends what follows (`-f`, `-w`). */
   readonly signal: AbortSignal;
 }
 
 const COLUMNS_DEFAULT = 100;
 const READ_BYTES = 65_536;
+/** stat(2). */
+const OTHERS_READ = 0o004;
 
 /** The real terminal. */
 export function realIo(): Io {
@@ -38,6 +42,7 @@ export function realIo(): Io {
       using file = await Deno.open(path);
       return await readAtMost(file, bytesMax);
     },
+    openToOthers: (path) => ((Deno.statSync(path).mode ?? 0) & OTHERS_READ) !== 0,
     signal: new AbortController().signal,
   };
 }

@@ -262,6 +262,14 @@ Deno.test("daemon starts with good settings, and --check only reads them", async
   const checked = done(await cli(["daemon", "--check"], { files }));
   assert.equal(checked.out, "");
   assert.match(checked.err, /is well/);
+  const api = `${settings.slice(0, -1)}, "api": {"listen": "127.0.0.1:0", "token": "${
+    "x".repeat(16)
+  }"}}`;
+  const withToken = { "/etc/pentad/settings.json": api };
+  assert.equal(done(await cli(["daemon"], { files: withToken })).err, "");
+  const open = done(await cli(["daemon"], { files: withToken, openToOthers: true }));
+  assert.match(open.err, /^warning: others may read the token in .* fix: chmod o= /);
+  assert.equal(done(await cli(["daemon"], { files, openToOthers: true })).err, "");
 });
 
 Deno.test("helper processes of the daemon are not commands for people", async () => {

@@ -283,6 +283,36 @@ Deno.test("a daemon that hangs is 8 after the limit, and names the request to be
   });
 });
 
+Deno.test("events gives up on a daemon that is silent, before its answer and within it", async () => {
+  const silent = async (client: Client) => {
+    const stream = await client.stream("/v1/events", new AbortController().signal, 1);
+    await new Response(stream).text();
+  };
+  const gate = Promise.withResolvers<Response>();
+  for (const answer of [() => gate.promise, () => new Response(new ReadableStream())]) {
+    await withServer(answer, async (path) => {
+      const client = new Client({ kind: "socket", path });
+      await assert.rejects(silent(client), (error) => {
+        assert.ok(error instanceof ProblemError, String(error));
+        assert.equal(error.problem.code, "node.timeout");
+        return true;
+      });
+      client.close();
+      gate.resolve(new Response());
+    });
+  }
+});
+
+Deno.test("an exception within is 70 with its stack, in four parts", async () => {
+  const settings = '{"name": "broken", "links": ["192.0.2.1:5405"], "peer": "192.0.2.1:5406"}';
+  const ran = await cli(["daemon"], { files: { "/etc/pentad/settings.json": settings } });
+  assert.equal(ran.code, 70);
+  assert.match(
+    ran.err,
+    /^error: .*\n {2}why {4}TypeError: Broken\n {9} {4}at [^]*\n {2}code {3}bug\n$/,
+  );
+});
+
 Deno.test("problemText() shows hostile text as text, and a stack on lines of its own", () => {
   const hostile = problemText({ code: "config.not-found", why: "a\x1b[2J\u202eb" }, "text");
   assert.match(hostile, /why {4}a\\x1b\[2J\\x202eb\n/);

@@ -25,6 +25,7 @@ function page(status: StatusDocument, look: Look = {}): string {
     env: (name) => (look.env ?? { NO_COLOR: "1" })[name],
     stdin: () => Promise.resolve(new Uint8Array()),
     readFile: () => Promise.resolve(new Uint8Array()),
+    openToOthers: () => false,
     signal: new AbortController().signal,
   };
   printStatus(new Printer(io, look.format ?? null, look.quiet), status);

@@ -17,6 +17,7 @@ export interface Given {
   readonly files?: Readonly<Record<string, string | Uint8Array | Error>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly terminal?: boolean;
+  readonly openToOthers?: boolean;
   readonly signal?: AbortSignal;
   /** Hears what goes to standard output, as it goes. */
   readonly heard?: (text: string) => void;
@@ -46,10 +47,12 @@ export async function cli(args: readonly string[], given: Given = {}): Promise<R
       const bytes = typeof content === "string" ? encoder.encode(content) : content;
       return Promise.resolve(within(bytes, bytesMax));
     },
+    openToOthers: () => given.openToOthers ?? false,
     signal: given.signal ?? new AbortController().signal,
   };
   const wiring = {
     daemon: (settings: Settings) => {
+      if (settings.name === "broken") throw new TypeError("Broken");
       out += `daemon ${settings.name}\n`;
       return Promise.resolve(0);
     },

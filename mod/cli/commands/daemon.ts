@@ -17,6 +17,9 @@ export function daemonCommand(cli: Cli): CommandUnknownOpts {
       // Loads the schema library: only the daemon pays for it.
       const { parseSettings } = await import("../../base/settings.ts");
       const settings = parseSettings(await read(cli, path), path);
+      if (settings.api !== null && cli.io.openToOthers(path)) {
+        cli.io.err(`warning: others may read the token in "${path}"   fix: chmod o= "${path}"\n`);
+      }
       if (check) cli.print.note(`"${path}" is well`);
       else cli.exit = await cli.wiring.daemon(settings);
     });
