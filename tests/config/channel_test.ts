@@ -41,7 +41,8 @@ Deno.test("Channel opens for both ends and carries frames, however the bytes are
       const { initiator, responder } = openPair();
       const bytes = concat(...sent.map((each) => initiator.seal(2, each)));
       const got: Uint8Array[] = [];
-      for (let at = 0, turn = 0; at < bytes.length; turn++) {
+      let at = 0;
+      for (let turn = 0; at < bytes.length; turn++) {
         const size = sizes[turn % sizes.length] ?? 1;
         got.push(...frames(responder.receive(bytes.subarray(at, at + size))));
         at += size;
