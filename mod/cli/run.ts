@@ -1,6 +1,6 @@
 /**
  * The command line: arguments → one command → an exit code (ux.md a.3). It knows the daemon through
- * its API only; what runs inside this process (the daemon, its helpers) is handed in by main.ts.
+ * its API only; what runs inside this process (the daemon, disk workers, the keeper) is handed in by main.ts.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export async function run(
 ): Promise<number> {
   const cli = new Cli(io, wiring);
   try {
-    // Helper processes of the daemon: no command line of theirs is for people.
+    // Processes that the daemon starts: no command line of theirs is for people.
     if (argv[0] === "disk-worker") return codeOf(await wiring.diskWorker(argv.slice(1)));
     if (argv[0] === "keeper") return codeOf(await wiring.keeper(argv.slice(1)));
     const { parse } = await import("./program.ts");

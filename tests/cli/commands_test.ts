@@ -272,7 +272,7 @@ Deno.test("daemon starts with good settings, and --check only reads them", async
   assert.equal(done(await cli(["daemon"], { files, openToOthers: true })).err, "");
 });
 
-Deno.test("helper processes of the daemon are not commands for people", async () => {
+Deno.test("disk workers and the keeper are not commands for people", async () => {
   assert.equal((await cli(["disk-worker"])).code, 0);
   assert.equal((await cli(["keeper", "x"])).code, 0);
   assert.doesNotMatch((await cli(["help"])).out, /disk-worker|keeper/);
