@@ -66,8 +66,10 @@ export interface MemberHealth {
   /** When this node learnt of the newest beat or pulse that any member of the view had from it. */
   readonly lastHeard: Instant;
   /**
-   * Up to here a majority of votes is known to have had nothing newer from it; `EPOCH` where no
-   * majority says so lately. `vouched − lastHeard` is the silence that counts for a proof of death.
+   * `vouched − lastHeard` is the silence that counts for a proof of death: for so long a majority of
+   * votes is known to have had nothing from it. It is no more than the time since `lastHeard`, and
+   * less where one of them began to look out later. `EPOCH` where it is not DOWN, or where no
+   * majority has said so lately.
    */
   readonly vouched: Instant;
   readonly vitals: Vitals | null;

@@ -36,7 +36,6 @@ export class Peer {
   #links: readonly Link[];
   /** Newest beat of an accepted life, or pulse, that we had ourselves. */
   #firstHand: Instant = EPOCH;
-  /** Per third node: when, at the latest, it last had a sign of its life, or began to look out. */
   #quietSince: ReadonlyMap<number, Instant> = new Map();
 
   constructor(member: Member, now: Instant) {
@@ -111,13 +110,11 @@ export class Peer {
   }
 
   /**
-   * Up to when this peer vouches that `node` gave no sign of life after `lastHeard`. Where its own
-   * knowledge begins later, by so much less.
+   * Since when, at the latest, this peer had no sign of a node's life, or began to look out for one,
+   * as of its newest report; null where that does not name the node.
    */
-  vouches(node: NodeId, lastHeard: Instant): Instant {
-    const since = this.#quietSince.get(node);
-    if (since === undefined) return EPOCH;
-    return after(this.reportedAt, -Math.max(0, since - lastHeard));
+  quietSince(node: NodeId): Instant | null {
+    return this.#quietSince.get(node) ?? null;
   }
 
   /** What we tell everyone of having heard it. Changes whose turn it is among candidates. */

@@ -7,14 +7,15 @@
 import { memberOf } from "../base/cluster.ts";
 import type { NodeId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
-import { type Instant, latest } from "../base/time.ts";
+import { after, latest, type Millis } from "../base/time.ts";
 import type { MemberState, View } from "../streams.ts";
 import type { HeartbeatContext } from "./context.ts";
 import type { HeartbeatView } from "./events.ts";
 import { Membership } from "./membership.ts";
 import { Peer } from "./peer.ts";
 import type { Proof } from "./proof.ts";
-import { type DatedVotes, majorityInstant, neededVotes, votesOf } from "./quorum.ts";
+import { neededVotes, votesOf } from "./quorum.ts";
+import { silenceOf, type Watch } from "./silence.ts";
 
 /** See the module's note. */
 export class Roster {
@@ -160,27 +161,33 @@ export class Roster {
   #tellMember(peer: Peer, because: Reason | null): void {
     const { state, boot, lastHeard, vitals } = peer;
     const node = peer.member.id;
-    const health = { node, state, boot, lastHeard, vouched: this.#vouched(peer), vitals };
+    const vouched = after(lastHeard, this.#silence(peer));
+    const health = { node, state, boot, lastHeard, vouched, vitals };
     const why = because ?? this.#whyState(peer);
     this.#context.tell({ fact: "heartbeat.member", health, because: why });
     if (because !== null) this.#context.say(`${peer.member.name} is ${state.toUpperCase()}`, why);
   }
 
   /**
-   * Up to when a majority without `node` is known to have had nothing newer from it: we until now,
-   * each peer as far as its reports go, the witness, while it is ours, until it last heard us.
-   * No date rests on when a report came: a delayed one must not vouch for the time of its delay.
-   * And an old one vouches no more: what was silent then may be back.
+   * For how long a majority without this node is known to have had nothing from it: we from its last
+   * sign of life until now, each peer as far as its reports go, the witness, while it is ours, until
+   * it last heard us. No date rests on when a report came: a delayed one must not vouch for the time
+   * of its delay. And an old one vouches no more: what was silent then may be back.
    */
-  #vouched({ member: { id }, lastHeard }: Peer): Instant {
+  #silence({ member: { id }, state, lastHeard }: Peer): Millis {
+    if (state !== "down") return -Infinity;
     const { spec, self, now, timing: { deadMs } } = this.#context;
-    const dated: DatedVotes[] = [{ votes: votesOf(spec, self), at: now }];
+    const watches: Watch[] = [{ votes: votesOf(spec, self), since: lastHeard, until: now }];
     for (const peer of this.#peers.values()) {
-      if (peer.member.id === id || now - peer.reportedAt >= deadMs) continue;
-      dated.push({ votes: votesOf(spec, peer.member.id), at: peer.vouches(id, lastHeard) });
+      const quietSince = peer.quietSince(id);
+      if (peer.member.id === id || quietSince === null || now - peer.reportedAt >= deadMs) continue;
+      const since = latest(lastHeard, quietSince);
+      watches.push({ votes: votesOf(spec, peer.member.id), since, until: peer.reportedAt });
     }
-    const { witnessAt } = this.#proof;
-    if (this.witnessHeld && now - witnessAt < deadMs) dated.push({ votes: 1, at: witnessAt });
-    return majorityInstant(dated, neededVotes(spec));
+    const until = this.#proof.witnessAt;
+    if (this.witnessHeld && now - until < deadMs) {
+      watches.push({ votes: 1, since: lastHeard, until });
+    }
+    return silenceOf(watches, neededVotes(spec));
   }
 }

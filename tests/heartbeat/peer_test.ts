@@ -75,33 +75,30 @@ Deno.test("Peer.echo() counts a pulse that we read, not what others told us", ()
   assert.equal(two.lastHeard, 550, "a sign of life is never taken back");
 });
 
-Deno.test("Peer.vouches() up to when its report was sent, less what it has not seen", () => {
+Deno.test("Peer.report() dates a silence so that a delay makes it shorter, never longer", () => {
   const table = [
-    // [sent, came, silence reported, last sign of life known here, vouched]
-    [1000, 1000, 900, 100, 1000],
-    [1000, 1000, 500, 100, 600],
-    // It came late: what it says was so when it was sent.
-    [1000, 1400, 900, 100, 600],
-    // The sign of life that we know is newer than the one that it knows.
-    [1000, 1000, 900, 700, 1000],
-    [1000, 1000, 0, 100, 100],
+    // [sent, came, silence reported, quiet since]
+    [1000, 1000, 900, 100],
+    [1000, 1001, 900, 101],
+    [1000, 1400, 900, 500],
+    [1000, 1000, 0, 1000],
   ] as const;
-  for (const [sent, came, silence, known, vouched] of table) {
+  for (const [sent, came, silence, since] of table) {
     const two = peer();
     two.report(beat({ 3: silence }), instant(sent), instant(came));
-    assert.equal(two.vouches(nodeId(3), instant(known)), vouched);
-    assert.equal(two.vouches(nodeId(4), instant(known)), EPOCH, "a node that it does not name");
+    assert.deepEqual([two.quietSince(nodeId(3)), two.reportedAt], [since, sent]);
+    assert.equal(two.quietSince(nodeId(4)), null, "a node that it does not name");
   }
 });
 
 Deno.test("Peer.report() takes nothing that is dated before what it has, and no future", () => {
   const two = peer();
-  assert.equal(two.vouches(nodeId(3), instant(0)), EPOCH);
+  assert.deepEqual([two.quietSince(nodeId(3)), two.reportedAt], [null, EPOCH]);
   two.report(beat({ 3: 500 }), instant(1000), instant(1000));
   two.report(beat({ 3: 9000 }), instant(999), instant(1200));
-  assert.deepEqual([two.reportedAt, two.vouches(nodeId(3), instant(500))], [1000, 1000]);
+  assert.deepEqual([two.quietSince(nodeId(3)), two.reportedAt], [500, 1000]);
   two.report(beat({ 3: 0 }), instant(5000), instant(1300));
-  assert.equal(two.reportedAt, 1300);
+  assert.deepEqual([two.quietSince(nodeId(3)), two.reportedAt], [1300, 1300]);
 });
 
 Deno.test("Peer.update() keeps links whose address stayed, and the lives", () => {

@@ -127,6 +127,11 @@ export class World {
     return node;
   }
 
+  /** The life of a node that is not dead, if any. */
+  running(id: number): Node | undefined {
+    return this.#nodes.get(id);
+  }
+
   /** Starts the nth life of a node. A second life replaces the first one, which is dead. */
   start(id: number, nth = 1): Node {
     const node = new Node(id, nth, this.spec, instant(this.now));
