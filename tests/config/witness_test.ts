@@ -53,7 +53,7 @@ Deno.test("sameSet() compares without order", () => {
   assert.ok(!sameSet([A], [A, B]) && !sameSet([A], [B]) && sameSet([], []));
 });
 
-Deno.test("askWitness(): however candidates come, no term has two votes and no vote is for a stranger to the set", () => {
+Deno.test("askWitness(): however candidates come, no term has two votes and no stranger to the set has one", () => {
   const candidate = fc.record({
     ...{ node: fc.constantFrom(A, B), term: fc.integer({ min: 1, max: 6 }) },
     ...{ lastTerm: fc.integer({ min: 1, max: 4 }), lastIndex: fc.integer({ min: 1, max: 6 }) },
