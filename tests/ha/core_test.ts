@@ -107,7 +107,7 @@ Deno.test("a node that finds itself in fence starts nothing until the manager ta
   const { desk, node } = running();
   node.joined = false;
   desk.leader = nodeId(2);
-  desk.run(TIMING.deadMs + 2 * TIMING.beatMs);
+  desk.run(TIMING.leaseMs + 2 * TIMING.beatMs);
   assert.deepEqual([...desk.node(1).running], [], "no start before the proof");
   // Back, with a barrier, but the manager's letters do not get through.
   node.joined = true;
