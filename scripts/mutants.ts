@@ -100,8 +100,26 @@ const MUTANTS: readonly Mutant[] = [
     find: `    { path: LOCK, version: epoch },
     { path: STATUS_FILE, version: files.statusVersion },`,
     put: "",
-    shape: THREE,
-    seeds: 400,
+    // The letter must be on its way until its sender was replaced, counted dead, and is back: told,
+    // not drawn.
+    shape: "tests/ha/epoch_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "last words believed within the lease of a newer life",
+    file: "ha/death.ts",
+    find: "if (silence < timing.leaseMs + timing.slackMs) return null;",
+    put: "if (silence < 0) return null;",
+    shape: "tests/ha/death_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "failed resource moved on a word that is not final",
+    file: "ha/plan.ts",
+    find: 'return this.#say(id, { ...old, state: "relocate", target, tried }, because);',
+    put: "return this.#say(id, { ...old, node: target, tried }, because);",
+    shape: "tests/ha/final_word_test.ts",
+    seeds: 1,
   },
   {
     name: "start without a read barrier",
@@ -145,6 +163,36 @@ const MUTANTS: readonly Mutant[] = [
     seeds: 1,
   },
   {
+    name: "client told of whatever stands at its index",
+    file: "config/clients.ts",
+    find: "if (asked.term !== term) return;",
+    put: "if (asked.term < 0) return;",
+    // The leader that lost its lead forgets its clients first; either of both is enough.
+    aids: [{
+      file: "config/core.ts",
+      find: "    this.#noteLead();\n    this.#settle();",
+      put: "    this.#settle();",
+    }],
+    shape: "tests/config/promise_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "witness register of a newer term widened",
+    file: "config/membership.ts",
+    find: "witness.register.term > raft.term) return deposed(raft);",
+    put: "witness.register.term < 0) return deposed(raft);",
+    shape: "tests/config/promise_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "witness and data node change by one majority",
+    file: "config/electorate.ts",
+    find: "(old.witness === young.witness ? 0 : 1) > 1;",
+    put: "(old.witness === young.witness ? 0 : 0) > 1;",
+    shape: "tests/config/promise_test.ts",
+    seeds: 1,
+  },
+  {
     name: "witness register's set ignored, by the claim and by the vote",
     file: "config/witness.ts",
     find: "if (!register.set.includes(node)) return",
@@ -166,6 +214,46 @@ const MUTANTS: readonly Mutant[] = [
     seeds: 50,
   },
   {
+    name: "echo of a life that is not accepted proves",
+    file: "heartbeat/core.ts",
+    find: "if (echo?.accepted === true && sentAt !== null) {",
+    put: "if (echo !== undefined && sentAt !== null) {",
+    shape: "tests/heartbeat/death_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "report vouches up to when it came",
+    file: "heartbeat/core.ts",
+    find: "after(sentAt, Math.max(0, echo.heldMs - 1))",
+    put: "now",
+    shape: "tests/heartbeat/death_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "member vouches for the time before its start",
+    file: "heartbeat/peer.ts",
+    find: "const quiet = now - latest(this.#firstHand, this.since);",
+    put: "const quiet = now - this.#firstHand;",
+    shape: "tests/heartbeat/death_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "pulse read by another member not counted",
+    file: "heartbeat/peer.ts",
+    find: "    this.sign(at);\n    this.lastPulse",
+    put: "    this.alive(at);\n    this.lastPulse",
+    shape: "tests/heartbeat/death_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "recording of a former life is let in",
+    file: "heartbeat/core.ts",
+    find: "if (!fresh || sentAt <= peer.lives.adoptedAt) return;",
+    put: "if (!fresh && sentAt !== null) return;",
+    shape: "tests/heartbeat/death_test.ts",
+    seeds: 1,
+  },
+  {
     name: "stop reported before the processes are gone",
     file: "ha/agent.ts",
     find: 'state: state === "waiting" ? "starting" : state,',
@@ -179,7 +267,7 @@ const MUTANTS: readonly Mutant[] = [
     find: "if (found !== version) {",
     put: "if (found < 0) {",
     shape: THREE,
-    seeds: 400,
+    seeds: 40,
   },
 ];
 
@@ -202,7 +290,9 @@ async function lane(number: number, queue: Mutant[]): Promise<void> {
   const copy = `${folder}/${number}`;
   copyTree(`${ROOT}mod`, `${copy}/mod`);
   copyTree(`${ROOT}scripts`, `${copy}/scripts`);
-  copyTree(`${ROOT}tests/config`, `${copy}/tests/config`);
+  for (const tests of ["config", "ha", "heartbeat"]) {
+    copyTree(`${ROOT}tests/${tests}`, `${copy}/tests/${tests}`);
+  }
   for (const name of ["deno.json", "deno.lock"]) {
     Deno.copyFileSync(`${ROOT}${name}`, `${copy}/${name}`);
   }

@@ -8,10 +8,12 @@ import { type Context, Hono } from "hono";
 import { encodeText, toHex } from "../base/bytes.ts";
 import { ProblemError } from "../base/problem.ts";
 import { equalSecrets, sha256 } from "../base/seal.ts";
-import { readJson, readQuery } from "./body.ts";
+import { accepts } from "./accept.ts";
+import { BODY_LIMIT_MS, readJson, readQuery } from "./body.ts";
+import { noRoute } from "./no_route.ts";
 import { openapi } from "./openapi.ts";
 import { problemOf, problemResponse } from "./problem_json.ts";
-import { json, NOTHING, type Route, route, type Shared } from "./route.ts";
+import { json, mediaTypesOf, NOTHING, type Route, route, type Shared } from "./route.ts";
 import { ROUTES } from "./routes/all.ts";
 import type { RunningNode } from "./running_node.ts";
 
@@ -19,6 +21,8 @@ import type { RunningNode } from "./running_node.ts";
 const KEEP_ALIVE_MS = 15_000;
 /** Version of the API in its description; the executable's own is `pentad version`. */
 const API_VERSION = "1";
+/** Changes at once; reading is never refused, so that `pentad status` answers under any load. */
+export const CHANGES_MAX = 128;
 const REASON_CHARACTERS_MAX = 200;
 const REQUEST_ID = /^[0-9a-f]{16}$/;
 
@@ -30,6 +34,8 @@ export interface AppOptions {
   /** Aborted when the server closes. */
   readonly stopping?: AbortSignal;
   readonly keepAliveMs?: number;
+  /** A body that takes longer than this is refused. */
+  readonly bodyMs?: number;
 }
 
 /** Makes the API of a node. */
@@ -41,7 +47,9 @@ export function createApp(node: RunningNode, options: AppOptions = {}): Hono {
     author: token === undefined ? "root" : "token",
     stopping,
     keepAliveMs: options.keepAliveMs ?? KEEP_ALIVE_MS,
+    bodyMs: options.bodyMs ?? BODY_LIMIT_MS,
     streams: 0,
+    changes: 0,
   };
   const app = new Hono();
   app.use("*", async (context, next) => {
@@ -54,13 +62,14 @@ export function createApp(node: RunningNode, options: AppOptions = {}): Hono {
       await next();
     });
   }
-  for (const each of allRoutes()) {
+  const routes = allRoutes();
+  for (const each of routes) {
     const path = each.path.replace(/\/\{path\}$/, "/*").replace(/\{(\w+)\}/g, ":$1");
     app.on(each.method, path, (context) => handle(each, context, shared));
   }
   app.notFound((context) => {
-    const why = `there is no ${context.req.method} ${context.req.path.slice(0, 200)}`;
-    return problemResponse({ code: "api.no-such-route", why }, safeRequestId(context.req.raw));
+    const { method, path, raw } = context.req;
+    return noRoute({ method, path }, routes, safeRequestId(raw));
   });
   app.onError((error, context) =>
     problemResponse(problemOf(error), safeRequestId(context.req.raw))
@@ -87,20 +96,32 @@ async function handle(each: Route, context: Context, shared: Shared): Promise<Re
   const request = context.req.raw;
   const { id, own } = requestIdOf(request);
   const query = readQuery(request.url, each.query ?? NOTHING);
-  const body = each.body === undefined || each.body === "bytes"
-    ? undefined
-    : await readJson(request, each.body);
-  return await each.handle({
-    ...shared,
-    shared,
-    request,
-    parameters: context.req.param() as Record<string, string>,
-    query: query as never,
-    body: body as never,
-    requestId: id,
-    mayBeRetry: own,
-    reason: reasonOf(request),
-  });
+  const types = mediaTypesOf(each);
+  if (!accepts(request.headers.get("Accept"), types)) {
+    throw new ProblemError("api.not-acceptable", `the answer is ${types.join(" or ")}`);
+  }
+  const reason = reasonOf(request);
+  const parameters = context.req.param() as Record<string, string>;
+  const answer = async () => {
+    const body = each.body === undefined || each.body === "bytes"
+      ? undefined
+      : await readJson(request, each.body, shared.bodyMs);
+    return await each.handle({
+      ...{ ...shared, shared, request, parameters, requestId: id, mayBeRetry: own, reason },
+      query: query as never,
+      body: body as never,
+    });
+  };
+  if (each.method === "GET") return await answer();
+  if (shared.changes >= CHANGES_MAX) {
+    throw new ProblemError("api.busy", `${CHANGES_MAX} changes are being answered`);
+  }
+  shared.changes++;
+  try {
+    return await answer();
+  } finally {
+    shared.changes--;
+  }
 }
 
 /** The request's name: the client's own, which a retry keeps, or one drawn here. */

@@ -7,25 +7,39 @@ import { ProblemError } from "../base/problem.ts";
 /** A file of the tree holds 1 MiB; a JSON body has no reason to be larger. */
 export const BODY_BYTES_MAX = 1024 * 1024 + 4096;
 
-/** All bytes of a body. Stops reading, and refuses, as soon as there are too many. */
-export async function readBody(request: Request): Promise<Uint8Array> {
+/** A body of that size takes this long only where the client stalls. */
+export const BODY_LIMIT_MS = 30_000;
+
+/**
+ * All bytes of a body. Stops reading, and refuses, as soon as there are too many (`api.too-large`)
+ * or they take longer than `limitMs` (`api.slow-request`).
+ */
+export async function readBody(request: Request, limitMs = BODY_LIMIT_MS): Promise<Uint8Array> {
   const tooLarge = () =>
     new ProblemError("api.too-large", `a body holds at most ${BODY_BYTES_MAX} bytes`);
   if (Number(request.headers.get("Content-Length") ?? 0) > BODY_BYTES_MAX) throw tooLarge();
   if (request.body === null) return new Uint8Array(0);
   const reader = request.body.getReader();
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    late.reject(new ProblemError("api.slow-request", `no end of it in ${limitMs / 1000} s`));
+  }, limitMs);
   const parts: Uint8Array[] = [];
   let length = 0;
-  for (;;) {
-    const { done, value } = await read(reader);
-    if (done) return concat(...parts);
-    length += value.length;
-    if (length > BODY_BYTES_MAX) {
-      // What still comes is dropped by the server; nobody waits for it.
-      reader.cancel().catch(() => {});
-      throw tooLarge();
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([read(reader), late.promise]);
+      if (done) return concat(...parts);
+      length += value.length;
+      if (length > BODY_BYTES_MAX) throw tooLarge();
+      parts.push(value);
     }
-    parts.push(value);
+  } catch (error) {
+    // What still comes is dropped by the server; nobody waits for it.
+    reader.cancel().catch(() => {});
+    throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -41,8 +55,9 @@ async function read(reader: ReadableStreamDefaultReader<Uint8Array>) {
 export async function readJson<T extends z.ZodType>(
   request: Request,
   schema: T,
+  limitMs = BODY_LIMIT_MS,
 ): Promise<z.infer<T>> {
-  const text = decodeText(await readBody(request));
+  const text = decodeText(await readBody(request, limitMs));
   if (text === null) throw new ProblemError("api.bad-request", "the body is not UTF-8");
   let value: unknown;
   try {
@@ -56,13 +71,27 @@ export async function readJson<T extends z.ZodType>(
 /** The checked query of an address; a parameter given twice or not known is refused. */
 export function readQuery<T extends z.ZodType>(url: string, schema: T): z.infer<T> {
   const at = url.indexOf("?");
-  const query: [string, string][] = at < 0 ? [] : [...new URLSearchParams(url.slice(at + 1))];
+  const text = at < 0 ? "" : url.slice(at + 1);
+  if (!isUtf8(text)) {
+    throw new ProblemError("api.bad-request", "an escape with % in the query is not UTF-8");
+  }
+  const query: [string, string][] = [...new URLSearchParams(text)];
   const names = query.map(([name]) => name);
   const twice = names.find((name, place) => names.indexOf(name) !== place);
   if (twice !== undefined) {
     throw new ProblemError("api.bad-request", `parameter "${twice}" is given twice`);
   }
   return check(schema, Object.fromEntries(query), "the address");
+}
+
+/** URLSearchParams would put U+FFFD for what is no UTF-8, and so make another text of it. */
+function isUtf8(escaped: string): boolean {
+  try {
+    decodeURIComponent(escaped);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function check<T extends z.ZodType>(schema: T, value: unknown, where: string): z.infer<T> {

@@ -6,7 +6,9 @@ import type { Route } from "./route.ts";
 type Json = Readonly<Record<string, unknown>>;
 
 /** What any route may answer. */
-const EVERYWHERE: readonly ProblemCode[] = ["api.bad-request", "bug"];
+const EVERYWHERE: readonly ProblemCode[] = ["api.bad-request", "api.not-acceptable", "bug"];
+/** What any route that takes a body may answer. */
+const WITH_BODY: readonly ProblemCode[] = ["api.too-large", "api.slow-request", "api.busy"];
 
 /** The document for these routes. */
 export function openapi(routes: readonly Route[], version: string): Json {
@@ -92,17 +94,17 @@ function requestBody(body: z.ZodType | "bytes"): Json {
   return { required: true, content: { "application/json": { schema: input(body) } } };
 }
 
-function responses({ answer, problems = [] }: Route): Json {
-  const { status, content } = answer;
+function responses({ answer, body, problems = [] }: Route): Json {
+  const { status, content, also } = answer;
   const all: Record<string, Json> = {
     [status]: {
       description: "Done",
       content: typeof content === "string"
-        ? { [content]: {} }
+        ? { [content]: {}, ...(also === undefined ? {} : { [also]: {} }) }
         : { "application/json": { schema: output(content) } },
     },
   };
-  for (const code of [...problems, ...EVERYWHERE]) {
+  for (const code of [...problems, ...(body === undefined ? [] : WITH_BODY), ...EVERYWHERE]) {
     const key = String(PROBLEMS[code].status);
     const before = all[key]?.description;
     const description = `\`${code}\`: ${PROBLEMS[code].title}`;

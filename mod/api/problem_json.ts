@@ -5,12 +5,17 @@ import { type Problem, ProblemError, PROBLEMS } from "../base/problem.ts";
 const RETRY_AFTER_SECONDS = 1;
 
 /** The answer for a problem. `instance` is the request's id. */
-export function problemResponse({ code, why }: Problem, instance: string): Response {
+export function problemResponse(
+  { code, why }: Problem,
+  instance: string,
+  more: Readonly<Record<string, string>> = {},
+): Response {
   const { title, remedy, status } = PROBLEMS[code];
   // The header is for HEAD, whose answer has no body.
   const headers = new Headers({
     "Content-Type": "application/problem+json",
     "Pentad-Problem": code,
+    ...more,
   });
   if (status === 401) headers.set("WWW-Authenticate", 'Bearer realm="pentad"');
   if (status === 429) headers.set("Retry-After", String(RETRY_AFTER_SECONDS));

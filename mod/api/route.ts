@@ -8,6 +8,9 @@ import { z } from "zod";
 import type { ProblemCode } from "../base/problem.ts";
 import type { RunningNode } from "./running_node.ts";
 
+/** The media type of JSON: RFC 8259 section 11. */
+export const JSON_TYPE = "application/json";
+
 /** What one app shares between its requests. */
 export interface Shared {
   readonly node: RunningNode;
@@ -18,8 +21,12 @@ export interface Shared {
   /** Aborted when the server closes: open event streams end. */
   readonly stopping: AbortSignal;
   readonly keepAliveMs: number;
+  /** A body that takes longer is refused. */
+  readonly bodyMs: number;
   /** Event streams that are open now. */
   streams: number;
+  /** Changes that are being answered now. */
+  changes: number;
 }
 
 /** One request, checked. */
@@ -48,7 +55,12 @@ export interface RouteSpec<Query extends z.ZodType, Body extends z.ZodType> {
   readonly body?: Body | "bytes";
   readonly headers?: Readonly<Record<string, string>>;
   /** Status and content of success: a schema for JSON, or a media type. */
-  readonly answer: { readonly status: number; readonly content: z.ZodType | string };
+  readonly answer: {
+    readonly status: number;
+    readonly content: z.ZodType | string;
+    /** A second media type that some answers have. */
+    readonly also?: string;
+  };
   /** Beside those that every route has. */
   readonly problems?: readonly ProblemCode[];
   handle(call: Call<z.infer<Query>, z.infer<Body>>): Promise<Response> | Response;
@@ -64,6 +76,11 @@ export function route<Query extends z.ZodType = z.ZodObject, Body extends z.ZodT
   return spec as unknown as Route;
 }
 
+/** The media types that a route answers with. */
+export function mediaTypesOf({ answer: { content, also } }: Route): string[] {
+  return [typeof content === "string" ? content : JSON_TYPE, ...(also === undefined ? [] : [also])];
+}
+
 /** A query or body without any field. */
 export const NOTHING = z.strictObject({});
 
@@ -73,7 +90,7 @@ export const DONE = z.strictObject({ schema: z.literal("pentad.done/1"), done: z
 /** A JSON answer. */
 export function json(value: unknown, status = 200, headers: HeadersInit = {}): Response {
   const all = new Headers(headers);
-  all.set("Content-Type", "application/json");
+  all.set("Content-Type", JSON_TYPE);
   return new Response(JSON.stringify(value) + "\n", { status, headers: all });
 }
 

@@ -6,6 +6,8 @@
  */
 import { nearest } from "./nearest.ts";
 
+/** Editors of another system put it first; RFC 8259 section 8.1 lets a reader pass over it. */
+const BYTE_ORDER_MARK = "\ufeff";
 /** Deepest nesting that is read. */
 const DEPTH_MAX = 32;
 
@@ -61,6 +63,8 @@ class Scanner {
   }
 
   document(): unknown {
+    if (this.#text.startsWith(BYTE_ORDER_MARK)) this.#at++;
+    if (this.#text.trim() === "") throw this.#fault("the file is empty");
     const value = this.#value();
     this.#space();
     if (this.#at < this.#text.length) throw this.#fault("there is something after the end");
@@ -86,17 +90,20 @@ class Scanner {
     if (this.#closes("}")) return {};
     for (;;) {
       this.#space();
-      if (this.#text[this.#at] !== '"') throw this.#fault("a key in double quotes is missing");
+      if (this.#text[this.#at] !== '"') {
+        throw this.#fault(this.#comment() ?? "a key in double quotes is missing");
+      }
       const key = this.#string();
       if (found.has(key)) throw this.#fault(`key ${JSON.stringify(key)} is given twice`);
       this.#path.push(key);
       this.lines.set(JSON.stringify(this.#path), this.#line);
       this.#space();
-      if (this.#text[this.#at++] !== ":") throw this.#fault(`":" is missing after "${key}"`);
+      if (this.#text[this.#at++] !== ":") {
+        throw this.#fault(`":" is missing after ${JSON.stringify(key)}`);
+      }
       found.set(key, this.#value());
       this.#path.pop();
-      if (this.#closes("}")) return Object.fromEntries(found);
-      this.#comma("}");
+      if (this.#ends("}")) return Object.fromEntries(found);
     }
   }
 
@@ -108,8 +115,7 @@ class Scanner {
       this.#path.push(found.length);
       found.push(this.#value());
       this.#path.pop();
-      if (this.#closes("]")) return found;
-      this.#comma("]");
+      if (this.#ends("]")) return found;
     }
   }
 
@@ -137,7 +143,10 @@ class Scanner {
     if (value === undefined) {
       const meant = nearest(word.toLowerCase(), ["true", "false", "null"]);
       throw this.#fault(
-        meant ? `a value is no JSON; meant is perhaps ${meant}` : "a value is no JSON",
+        this.#comment() ??
+          (meant
+            ? `a value is no JSON, did you mean ${meant}?`
+            : "a value is no JSON; texts have double quotes"),
       );
     }
     this.#at += word.length;
@@ -151,10 +160,24 @@ class Scanner {
     return true;
   }
 
-  #comma(bracket: string): void {
-    if (this.#text[this.#at] !== ",") throw this.#fault(`"," or "${bracket}" is missing`);
+  /** After a member: true at the bracket, false after a comma with another member behind it. */
+  #ends(bracket: string): boolean {
+    const line = this.#line;
+    if (this.#closes(bracket)) return true;
+    if (this.#text[this.#at] !== ",") {
+      // Where the comma should be, not where the next thing stands.
+      throw new Fault(line, this.#comment() ?? `"," or "${bracket}" is missing at the end`);
+    }
+    const comma = this.#line;
     this.#at++;
-    if (this.#closes(bracket)) throw this.#fault('there is a "," before the end');
+    if (this.#closes(bracket)) throw new Fault(comma, `there is a "," before the "${bracket}"`);
+    return false;
+  }
+
+  #comment(): string | null {
+    return /^(\/[/*]|#)/.test(this.#text.slice(this.#at, this.#at + 2))
+      ? "JSON has no comments"
+      : null;
   }
 
   #space(): void {

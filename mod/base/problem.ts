@@ -33,7 +33,7 @@ interface ProblemKind {
 export const PROBLEMS = {
   "api.bad-request": {
     title: "Cannot read the request",
-    remedy: "compare the body and parameters with pentad api --help",
+    remedy: "compare the body and parameters with GET /v1/openapi.json",
     status: 400,
     exit: EXIT.usage,
   },
@@ -48,6 +48,30 @@ export const PROBLEMS = {
     remedy: "see GET /v1/openapi.json for the addresses there are",
     status: 404,
     exit: EXIT.notFound,
+  },
+  "api.method-not-allowed": {
+    title: "Cannot use that method there",
+    remedy: "use one that Allow names",
+    status: 405,
+    exit: EXIT.usage,
+  },
+  "api.not-acceptable": {
+    title: "Cannot answer in a form that the request accepts",
+    remedy: "send no Accept header, or one that the answer's media type fits",
+    status: 406,
+    exit: EXIT.usage,
+  },
+  "api.slow-request": {
+    title: "Cannot wait for a body that long",
+    remedy: "send the whole body at once; nothing was changed",
+    status: 408,
+    exit: EXIT.timeout,
+  },
+  "api.cannot-listen": {
+    title: "Cannot open the API",
+    remedy: "free the place named in the detail, or name another in the settings file",
+    status: 500,
+    exit: EXIT.failed,
   },
   "api.too-large": {
     title: "Cannot take a body of that size",
@@ -72,6 +96,12 @@ export const PROBLEMS = {
     remedy: "see pentad help, or the command's own --help",
     status: 400,
     exit: EXIT.usage,
+  },
+  "cli.output": {
+    title: "Cannot write the output",
+    remedy: "make room where the output goes; what was ordered may be done, see pentad status",
+    status: 500,
+    exit: EXIT.failed,
   },
   "config.no-quorum": {
     title: "Cannot write: this partition has no quorum",
@@ -171,7 +201,7 @@ export const PROBLEMS = {
   },
   "ha.bad-resource": {
     title: "Cannot accept that resource",
-    remedy: "see pentad help ha add for the options of each kind",
+    remedy: "see pentad help ha add for the options there are",
     status: 400,
     exit: EXIT.usage,
   },
@@ -247,6 +277,18 @@ export const PROBLEMS = {
     status: 503,
     exit: EXIT.unreachable,
   },
+  "node.denied": {
+    title: "Cannot open the daemon's socket",
+    remedy: "run this as root, or as a member of the group that owns the socket",
+    status: 403,
+    exit: EXIT.unreachable,
+  },
+  "node.strange-answer": {
+    title: "Cannot understand the daemon's answer",
+    remedy: "check that the address is that of a pentad, and of this version (pentad version)",
+    status: 502,
+    exit: EXIT.failed,
+  },
   "node.state-damaged": {
     title: "Cannot trust the state directory",
     remedy: "keep a copy, then join the node anew; its peers hold the data",
@@ -271,6 +313,12 @@ export const PROBLEMS = {
     status: 400,
     exit: EXIT.usage,
   },
+  "settings.unreadable": {
+    title: "Cannot open the settings file",
+    remedy: "write it as README shows, or name another with --settings",
+    status: 400,
+    exit: EXIT.usage,
+  },
   "storage.foreign-disk": {
     title: "Cannot use the disk: it carries something else",
     remedy: "name an empty disk, or wipe this one yourself if nothing on it is needed",
@@ -291,7 +339,7 @@ export const PROBLEMS = {
   },
   "bug": {
     title: "Cannot go on: pentad itself is wrong",
-    remedy: "please report it with the record named in the detail",
+    remedy: "please report it with all that the detail says",
     status: 500,
     exit: EXIT.bug,
   },

@@ -24,7 +24,7 @@ const PATH_BYTES_MAX = 4096;
 /** sockaddr_un.sun_path holds 108 bytes with the closing zero: unix(7). */
 export const SOCKET_PATH_BYTES_MAX = 107;
 /** A shorter token could be guessed. */
-const TOKEN_CHARACTERS_MIN = 16;
+export const TOKEN_CHARACTERS_MIN = 16;
 const TOKEN_CHARACTERS_MAX = 256;
 
 /** How the node is reset if this program hangs. */
@@ -113,7 +113,7 @@ export function parseSettings(text: string, path: string): Settings {
     // An unknown key first: what is then said to be missing is most likely what it meant.
     const faults = checked.error.issues
       .sort((a, b) => Number(isUnknown(b)) - Number(isUnknown(a)))
-      .map((issue) => describe(issue))
+      .map((issue) => describe(issue, json.value))
       .map(({ at, why }) => ({ line: json.lineOf(at), why }));
     const [first] = faults;
     const more = faults.slice(1).map(({ line, why }) => `; line ${line}: ${why}`).join("");
@@ -140,7 +140,7 @@ function isUnknown(issue: z.core.$ZodIssue): boolean {
   return issue.code === "unrecognized_keys";
 }
 
-function describe(issue: z.core.$ZodIssue): { at: JsonPath; why: string } {
+function describe(issue: z.core.$ZodIssue, file: unknown): { at: JsonPath; why: string } {
   const at = issue.path.filter((part) => typeof part !== "symbol");
   const name = at.join(".");
   if (issue.code === "unrecognized_keys") {
@@ -148,12 +148,21 @@ function describe(issue: z.core.$ZodIssue): { at: JsonPath; why: string } {
     const known = KEYS[name] ?? [];
     const meant = nearest(key, known);
     const hint = meant ? `did you mean "${meant}"?` : `known are ${known.join(", ")}`;
-    return { at: [...at, key], why: `unknown key "${key}"; ${hint}` };
+    return { at: [...at, key], why: `unknown key ${JSON.stringify(key)}; ${hint}` };
   }
   if (at.length === 0) return { at, why: "the file must hold one object: { … }" };
+  if (issue.code === "invalid_value") {
+    const words = issue.values.map(String);
+    const value = at.reduce<unknown>((inner, key) => Object(inner)[key], file);
+    const meant = typeof value === "string" ? nearest(value.toLowerCase(), words) : null;
+    const hint = meant ? `; did you mean "${meant}"?` : "";
+    return { at, why: `"${name}" must be one of ${words.join(", ")}${hint}` };
+  }
   const message = issue.message.replace(/^Invalid (input|option): /, "")
     .replace(/^Too (small|big): expected \w+ to /, "must ")
-    .replace(/^expected/, "must be").replace(", received undefined", ", and is missing");
+    .replace(/>=(\d+)/, "at least $1").replace(/<=(\d+)/, "at most $1")
+    .replace(/^expected ([ao])/, "must be an $1").replace(/^expected/, "must be a")
+    .replace(", received undefined", ", and is missing");
   return { at, why: `"${name}" ${message.charAt(0).toLowerCase()}${message.slice(1)}` };
 }
 

@@ -8,7 +8,9 @@ import { assert } from "../base/assert.ts";
 import type { NodeId } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { after, earliest, type Instant, NEVER } from "../base/time.ts";
+import type { StoredEntry } from "../host/ports.ts";
 import type { Outcome, Request, Tag } from "../streams.ts";
+import { changeFault, transactionFault } from "./faults.ts";
 import { changeSpec } from "./membership.ts";
 import {
   askOf,
@@ -20,7 +22,7 @@ import {
   wantOf,
 } from "./proposals.ts";
 import type { Raft } from "./raft.ts";
-import { addBarrier, replicateAll } from "./replication.ts";
+import { addBarrier, replicateAll, sendCommit } from "./replication.ts";
 import {
   type Answer,
   encodeEntry,
@@ -29,7 +31,6 @@ import {
   isProblemCode,
   type Message,
   type MessageOf,
-  transactionFault,
 } from "./wire.ts";
 
 /** Bytes of entries that may be in the log and not committed; more are refused. */
@@ -37,6 +38,12 @@ export const UNCOMMITTED_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Who is told what became of an entry of this leader's. */
 type Asker = { readonly local: number } | { readonly node: NodeId; readonly id: number };
+
+/** An asker and the term of its entry: another leader may put another entry at the same index. */
+interface Asked {
+  readonly asker: Asker;
+  readonly term: number;
+}
 
 /** What clients are served from. */
 export interface ClientParts {
@@ -51,7 +58,7 @@ export interface ClientParts {
 export class Clients {
   readonly #parts: ClientParts;
   readonly #proposals = new Proposals();
-  readonly #askers = new Map<number, Asker>();
+  readonly #askers = new Map<number, Asked>();
   #uncommittedBytes = 0;
 
   constructor(parts: ClientParts) {
@@ -92,8 +99,8 @@ export class Clients {
 
   #want(tag: Tag, want: Want): void {
     const { now, timing } = this.#parts.raft;
-    const fault = want.want === "propose" ? transactionFault(want.transaction) : null;
-    if (fault !== null) return this.#refuse(tag, problem("config.too-large", fault));
+    const refused = faultOf(want);
+    if (refused !== null) return this.#refuse(tag, refused);
     const frozen = this.#parts.frozen();
     if (frozen !== null) return this.#refuse(tag, problem("config.no-quorum", frozen));
     const waiting = this.#proposals.add(tag, want, { now, waitMs: timing.proposeMs });
@@ -105,10 +112,13 @@ export class Clients {
     const raft = this.#parts.raft;
     for (const { waiting, problem: why } of this.#proposals.expired(raft.now)) {
       if (waiting.want.want === "barrier") this.#answerBarrier(waiting.tag, false, 0);
-      else this.#refuse(waiting.tag, why);
+      else if (why !== null) this.#refuse(waiting.tag, why);
+      // It is committed, whatever keeps this node from applying it.
+      else if (waiting.done !== null) this.#tellDone(waiting.tag, waiting.done);
     }
     for (const waiting of this.#proposals.all()) {
       if (waiting.readIndex !== null) this.#settleBarrier(waiting);
+      else if (waiting.done !== null) this.#settleDone(waiting, waiting.done);
       else if (raft.role === "leader") this.#lead(waiting);
       else if (raft.leader !== null && raft.leader !== raft.self) {
         this.#forward(waiting, raft.leader);
@@ -131,22 +141,19 @@ export class Clients {
       });
       return;
     }
-    if (want.want === "change" && waiting.sent) return;
+    if (want.want === "change" && waiting.sent > 0) return;
     const refused = this.accept(want, { local: id }, self);
-    if (refused === null) waiting.sent = true;
-    else {
-      this.#proposals.remove(id);
-      this.#refuse(waiting.tag, refused);
-    }
+    if (refused !== null) return this.#refuseWaiting(waiting, refused);
+    waiting.sent++;
   }
 
   #forward(waiting: Waiting, leader: NodeId): void {
     const { now, timing } = this.#parts.raft;
     const again = waiting.to !== leader || now - waiting.sentAt >= timing.electionMinMs;
-    if (!again || (waiting.want.want === "change" && waiting.sent)) return;
+    if (!again || (waiting.want.want === "change" && waiting.sent > 0)) return;
     waiting.to = leader;
     waiting.sentAt = now;
-    waiting.sent ||= waiting.want.want !== "barrier";
+    if (waiting.want.want !== "barrier") waiting.sent++;
     this.#parts.raft.send(
       leader,
       { kind: "forward", id: waiting.id, ask: askOf(waiting.want) },
@@ -171,7 +178,7 @@ export class Clients {
     const [added] = raft.append([{ term: raft.term, body }]);
     assert(added !== undefined, "One entry was appended");
     this.#uncommittedBytes += body.length;
-    this.#askers.set(added.index, asker);
+    this.#askers.set(added.index, { asker, term: added.term });
     if (want.want === "propose") {
       const diff = diffOf(want.transaction).join("; ").slice(0, 200);
       raft.say(`txn_id=0x${added.index.toString(16)}, diff=${diff}`, null);
@@ -191,32 +198,47 @@ export class Clients {
       addBarrier(raft, (ok, index) => this.#answer(from, id, { kind: "barrier", ok, index }));
       return;
     }
-    const fault = want.want === "propose" ? transactionFault(want.transaction) : null;
-    const refused = fault === null
-      ? this.accept(want, { node: from, id }, from)
-      : problem("config.too-large", fault);
+    const refused = faultOf(want) ?? this.accept(want, { node: from, id }, from);
     if (refused !== null) this.#answer(from, id, { kind: "refused", ...refused });
   }
 
   /** The leader answers. */
   onForwardReply({ id, answer }: MessageOf<"forward-reply">): void {
     const waiting = this.#proposals.get(id);
-    if (waiting === undefined) return;
+    // An answer to a retry adds nothing to that to the first try.
+    if (waiting === undefined || waiting.done !== null) return;
+    if ((answer.kind === "barrier") !== (waiting.want.want === "barrier")) return;
     if (answer.kind === "barrier") {
-      if (waiting.want.want !== "barrier") return;
       if (answer.ok) waiting.readIndex = answer.index;
       else waiting.to = null;
       return;
     }
-    this.#proposals.remove(id);
-    if (answer.kind === "done") {
-      const { index, crc32 } = answer;
-      const outcome = { ok: true, index, crc32 } as const;
-      this.#parts.raft.tell({ fact: "config.outcome", tag: waiting.tag, outcome });
-    } else {
+    if (answer.kind === "refused") {
       const code = isProblemCode(answer.code) ? answer.code : "bug";
-      this.#refuse(waiting.tag, problem(code, answer.why));
+      return this.#refuseWaiting(waiting, problem(code, answer.why), 1);
     }
+    const { index, crc32 } = answer;
+    waiting.done = { ok: true, index, crc32 };
+  }
+
+  #settleDone(waiting: Waiting, done: Extract<Outcome, { ok: true }>): void {
+    if (done.index > this.#parts.applied()) return;
+    this.#proposals.remove(waiting.id);
+    this.#tellDone(waiting.tag, done);
+  }
+
+  #tellDone(tag: Tag, outcome: Extract<Outcome, { ok: true }>): void {
+    this.#parts.raft.tell({ fact: "config.outcome", tag, outcome });
+  }
+
+  /**
+   * A leader refused. That it is busy says nothing of what was sent before: that may be in a log, so
+   * the refusal is final only where it answers the first (of `tries`) that was sent at all.
+   */
+  #refuseWaiting(waiting: Waiting, refused: Problem, tries = 0): void {
+    this.#proposals.remove(waiting.id);
+    const open = refused.code === "api.busy" && waiting.sent > tries;
+    this.#refuse(waiting.tag, open ? problem("config.unknown-outcome", refused.why) : refused);
   }
 
   #settleBarrier(waiting: Waiting): void {
@@ -225,17 +247,22 @@ export class Clients {
     this.#answerBarrier(waiting.tag, true, waiting.readIndex);
   }
 
-  /** The entry at an index was applied: its bytes are committed, and whoever asked for it is told. */
-  onApplied(index: number, bytes: number, outcome: Outcome): void {
-    this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - bytes);
-    const asker = this.#askers.get(index);
-    if (asker === undefined) return;
+  /** An entry was applied: its bytes are committed, and whoever asked for it is told. */
+  onApplied({ index, term, body }: StoredEntry, outcome: Outcome): void {
+    this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - body.length);
+    const asked = this.#askers.get(index);
+    if (asked === undefined) return;
     this.#askers.delete(index);
+    // Ours was overwritten: what became of it, its request id tells, not this index.
+    if (asked.term !== term) return;
+    const { asker } = asked;
     if ("node" in asker) {
       const { index: at, crc32 } = outcome.ok ? outcome : { index: 0, crc32: 0 };
       const answer: Answer = outcome.ok
         ? { kind: "done", index: at, crc32 }
         : { kind: "refused", ...outcome.problem };
+      // What the answer speaks of comes first: the asker tells of it when it has applied it.
+      if (outcome.ok) sendCommit(this.#parts.raft, asker.node);
       return this.#answer(asker.node, asker.id, answer);
     }
     const waiting = this.#proposals.get(asker.local);
@@ -256,4 +283,15 @@ export class Clients {
   #refuse(tag: Tag, refused: Problem): void {
     this.#parts.raft.tell({ fact: "config.outcome", tag, outcome: refusedBy(refused) });
   }
+}
+
+/** What is wrong with what somebody wants, whoever leads. */
+function faultOf(want: Want): Problem | null {
+  if (want.want === "barrier") return null;
+  if (want.want === "propose") {
+    const fault = transactionFault(want.transaction);
+    return fault === null ? null : problem("config.too-large", fault);
+  }
+  const fault = changeFault(want.change);
+  return fault === null ? null : problem("join.refused", fault);
 }

@@ -20,6 +20,7 @@ import {
   onWitnessVote,
   tickElection,
 } from "./election.ts";
+import { isMajority } from "./electorate.ts";
 import type { ConfigEffect, ConfigEvent, ConfigOptions, ConfigView } from "./events.ts";
 import { type HistoryLine, Library, type PathStat } from "./library.ts";
 import { Log } from "./log.ts";
@@ -35,6 +36,7 @@ import {
   tickLeader,
 } from "./replication.ts";
 import { Twins } from "./twins.ts";
+import { messageFault } from "./faults.ts";
 import { decodeEntry, decodeMessage, type MessageOf } from "./wire.ts";
 import { assert } from "../base/assert.ts";
 
@@ -47,6 +49,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   readonly #twins: Twins;
   #viewQuorate = true;
   #started = false;
+  #leads = false;
   #position: Position | null = null;
   #specIndex = -1;
   #blocked: string | null = null;
@@ -81,7 +84,6 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     raft.now = now;
     raft.effects = [];
     if (!this.#started) this.#start();
-    const ledBefore = raft.role === "leader";
     switch (event.kind) {
       case "tick":
         break;
@@ -102,16 +104,11 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     tickLeader(raft);
     this.#promote();
     tendWitness(raft);
-    advanceCommit(raft);
-    this.#apply();
-    answerBarriers(raft, this.#replica.applied);
-    if (ledBefore && raft.role !== "leader") this.#clients.onLostLead();
+    this.#noteLead();
+    this.#settle();
     this.#clients.pursue();
-    if (raft.role === "leader") {
-      advanceCommit(raft);
-      this.#apply();
-      answerBarriers(raft, this.#replica.applied);
-    }
+    if (raft.role === "leader") this.#settle();
+    this.#noteLead();
     this.#tellPosition();
     return raft.effects;
   }
@@ -177,7 +174,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   #start(): void {
     this.#started = true;
     this.#raft.resetElection();
-    if (this.#raft.isVoter && this.#raft.majority === 1) this.#raft.electionAt = this.#raft.now;
+    const alone = isMajority(this.#raft.electorates, (id) => id === this.#raft.self, false);
+    if (alone) this.#raft.electionAt = this.#raft.now;
     this.#tellSpec();
     const { changes } = this.#replica.tree.all();
     const index = this.#replica.applied;
@@ -186,7 +184,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
 
   #onFrame(from: NodeId, bytes: Uint8Array): void {
     const message = decodeMessage(bytes);
-    if (message === null) return;
+    if (message === null || messageFault(message) !== null) return;
     switch (message.kind) {
       case "append":
         return onAppend(this.#raft, from, message);
@@ -265,6 +263,26 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     }
   }
 
+  #noteLead(): void {
+    const leads = this.#raft.role === "leader";
+    if (this.#leads && !leads) this.#clients.onLostLead();
+    this.#leads = leads;
+  }
+
+  /** Commits what may be, applies it, and answers who waited for that. */
+  #settle(): void {
+    const raft = this.#raft;
+    advanceCommit(raft);
+    this.#apply();
+    answerBarriers(raft, this.#replica.applied);
+    // A leader leads through its own removal, without a vote, and no longer (dissertation 4.2.2).
+    if (raft.role !== "leader" || raft.isVoter || raft.specAt.index > raft.commit) return;
+    raft.becomeFollower(
+      null,
+      reason("config.deposed", { node: raft.name(raft.self), term: raft.term }),
+    );
+  }
+
   /** Applies what is committed; tells the streams and whoever waits. */
   #apply(): void {
     const raft = this.#raft;
@@ -289,11 +307,15 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
           removed,
           history: history === null ? [] : [history],
         },
-      }, { lazy: true });
-      if (entry.kind === "spec") this.#tellSpec();
+        // Until it is known to be committed, a change of several votes needs two majorities.
+      }, { lazy: entry.kind !== "spec" });
+      if (entry.kind === "spec") {
+        this.#tellSpec();
+        if (raft.role === "leader") raft.alignProgress();
+      }
       const { changes } = step;
       if (changes.length > 0) raft.tell({ fact: "config.applied", index, whole: false, changes });
-      this.#clients.onApplied(index, stored.body.length, step.outcome);
+      this.#clients.onApplied(stored, step.outcome);
     }
   }
 

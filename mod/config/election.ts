@@ -9,11 +9,11 @@
  * @module
  */
 import { assert } from "../base/assert.ts";
-import { voters } from "../base/cluster.ts";
 import type { NodeId } from "../base/id.ts";
 import { reason } from "../base/reason.ts";
 import { after, EPOCH } from "../base/time.ts";
 import type { WitnessRegister } from "../streams.ts";
+import { isMajority } from "./electorate.ts";
 import { entryOf, type Raft } from "./raft.ts";
 import { replicateAll } from "./replication.ts";
 import { askWitness, type Candidate } from "./witness.ts";
@@ -83,7 +83,7 @@ export function onVoteReply(raft: Raft, from: NodeId, message: MessageOf<"vote-r
     }
     return;
   }
-  if (!voters(raft.spec).some((member) => member.id === from)) return;
+  if (!raft.electors.includes(from)) return;
   if (pre && raft.role === "precandidate" && term === raft.term + 1) {
     raft.granted.add(from);
     if (wouldWin(raft)) campaign(raft);
@@ -131,7 +131,7 @@ function campaign(raft: Raft): void {
 
 function ask(raft: Raft, term: number, pre: boolean): void {
   const { last: lastIndex, lastTerm } = raft.log;
-  for (const { id } of voters(raft.spec)) {
+  for (const id of raft.electors) {
     if (id !== raft.self) raft.send(id, { kind: "vote", term, pre, lastIndex, lastTerm });
   }
 }
@@ -141,7 +141,7 @@ function wouldWin(raft: Raft): boolean {
   const { held, register } = raft.witness;
   const witness = raft.hasWitness && held && register !== null &&
     askWitness(register, candidacy(raft, Math.max(raft.term, register.term) + 1)).granted;
-  return raft.granted.size + (witness ? 1 : 0) >= raft.majority;
+  return isMajority(raft.electorates, (id) => raft.granted.has(id), witness);
 }
 
 function askTheWitness(raft: Raft): void {
@@ -165,9 +165,8 @@ function askTheWitness(raft: Raft): void {
 
 function winIfElected(raft: Raft): void {
   if (!raft.voteDurable || raft.role !== "candidate") return;
-  const votes = raft.granted.size + (raft.witness.solo ? 1 : 0);
-  if (votes < raft.majority) return;
   const { solo } = raft.witness;
+  if (!isMajority(raft.electorates, (id) => raft.granted.has(id), solo)) return;
   const names = [...raft.granted].map((node) => raft.name(node));
   if (solo) names.push("the witness");
   raft.role = "leader";

@@ -8,14 +8,8 @@
  *
  * @module
  */
-import {
-  type ClusterSpec,
-  type Member,
-  memberOf,
-  specFault,
-  voters,
-  witnessVotes,
-} from "../base/cluster.ts";
+import { type ClusterSpec, type Member, memberOf, specFault, voters } from "../base/cluster.ts";
+import { electorateOf, isMajority, needsBoth } from "./electorate.ts";
 import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { reason } from "../base/reason.ts";
@@ -62,11 +56,19 @@ export function changeSpec(raft: Raft, change: SpecChange): SpecAt | Problem {
 
 /** Refuses what the voters that answer now could not commit. */
 function carried(raft: Raft, spec: ClusterSpec): Problem | null {
-  const reachable = voters(spec).filter(({ id }) => id === raft.self || isFresh(raft, id)).length;
-  const needed = Math.floor((voters(spec).length + (witnessVotes(spec) ? 1 : 0)) / 2) + 1;
-  if (reachable >= needed) return null;
-  const why = `${needed} voters would be needed, ${reachable} answer`;
-  return problem("config.unsafe-membership", why);
+  const answers = (id: NodeId) => id === raft.self || isFresh(raft, id);
+  const next = electorateOf(spec);
+  if (!isMajority([next], answers, false)) {
+    const reachable = next.voters.filter(answers).length;
+    const why = `${next.majority} voters would be needed, ${reachable} answer`;
+    return problem("config.unsafe-membership", why);
+  }
+  const both = needsBoth(raft.spec, spec);
+  if (both && !isMajority(raft.electorates, answers, raft.witness.solo && raft.witness.held)) {
+    const why = "the witness vote comes or goes with it, so the voters of today must answer too";
+    return problem("config.unsafe-membership", why);
+  }
+  return null;
 }
 
 function withRole(spec: ClusterSpec, node: NodeId, role: Member["role"]): readonly Member[] {
@@ -99,6 +101,7 @@ export function tendWitness(raft: Raft): void {
     id === raft.self || (isFresh(raft, id) && raft.progress.get(id)?.match === raft.log.last)
   );
   if (!caughtUp) return;
+  if (witness.register !== null && witness.register.term > raft.term) return deposed(raft);
   // From here on nothing is committed without both, whatever becomes of the write.
   witness.solo = false;
   const { term } = raft;
@@ -115,6 +118,15 @@ export function tendWitness(raft: Raft): void {
   // Where the register is not known yet, no disk has version 0: the refusal says what is there.
   const expect = known?.version ?? 0;
   raft.ask({ request: "storage.swap", tag, expect, held: false, register });
+}
+
+/**
+ * The witness voted in a newer term: somebody else may lead, and may have committed alone what we
+ * lack. Were its register widened now, we could win with it what we must not win.
+ */
+function deposed(raft: Raft): void {
+  raft.enterTerm(raft.witness.register?.term ?? raft.term + 1);
+  raft.persist({ hardState: raft.hardState() });
 }
 
 /** The answer to {@link tendWitness}. */

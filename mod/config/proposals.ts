@@ -26,19 +26,21 @@ export interface Waiting {
   readonly tag: Tag;
   readonly want: Want;
   readonly deadline: Instant;
-  /** It may have reached a log: its outcome is not ours to tell. */
-  sent: boolean;
+  /** How often it may have reached a log: if ever, its outcome is not ours to tell. */
+  sent: number;
   /** To whom it was sent last, and when. */
   to: NodeId | null;
   sentAt: Instant;
   /** A barrier's answer: told once this index is applied. */
   readIndex: number | null;
+  /** A leader's answer: told once its index is applied here too, so that its asker can read it here. */
+  done: Extract<Outcome, { ok: true }> | null;
 }
 
-/** How a request ended without an answer of the leader's. */
+/** How the wait for a request ended; without a problem where the leader's answer was there. */
 export interface Given {
   readonly waiting: Waiting;
-  readonly problem: Problem;
+  readonly problem: Problem | null;
 }
 
 /** Keeps what waits. */
@@ -54,10 +56,11 @@ export class Proposals {
       tag,
       want,
       deadline: after(timing.now, timing.waitMs),
-      sent: false,
+      sent: 0,
       to: null,
       sentAt: timing.now,
       readIndex: null,
+      done: null,
     };
     this.#waiting.set(waiting.id, waiting);
     return waiting;
@@ -92,7 +95,8 @@ export class Proposals {
   #give(waiting: Waiting): Given {
     this.#waiting.delete(waiting.id);
     const why = "no leader answered in time";
-    return waiting.sent
+    if (waiting.done !== null) return { waiting, problem: null };
+    return waiting.sent > 0
       ? { waiting, problem: problem("config.unknown-outcome", why) }
       : { waiting, problem: problem("config.no-quorum", why) };
   }

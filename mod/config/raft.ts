@@ -7,7 +7,7 @@
  * @module
  */
 import { assert } from "../base/assert.ts";
-import { type ClusterSpec, nameOf, voters, witnessVotes } from "../base/cluster.ts";
+import { type ClusterSpec, nameOf, voters } from "../base/cluster.ts";
 import type { NodeId } from "../base/id.ts";
 import type { Prng } from "../base/prng.ts";
 import { type Reason, reason } from "../base/reason.ts";
@@ -15,6 +15,7 @@ import { after, EPOCH, type Instant } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
 import type { DatabaseBatch, StoredEntry } from "../host/ports.ts";
 import type { Fact, Request, WitnessRegister } from "../streams.ts";
+import { type Electorate, electorateOf, needsBoth } from "./electorate.ts";
 import type { ConfigEffect } from "./events.ts";
 import type { Log } from "./log.ts";
 import { decodeEntry, encodeEntry, encodeMessage, type Entry, type Message } from "./wire.ts";
@@ -166,19 +167,32 @@ export class Raft {
     return voters(this.spec).some((member) => member.id === this.self);
   }
 
-  /** True where the witness has a vote. */
-  get hasWitness(): boolean {
-    return witnessVotes(this.spec);
+  /** Whose majorities count now: as a rule one electorate, two during a change of several votes. */
+  get electorates(): readonly Electorate[] {
+    return this.#specsInForce.map(electorateOf);
   }
 
-  /** Voters that make a majority, the witness counted among those who could. */
-  get majority(): number {
-    return Math.floor((voters(this.spec).length + (this.hasWitness ? 1 : 0)) / 2) + 1;
+  /** True where the witness has a vote. */
+  get hasWitness(): boolean {
+    return this.electorates.some((each) => each.witness);
+  }
+
+  /** Voters of every description in force, us included where we are one. */
+  get electors(): readonly NodeId[] {
+    return [...new Set(this.electorates.flatMap((each) => each.voters))];
   }
 
   /** Members that get the log: all but us. */
   get others(): readonly NodeId[] {
-    return this.spec.members.map((member) => member.id).filter((id) => id !== this.self);
+    const ids = this.#specsInForce.flatMap((spec) => spec.members.map((member) => member.id));
+    return [...new Set(ids)].filter((id) => id !== this.self);
+  }
+
+  get #specsInForce(): readonly ClusterSpec[] {
+    const [before, newest] = this.#specs.slice(-2);
+    if (before === undefined || newest === undefined) return [this.spec];
+    const isOpen = newest.index > this.commit && needsBoth(before.spec, newest.spec);
+    return isOpen ? [before.spec, newest.spec] : [newest.spec];
   }
 
   /** A node's name. */
@@ -281,10 +295,13 @@ export class Raft {
     if (entry?.kind !== "spec" || stored === undefined) return;
     this.#specs.push({ spec: entry.spec, index: stored.index, highest: entry.highest });
     this.timing = timingOf(entry.spec.profile);
-    if (this.role === "leader") this.#alignProgress();
+    // The register names the voters of another description now.
+    this.witness.shared = false;
+    if (this.role === "leader") this.alignProgress();
   }
 
-  #alignProgress(): void {
+  /** Tracks the members of the descriptions in force and nobody else. */
+  alignProgress(): void {
     const members = new Set(this.others);
     for (const node of this.progress.keys()) if (!members.has(node)) this.progress.delete(node);
     for (const node of members) if (!this.progress.has(node)) this.follow(node);

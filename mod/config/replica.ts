@@ -74,9 +74,11 @@ export class Replica {
     const before = this.#requests.get(transaction.request);
     // By index, not by what happens to be kept: every replica must forget at the same entry.
     if (before !== undefined && before.index + REQUEST_WINDOW >= index) return this.#again(before);
-    const late = index - transaction.base > REQUEST_WINDOW;
+    // A base that is not there yet would never grow old: such a request could be applied for ever.
+    const { base } = transaction;
+    const late = base >= index || index - base > REQUEST_WINDOW;
     const result = late
-      ? problem("config.expired-request", `its base ${transaction.base} is too old at ${index}`)
+      ? problem("config.expired-request", `its base ${base} is too old or new at ${index}`)
       : this.tree.apply(transaction, { index, writer });
     const refused = "code" in result ? result : null;
     this.#remember(transaction.request, { index, problem: refused });

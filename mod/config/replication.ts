@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { voters } from "../base/cluster.ts";
+import { crc32, formatCrc } from "../base/checksum.ts";
 import type { NodeId } from "../base/id.ts";
 import { reason } from "../base/reason.ts";
 import { after } from "../base/time.ts";
+import { isMajority, reachedBy } from "./electorate.ts";
 import type { Barrier, Progress, Raft } from "./raft.ts";
 import type { MessageOf } from "./wire.ts";
 
@@ -38,13 +39,11 @@ export function tickLeader(raft: Raft): void {
 /** Did a majority answer not long ago? */
 export function hasContact(raft: Raft): boolean {
   const limit = CHECK_QUORUM_RATIO * raft.timing.electionMinMs;
-  let votes = 0;
-  for (const { id } of voters(raft.spec)) {
+  const answers = (id: NodeId) => {
     const progress = raft.progress.get(id);
-    if (id === raft.self || (progress && raft.now - progress.ackedAt < limit)) votes++;
-  }
-  if (raft.hasWitness && raft.witness.solo && raft.witness.held) votes++;
-  return votes >= raft.majority;
+    return id === raft.self || (progress !== undefined && raft.now - progress.ackedAt < limit);
+  };
+  return isMajority(raft.electorates, answers, raft.witness.solo && raft.witness.held);
 }
 
 /** Sends what is new to every member, at once. */
@@ -52,6 +51,12 @@ export function replicateAll(raft: Raft): void {
   for (const [node, progress] of raft.progress) {
     if (progress.next - progress.match <= WINDOW_ENTRIES) sendAppend(raft, node, progress);
   }
+}
+
+/** Tells one member how far is committed, without waiting for the next heartbeat. */
+export function sendCommit(raft: Raft, to: NodeId): void {
+  const progress = raft.progress.get(to);
+  if (progress !== undefined) sendAppend(raft, to, progress);
 }
 
 function sendAppend(raft: Raft, to: NodeId, progress: Progress): void {
@@ -101,6 +106,10 @@ export function onAppend(raft: Raft, from: NodeId, message: MessageOf<"append">)
   );
   if (fresh >= 0) {
     const first = prevIndex + 1 + fresh;
+    if (first <= raft.commit) {
+      if (raft.term > before) raft.persist(hardState);
+      return contradicted(raft, from, { index: first, body: entries[fresh]?.body });
+    }
     const truncated = first <= raft.log.last;
     if (truncated) raft.truncate(first);
     // The bodies are views on the frame that came; they are kept, so they are copied.
@@ -110,6 +119,22 @@ export function onAppend(raft: Raft, from: NodeId, message: MessageOf<"append">)
   } else if (raft.term > before) raft.persist(hardState);
   raft.commit = Math.max(raft.commit, Math.min(commit, match));
   reply(true, match, raft.log.chainAt(match) ?? 0);
+}
+
+/**
+ * A leader wants to replace what is committed. One of us is wrong, and no vote tells who: nothing is
+ * replaced, nothing is acknowledged, and the administrator is told.
+ */
+function contradicted(
+  raft: Raft,
+  from: NodeId,
+  { index, body }: { index: number; body: Uint8Array | undefined },
+): void {
+  const theirs = formatCrc(crc32(body ?? new Uint8Array(0), raft.log.chainAt(index - 1) ?? 0));
+  const mine = formatCrc(raft.log.chainAt(index) ?? 0);
+  const because = reason("config.diverged", { node: raft.name(from), index, theirs, mine });
+  raft.tell({ fact: "config.diverged", node: from, because });
+  raft.say(`${raft.name(from)} contradicts the committed log`, because);
 }
 
 /** The leader learns what a peer holds. The caller has checked for divergence. */
@@ -146,18 +171,21 @@ export function advanceCommit(raft: Raft): void {
 }
 
 function committable(raft: Raft): number {
-  if (raft.hasWitness && raft.witness.solo) return raft.durable;
-  const durable = voters(raft.spec).map(({ id }) => {
+  const durable = (id: NodeId) => {
     if (id === raft.self) return raft.durable;
     const progress = raft.progress.get(id);
     return progress === undefined || progress.diverged ? 0 : progress.match;
-  });
-  durable.sort((a, b) => b - a);
-  return durable[raft.majority - 1] ?? 0;
+  };
+  // The register names only us: the witness agrees to whatever we hold.
+  return reachedBy(raft.electorates, durable, raft.witness.solo ? raft.durable : 0);
 }
+
+/** Barriers that may wait at a leader; more are refused. */
+export const BARRIERS_MAX = 4096;
 
 /** Queues a read barrier at the leader; it is answered when a majority answered a later round. */
 export function addBarrier(raft: Raft, answer: Barrier["answer"]): void {
+  if (raft.barriers.length >= BARRIERS_MAX) return answer(false, 0);
   raft.round++;
   // Before the first commit of our own term we do not know what is committed (dissertation 6.4).
   const index = Math.max(raft.commit, raft.termStart);
@@ -169,13 +197,10 @@ export function addBarrier(raft: Raft, answer: Barrier["answer"]): void {
 /** Answers the barriers whose round a majority has answered and whose index is applied. */
 export function answerBarriers(raft: Raft, applied: number): void {
   if (raft.role !== "leader" || raft.barriers.length === 0) return;
-  const rounds = voters(raft.spec).map(({ id }) =>
-    id === raft.self ? raft.round : raft.progress.get(id)?.round ?? 0
-  );
+  const roundOf = (id: NodeId) => id === raft.self ? raft.round : raft.progress.get(id)?.round ?? 0;
   // The register names only us: nobody else can have committed anything.
-  if (raft.hasWitness && raft.witness.solo) rounds.push(raft.round);
-  rounds.sort((a, b) => b - a);
-  const confirmed = rounds[raft.majority - 1] ?? 0;
+  const witness = raft.witness.solo ? raft.round : 0;
+  const confirmed = reachedBy(raft.electorates, roundOf, witness);
   const ready = raft.barriers.filter((each) => each.round <= confirmed && each.index <= applied);
   raft.barriers = raft.barriers.filter((each) => !ready.includes(each));
   for (const { answer, index } of ready) answer(true, index);

@@ -222,6 +222,8 @@ export class Tree {
   #rename(path: string, to: string, stamp: Stamp): Problem | null {
     const row = this.find(path);
     if (row === null) return missing(path);
+    // It would hang on itself, and be found by nobody.
+    if (to.startsWith(`${path}/`)) return problem("config.bad-path", `"${to}" is below "${path}"`);
     const parent = this.#parentOf(to);
     if (typeof parent !== "number") return parent;
     if (row.kind === "directory" && (this.#children.get(row.ino)?.size ?? 0) > 0) {

@@ -180,19 +180,6 @@ export function decodeEntry(input: Uint8Array): Entry | null {
   return decode(ENTRY_SCHEMA, input);
 }
 
-/** A clause that says why a transaction cannot be encoded, or null. */
-export function transactionFault(transaction: Transaction): string | null {
-  const { operations, expect, author, reason } = transaction;
-  if (operations.length > OPERATIONS_MAX || expect.length > OPERATIONS_MAX) {
-    return `it has more than ${OPERATIONS_MAX} operations or expectations`;
-  }
-  let size = 0;
-  for (const operation of operations) if (operation.op === "write") size += operation.data.length;
-  if (size > FILE_BYTES_MAX) return `it writes ${size} bytes, at most ${FILE_BYTES_MAX}`;
-  if (author.length > 80 || reason.length > 300) return "author or reason is too long";
-  return null;
-}
-
 /** True for a code that this version knows. */
 export function isProblemCode(code: string): code is keyof typeof PROBLEMS {
   return Object.hasOwn(PROBLEMS, code);

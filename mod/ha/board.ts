@@ -73,7 +73,7 @@ export class ResourceBoard {
     }
   }
 
-  #because(id: ResourceId, { node, target }: ServiceEntry, state: ServiceState): Reason {
+  #because(id: ResourceId, { node, target, tried }: ServiceEntry, state: ServiceState): Reason {
     const name = node === null ? "?" : this.#context.name(node);
     switch (state) {
       case "started":
@@ -82,7 +82,8 @@ export class ResourceBoard {
         return reason("ha.requested", { id, state: `started on ${name}` });
       case "relocate": {
         const to = target === null ? "?" : this.#context.name(target);
-        return reason("ha.migrated", { id, from: name, node: to, why: "it was asked for" });
+        const why = tried.length > 0 ? "it failed there" : "it was asked for";
+        return reason("ha.migrated", { id, from: name, node: to, why });
       }
       case "fence":
         return reason("ha.node-fail", { id, node: name });

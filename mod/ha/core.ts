@@ -186,6 +186,8 @@ export class HaCore implements Core<HaEvent, HaEffect> {
         return;
       case "heartbeat.member":
         this.#healths.set(fact.health.node, fact.health);
+        // Who is heard again may have registered again.
+        if (fact.health.state !== "down") this.#ejected.delete(fact.health.node);
         return this.#manager.onMember(fact);
       case "heartbeat.proof":
         return this.#onProof(fact.provenAt);

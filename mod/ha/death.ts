@@ -33,6 +33,11 @@ export function proofOf(evidence: Evidence, timing: Timing): DeathProof | null {
   const { health, armed, words, confirmed } = evidence;
   // It was heard again: whatever we knew is of the past.
   if (health.state !== "down") return null;
+  // The silence counts only as far as a majority vouches for it.
+  const silence = health.vouched - health.lastHeard;
+  // Whatever is said of its death: somebody heard it, perhaps in a life that we know nothing of, and
+  // by that beat it may run things for as long as its lease. Then its own guard has ended them.
+  if (silence < timing.leaseMs + timing.slackMs) return null;
   if (confirmed) return "confirmed";
   // Words of another life say nothing about the one that we heard last; of a life that we never
   // heard we do not know whether it is the last one.
@@ -41,8 +46,6 @@ export function proofOf(evidence: Evidence, timing: Timing): DeathProof | null {
     // A life that fenced itself may begin again; a sign of life after the words says that it may have.
     if (words.words === "self-fenced" && words.at >= health.lastHeard) return "self-fenced";
   }
-  // The silence counts only as far as a majority vouches for it.
-  const silence = health.vouched - health.lastHeard;
   if (armed && silence >= timing.deadMs + timing.fenceWaitMs) return "wait";
   return null;
 }

@@ -71,9 +71,10 @@ export class Guard {
   /** Ends the tenure at once: the judgement was lost. */
   lapse(now: Instant): GuardTurn {
     this.#lapsedAt = now;
+    // Also without a tenure: the kill that is asked for now must not end in the midst of the next.
+    this.#dirty = true;
     if (!this.#held) return "none";
     this.#held = false;
-    this.#dirty = true;
     this.#until = now;
     return "lapsed";
   }

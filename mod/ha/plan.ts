@@ -9,7 +9,7 @@ import type { NodeId, ResourceId } from "../base/id.ts";
 import { formatReason, type Reason, reason } from "../base/reason.ts";
 import type { DeathProof } from "../streams.ts";
 import { proofFor } from "./death.ts";
-import { evidenceOf, planNodes } from "./node_plan.ts";
+import { evidenceOf, isLongSilent, planNodes } from "./node_plan.ts";
 import { choose, type Draft } from "./placement.ts";
 import { type Resource, spoken } from "./resource.ts";
 import type { Plan, Situation, Takeover } from "./situation.ts";
@@ -53,11 +53,29 @@ class Planner {
     const { definitions, status } = this.#situation;
     const resource = definitions.resources.get(id);
     if (definitions.unreadable.has(id) || resource?.wanted === "ignored") return;
-    const old = status.services.get(id);
-    const entry = old ?? { state: "stopped", node: null, target: null, tried: [], why: "" };
-    const next = this.#next(id, entry, resource);
+    const old = status.services.get(id) ?? this.#found(id);
+    if (old === null) return;
+    const next = this.#next(id, old, resource);
     if (next === null) this.#draft.services.delete(id);
     else this.#draft.services.set(id, next);
+  }
+
+  /**
+   * A resource of which nothing is decided: new, or the decisions were lost. Where a node says that
+   * it has it, it is there; null while a node of which nothing is known may have it.
+   */
+  #found(id: ResourceId): ServiceEntry | null {
+    const blank: ServiceEntry = { state: "stopped", node: null, target: null, tried: [], why: "" };
+    const { spec, status } = this.#situation;
+    for (const { id: node } of spec.members) {
+      const report = this.#situation.present(node);
+      if (report === null || stateIn(report, id).state === "stopped") continue;
+      if (this.#isOnline(node)) return { ...blank, state: "started", node };
+    }
+    const known = spec.members.every(({ id: node }) =>
+      status.nodes.has(node) || this.#draft.nodes.has(node) || isLongSilent(this.#situation, node)
+    );
+    return known ? blank : null;
   }
 
   /** What becomes of a resource; null: it is forgotten. */
@@ -77,11 +95,10 @@ class Planner {
       case "fence":
         return this.#fenced(id, old, resource);
       case "recovery":
-        if (!run) return this.#rest(id, old, resource);
-        return this.#place(id, old, this.#proofOfNode(old.node));
+        return this.#recovering(id, old, resource);
       case "error":
-        if (resource === undefined) return null;
-        return run ? old : this.#rest(id, old, resource);
+        // It failed when it was last looked at; a daemon that began anew may have started it since.
+        return run ? old : this.#stopping(id, old, resource);
     }
   }
 
@@ -140,7 +157,11 @@ class Planner {
     if (tried.length <= resource.maxRelocate) {
       const choice = choose(this.#situation, this.#draft, { id, except: tried });
       if (choice.node !== null) {
-        return this.#say(id, { ...old, tried, node: choice.node }, choice.because);
+        // "Failed" is not final: a daemon that begins anew reads that it is to run there and starts
+        // it. Only what its node says of it in `relocate`, where nothing starts, is.
+        const [target, to] = [choice.node, nameOf(this.#situation.spec, choice.node)];
+        const because = reason("ha.migrated", { id, from: node, node: to, why: "it failed there" });
+        return this.#say(id, { ...old, state: "relocate", target, tried }, because);
       }
     }
     return this.#say(id, { ...old, state: "error", tried }, reason("ha.gave-up", { id }));
@@ -164,7 +185,21 @@ class Planner {
     if (node === null || !this.#isOnline(node)) return this.#toFence(id, old, name);
     if (!run) return { ...old, state: "request_stop", target: null };
     if (!this.#isGone(id, node)) return old;
-    return this.#place(id, { ...old, target: null }, null, target);
+    return this.#place(id, { ...old, target: null }, { preferred: target, except: old.tried });
+  }
+
+  /** Its node was proven dead, and nobody could take it. */
+  #recovering(
+    id: ResourceId,
+    old: ServiceEntry,
+    resource: Resource | undefined,
+  ): ServiceEntry | null {
+    const { node } = old;
+    // It is back: after storage proof it may run there still.
+    const back = node !== null && this.#isOnline(node);
+    if (back && !this.#isGone(id, node)) return old;
+    if (resource?.wanted !== "started") return this.#rest(id, old, resource);
+    return this.#place(id, old, { proof: back ? null : this.#proofOfNode(node) });
   }
 
   #fenced(
@@ -190,7 +225,7 @@ class Planner {
       if (proof === null) this.#eject.add(node);
     }
     if (proof === null) return old;
-    return run ? this.#place(id, old, proof) : this.#rest(id, old, resource);
+    return run ? this.#place(id, old, { proof }) : this.#rest(id, old, resource);
   }
 
   #toFence(id: ResourceId, old: ServiceEntry, name: string): ServiceEntry {
@@ -202,12 +237,16 @@ class Planner {
   #place(
     id: ResourceId,
     old: ServiceEntry,
-    proof: DeathProof | null = null,
-    preferred: NodeId | null = null,
+    how: {
+      readonly proof?: DeathProof | null;
+      readonly preferred?: NodeId | null;
+      readonly except?: readonly NodeId[];
+    } = {},
   ): ServiceEntry {
+    const { proof = null, preferred = null, except = [] } = how;
     const from = old.node;
     // A node that is in `fence` or dead is no candidate anyway.
-    const choice = choose(this.#situation, this.#draft, { id, except: [], preferred });
+    const choice = choose(this.#situation, this.#draft, { id, except, preferred });
     if (choice.node === null) {
       const state = proof !== null || old.state === "recovery" ? "recovery" : "stopped";
       const why = formatReason(choice.because);

@@ -52,6 +52,14 @@ export interface ManagerStatus {
 export const EMPTY_STATUS: ManagerStatus = { nodes: new Map(), services: new Map() };
 
 const DECISIONS: readonly string[] = ["online", "fence", "dead"];
+const PROOFS: Readonly<Record<DeathProof, true>> = {
+  wait: true,
+  "clean-stop": true,
+  "self-fenced": true,
+  "fence-agent": true,
+  storage: true,
+  confirmed: true,
+};
 const STATES: readonly string[] = [
   "stopped",
   "request_stop",
@@ -82,18 +90,23 @@ export function parseStatus(bytes: Uint8Array): ManagerStatus | null {
   if (document === null || document.form !== FORM) return null;
   const nodes = new Map<NodeId, NodeEntry>();
   const services = new Map<ResourceId, ServiceEntry>();
-  for (const [key, value] of entriesOf(document.nodes)) {
+  // What is left out would be taken for what was never decided, and decided anew.
+  const [nodeList, serviceList] = [entriesOf(document.nodes), entriesOf(document.services)];
+  if (nodeList === null || serviceList === null) return null;
+  for (const [key, value] of nodeList) {
     const id = Number(key);
     if (!isNode(id) || !DECISIONS.includes(String(value.state))) return null;
+    const { proof = null } = value;
+    if (proof !== null && !isProof(proof)) return null;
     nodes.set(nodeId(id), {
       state: value.state as NodeDecision,
       maintenance: value.maintenance === true,
       armed: value.armed === true,
       confirmed: value.confirmed === true,
-      proof: typeof value.proof === "string" ? value.proof as DeathProof : null,
+      proof,
     });
   }
-  for (const [key, value] of entriesOf(document.services)) {
+  for (const [key, value] of serviceList) {
     const { node, target, tried, state } = value;
     if (!isResourceId(key) || !STATES.includes(String(state))) return null;
     if ((node !== null && !isNode(node)) || (target !== null && !isNode(target))) return null;
@@ -113,17 +126,29 @@ function isNode(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= NODE_ID_MAX;
 }
 
-function entriesOf(value: unknown): [string, Record<string, unknown>][] {
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).filter((each): each is [string, Record<string, unknown>] =>
-    typeof each[1] === "object" && each[1] !== null
-  );
+function isProof(value: unknown): value is DeathProof {
+  return typeof value === "string" && Object.hasOwn(PROOFS, value);
+}
+
+/** The members of an object of objects; null where it is none. */
+function entriesOf(value: unknown): [string, Record<string, unknown>][] | null {
+  if (!isObject(value)) return null;
+  const entries: [string, Record<string, unknown>][] = [];
+  for (const [key, each] of Object.entries(value)) {
+    if (!isObject(each)) return null;
+    entries.push([key, each]);
+  }
+  return entries;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function parseJson(text: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value as Record<string, unknown> : null;
+    return isObject(value) ? value : null;
   } catch {
     return null;
   }

@@ -68,10 +68,13 @@ async function endsAll(
   });
 }
 
-const stop = (world: LinuxProcessWorld) =>
-  new Promise<string | null>((done) => world.port().stop(WEB, 50, done));
-const killAll = (world: LinuxProcessWorld) =>
-  new Promise<string | null>((done) => world.port().killAll(done));
+function stop(world: LinuxProcessWorld): Promise<string | null> {
+  return new Promise((done) => world.port().stop(WEB, 50, done));
+}
+
+function killAll(world: LinuxProcessWorld): Promise<string | null> {
+  return new Promise((done) => world.port().killAll(done));
+}
 
 for (const [name, end] of Object.entries({ stop, killAll })) {
   Deno.test(`LinuxProcessPort.${name}() ends children that called setsid and ignore SIGTERM`, async () => {

@@ -4,7 +4,7 @@ import { ProblemError } from "../../base/problem.ts";
 import type { Operation } from "../../streams.ts";
 import { readBody } from "../body.ts";
 import { type Condition, conditionOf, etagOf, isFresh } from "../condition.ts";
-import { type Call, json, type Route, route } from "../route.ts";
+import { type Call, json, JSON_TYPE, type Route, route } from "../route.ts";
 import type { TreeEntry } from "../running_node.ts";
 import { ENTRY } from "../schemas.ts";
 import { propose, writeWhole } from "../transact.ts";
@@ -31,7 +31,7 @@ export const configRoutes: readonly Route[] = [
     summary: "A file's bytes, or a directory's listing as JSON; ETag is the version",
     query: READ,
     headers: { "If-None-Match": "An ETag; 304 where it is still the newest" },
-    answer: { status: 200, content: "application/octet-stream" },
+    answer: { status: 200, content: "application/octet-stream", also: JSON_TYPE },
     problems: ["config.not-found", "config.bad-path", "config.no-quorum"],
     handle: readPath,
   }),
@@ -104,7 +104,7 @@ async function readPath(call: Call<z.infer<typeof READ>, unknown>): Promise<Resp
 async function writePath(call: Call<z.infer<typeof PUT_QUERY>, unknown>): Promise<Response> {
   const path = mustBeBelowRoot(pathOf(call));
   const directory = call.query.type === "directory";
-  const data = await readBody(call.request);
+  const data = await readBody(call.request, call.bodyMs);
   if (directory && data.length > 0) {
     throw new ProblemError("api.bad-request", "a directory has no content");
   }
@@ -129,7 +129,7 @@ async function writePath(call: Call<z.infer<typeof PUT_QUERY>, unknown>): Promis
 async function removePath(call: Call<unknown, unknown>): Promise<Response> {
   const path = mustBeBelowRoot(pathOf(call));
   const condition = conditionOf(call.request.headers);
-  const entry = call.node.entry(path);
+  const entry = await newestEntry(call, path);
   // A retry of what was already done finds nothing: the log knows the request, so let it answer.
   if (entry === null && !call.mayBeRetry) throw missing(path);
   if (condition.kind === "none") throw unconditional(path, entry);
@@ -140,6 +140,17 @@ async function removePath(call: Call<unknown, unknown>): Promise<Response> {
     entry?.kind === "directory" ? { op: "rmdir", path } : { op: "remove", path },
   ];
   return await change(call, { path, condition, operations, status: 200 });
+}
+
+/** This replica may lag: before it says that something is not there, it asks for a majority's word. */
+async function newestEntry(
+  { node }: Call<unknown, unknown>,
+  path: string,
+): Promise<TreeEntry | null> {
+  const entry = node.entry(path);
+  if (entry !== null) return entry;
+  await node.barrier();
+  return node.entry(path);
 }
 
 interface PathChange {
