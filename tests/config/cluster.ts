@@ -9,12 +9,7 @@ import { Prng } from "../../mod/base/prng.ts";
 import { reason } from "../../mod/base/reason.ts";
 import { instant } from "../../mod/base/time.ts";
 import { ConfigCore, type ConfigEffect, type ConfigEvent } from "../../mod/config/mod.ts";
-import type {
-  DatabaseBatch,
-  DatabaseContent,
-  StoredEntry,
-  StoredRow,
-} from "../../mod/host/ports.ts";
+import type { DatabaseBatch, DatabaseContent, StoredRow } from "../../mod/host/ports.ts";
 import type { Fact, Outcome, Request, Transaction, WitnessRegister } from "../../mod/streams.ts";
 
 export function specOf(nodes: number, witness: boolean): ClusterSpec {
@@ -31,37 +26,57 @@ export function specOf(nodes: number, witness: boolean): ClusterSpec {
   return { id, name: "test", profile: "fast", members, witness: disk };
 }
 
-const EMPTY: DatabaseContent = {
+/** What the database of a new node holds. */
+export const EMPTY: DatabaseContent = {
   term: 0,
   vote: 0,
+  diverged: false,
+  base: { index: 0, term: 0, chain: 0 },
+  spec: null,
   entries: [],
   applied: { index: 0, term: 0, stateCrc: 0 },
   rows: [],
-  history: [],
+  requests: [],
 };
 
 /** What the disk of one node holds. */
 export class FakeDatabase {
   content: DatabaseContent = EMPTY;
+  /** Snapshots that were installed. */
+  installs = 0;
 
   write(batch: DatabaseBatch): void {
-    let { term, vote, entries, applied, rows, history } = this.content;
-    if (batch.hardState) ({ term, vote } = batch.hardState);
-    if (batch.truncateFrom !== undefined) {
-      entries = entries.filter((each) => each.index < (batch.truncateFrom ?? 0));
-    }
+    const { hardState, truncateFrom, compact, install } = batch;
+    let { entries, base, spec, ...rest } = this.content;
+    if (hardState) rest = { ...rest, ...hardState };
+    if (truncateFrom !== undefined) entries = entries.filter(({ index }) => index < truncateFrom);
     if (batch.entries) entries = [...entries, ...batch.entries];
-    if (batch.applied) {
-      const map = new Map<number, StoredRow>(rows.map((row) => [row.ino, row]));
-      for (const ino of batch.applied.removed) map.delete(ino);
-      for (const row of batch.applied.rows) map.set(row.ino, row);
-      rows = [...map.values()];
-      history = [...history, ...batch.applied.history];
-      applied = batch.applied;
+    if (batch.applied) rest = { ...rest, ...appliedTo(rest, batch.applied) };
+    if (compact) ({ base, spec } = compact);
+    if (install) {
+      this.installs++;
+      ({ base, spec } = install);
+      const { stateCrc, rows, requests, keepLog } = install;
+      if (!keepLog) entries = [];
+      const applied = { index: base.index, term: base.term, stateCrc };
+      rest = { ...rest, applied, rows, requests };
     }
-    entries.forEach((each: StoredEntry, at: number) => assert.equal(each.index, at + 1));
-    this.content = { term, vote, entries, applied, rows, history };
+    entries = entries.filter(({ index }) => index > base.index);
+    entries.forEach(({ index }, at) => assert.equal(index, base.index + at + 1));
+    assert.ok(rest.applied.index >= base.index, "only what is applied is compacted");
+    this.content = { ...rest, base, spec, entries };
   }
+}
+
+function appliedTo(
+  { rows, requests }: Pick<DatabaseContent, "rows" | "requests">,
+  applied: NonNullable<DatabaseBatch["applied"]>,
+): Pick<DatabaseContent, "rows" | "requests" | "applied"> {
+  const map = new Map<number, StoredRow>(rows.map((row) => [row.ino, row]));
+  for (const ino of applied.removed) map.delete(ino);
+  for (const row of applied.rows) map.set(row.ino, row);
+  const known = [...requests, ...applied.history].filter(({ index }) => index > applied.forget);
+  return { rows: [...map.values()], requests: known, applied };
 }
 
 interface Node {

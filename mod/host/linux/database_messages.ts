@@ -1,15 +1,21 @@
 /** What the database's Worker and its owner say to each other. @module */
-import type { DatabaseBatch, DatabaseContent } from "../ports.ts";
+import type { DatabaseBatch, DatabaseContent, HistoryAsk, HistoryPage } from "../ports.ts";
 
 export type DatabaseAsk =
   | { readonly kind: "open"; readonly path: string }
   | { readonly kind: "commit"; readonly number: number; readonly batch: DatabaseBatch }
+  | { readonly kind: "history"; readonly number: number; readonly ask: HistoryAsk }
   | { readonly kind: "close" };
 
 export type DatabaseAnswer =
   | { readonly kind: "opened"; readonly content: DatabaseContent }
   | { readonly kind: "damaged"; readonly why: string }
   | { readonly kind: "committed"; readonly number: number; readonly failure: string | null }
+  | {
+    readonly kind: "history";
+    readonly number: number;
+    readonly page: HistoryPage | { readonly failure: string };
+  }
   | { readonly kind: "closed" };
 
 /** The buffers of byte strings that may go over for good; each once. */

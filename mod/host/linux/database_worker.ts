@@ -20,6 +20,7 @@ let file: DatabaseFile | null = null;
 scope.onmessage = ({ data: ask }) => {
   if (ask.kind === "open") open(ask.path);
   else if (ask.kind === "commit") commit(ask);
+  else if (ask.kind === "history") history(ask);
   else {
     closeFile();
     scope.postMessage({ kind: "closed" });
@@ -51,6 +52,11 @@ function commit({ number, batch }: Extract<DatabaseAsk, { kind: "commit" }>): vo
     closeFile();
   }
   scope.postMessage({ kind: "committed", number, failure });
+}
+
+function history({ number, ask }: Extract<DatabaseAsk, { kind: "history" }>): void {
+  const page = file === null ? { failure: "the database is not open" } : file.history(ask);
+  scope.postMessage({ kind: "history", number, page });
 }
 
 function closeFile(): void {
