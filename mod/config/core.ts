@@ -179,7 +179,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
 
   #tellTree(): void {
     const index = this.#replica.applied;
-    const changes = this.#replica.tree.all();
+    const { changes } = this.#replica.tree.all();
     this.#raft.tell({ fact: "config.applied", index, whole: true, changes });
   }
 

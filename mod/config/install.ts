@@ -45,7 +45,8 @@ export class Installer {
       raft.send(from, { kind: "snapshot-reply", term: raft.term, transfer, next, done });
     };
     if (message.term < raft.term) return reply(0), false;
-    hearLeader(raft, from, message.term);
+    const hardState = hearLeader(raft, from, message.term);
+    if (hardState.hardState) raft.persist(hardState);
     if (this.#isOld(from, message)) return reply(message.at + 1, true), false;
     if (message.forced) this.#admit(from, message);
     const { reader } = this.#incomingOf(from, message);

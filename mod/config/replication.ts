@@ -8,7 +8,7 @@ import { crc32, formatCrc } from "../base/checksum.ts";
 import type { NodeId } from "../base/id.ts";
 import { reason } from "../base/reason.ts";
 import { after } from "../base/time.ts";
-import type { LogBase } from "../host/ports.ts";
+import type { DatabaseBatch, LogBase } from "../host/ports.ts";
 import { isMajority, reachedBy } from "./electorate.ts";
 import type { Barrier, Progress, Raft } from "./raft.ts";
 import type { MessageOf } from "./wire.ts";
@@ -72,6 +72,12 @@ function beginAt(progress: Progress, next: number): void {
   progress.floor = next - 1;
 }
 
+/** Tells one member how far is committed, without waiting for the next heartbeat. */
+export function sendCommit(raft: Raft, to: NodeId): void {
+  const progress = raft.progress.get(to);
+  if (progress !== undefined) sendAppend(raft, to, progress);
+}
+
 function sendAppend(raft: Raft, to: NodeId, progress: Progress): void {
   const { base } = raft.log;
   // Its answer says whether it can be caught up from where the log begins.
@@ -93,8 +99,11 @@ function sendAppend(raft: Raft, to: NodeId, progress: Progress): void {
   }, true);
 }
 
-/** A leader of this term, or of a newer one, is followed from now on; the term is kept. */
-export function hearLeader(raft: Raft, from: NodeId, term: number): void {
+/** Part of a batch that the caller persists with what else it has to, before it answers. */
+type HardState = Pick<DatabaseBatch, "hardState">;
+
+/** A leader of this term, or of a newer one, is followed from now on. */
+export function hearLeader(raft: Raft, from: NodeId, term: number): HardState {
   const newer = term > raft.term;
   if (newer) raft.enterTerm(term);
   const because = reason("config.follows", { node: raft.name(from), term });
@@ -103,7 +112,7 @@ export function hearLeader(raft: Raft, from: NodeId, term: number): void {
   raft.leader = from;
   raft.heardLeaderAt = raft.now;
   raft.resetElection();
-  if (newer) raft.persist({ hardState: raft.hardState() });
+  return newer ? { hardState: raft.hardState() } : {};
 }
 
 /** A follower (or a node that becomes one) is given entries. */
@@ -115,9 +124,10 @@ export function onAppend(raft: Raft, from: NodeId, message: MessageOf<"append">)
     raft.send(from, { kind: "append-reply", term: now, ok, index, chain, ...rest });
   };
   if (term < raft.term) return reply(false, raft.log.last + 1, 0);
-  hearLeader(raft, from, term);
+  const hardState = hearLeader(raft, from, term);
   const { prevIndex, prevTerm, entries } = behindBase(raft.log.base, message);
   if (raft.log.termAt(prevIndex) !== prevTerm) {
+    if (hardState.hardState) raft.persist(hardState);
     const hint = prevIndex > raft.log.last
       ? raft.log.last + 1
       : raft.log.startOfTerm(prevIndex, raft.commit + 1);
@@ -130,6 +140,7 @@ export function onAppend(raft: Raft, from: NodeId, message: MessageOf<"append">)
   if (fresh >= 0) {
     const first = prevIndex + 1 + fresh;
     if (first <= raft.commit) {
+      if (hardState.hardState) raft.persist(hardState);
       return contradicted(raft, from, { index: first, body: entries[fresh]?.body });
     }
     const truncated = first <= raft.log.last;
@@ -137,8 +148,8 @@ export function onAppend(raft: Raft, from: NodeId, message: MessageOf<"append">)
     // The bodies are views on the frame that came; they are kept, so they are copied.
     const copies = entries.slice(fresh).map((e) => ({ term: e.term, body: e.body.slice() }));
     const added = raft.append(copies);
-    raft.persist({ ...(truncated ? { truncateFrom: first } : {}), entries: added });
-  }
+    raft.persist({ ...hardState, ...(truncated ? { truncateFrom: first } : {}), entries: added });
+  } else if (hardState.hardState) raft.persist(hardState);
   raft.commit = Math.max(raft.commit, Math.min(commit, match));
   reply(true, match, raft.log.chainAt(match) ?? 0);
 }
@@ -224,7 +235,7 @@ function committable(raft: Raft): number {
 }
 
 /** Barriers that may wait at a leader; more are refused. */
-export const BARRIERS_MAX = 8192;
+export const BARRIERS_MAX = 4096;
 
 /** Queues a read barrier at the leader; it is answered when a majority answered a later round. */
 export function addBarrier(raft: Raft, answer: Barrier["answer"]): void {

@@ -108,8 +108,8 @@ export class Tree {
     return this.#rows.get(ino) ?? null;
   }
 
-  /** The changes that would make this tree out of an empty one. */
-  all(): readonly Change[] {
+  /** Every row, and the changes that would make this tree out of an empty one. */
+  all(): Omit<Applied, "undo"> {
     const changes: Change[] = [];
     const visit = (ino: number, prefix: string): void => {
       for (const [name, child] of this.#children.get(ino) ?? []) {
@@ -120,7 +120,7 @@ export class Tree {
       }
     };
     visit(ROOT_INO, "");
-    return changes;
+    return { rows: this.rows(), removed: [], changes };
   }
 
   /** Applies a transaction, or says why not and leaves the tree as it was. */

@@ -9,7 +9,12 @@ import { Prng } from "../../mod/base/prng.ts";
 import { reason } from "../../mod/base/reason.ts";
 import { instant } from "../../mod/base/time.ts";
 import { ConfigCore, type ConfigEffect, type ConfigEvent } from "../../mod/config/mod.ts";
-import type { DatabaseBatch, DatabaseContent, StoredRow } from "../../mod/host/ports.ts";
+import type {
+  DatabaseBatch,
+  DatabaseContent,
+  HistoryRecord,
+  StoredRow,
+} from "../../mod/host/ports.ts";
 import type { Fact, Outcome, Request, Transaction, WitnessRegister } from "../../mod/streams.ts";
 
 export function specOf(nodes: number, witness: boolean): ClusterSpec {
@@ -44,6 +49,8 @@ export class FakeDatabase {
   content: DatabaseContent = EMPTY;
   /** Snapshots that were installed. */
   installs = 0;
+  /** In log order. */
+  history: readonly HistoryRecord[] = [];
 
   write(batch: DatabaseBatch): void {
     const { hardState, truncateFrom, compact, install } = batch;
@@ -51,7 +58,14 @@ export class FakeDatabase {
     if (hardState) rest = { ...rest, ...hardState };
     if (truncateFrom !== undefined) entries = entries.filter(({ index }) => index < truncateFrom);
     if (batch.entries) entries = [...entries, ...batch.entries];
-    if (batch.applied) rest = { ...rest, ...appliedTo(rest, batch.applied) };
+    if (batch.applied) {
+      rest = { ...rest, ...appliedTo(rest, batch.applied) };
+      const added = batch.applied.history.map((each): HistoryRecord => {
+        const entry = entries.find(({ index }) => index === each.index);
+        return { ...each, body: entry?.body ?? new Uint8Array(0) };
+      });
+      this.history = [...this.history, ...added];
+    }
     if (compact) ({ base, spec } = compact);
     if (install) {
       this.installs++;
@@ -76,7 +90,8 @@ function appliedTo(
   for (const ino of applied.removed) map.delete(ino);
   for (const row of applied.rows) map.set(row.ino, row);
   const known = [...requests, ...applied.history].filter(({ index }) => index > applied.forget);
-  return { rows: [...map.values()], requests: known, applied };
+  const { index, term, stateCrc } = applied;
+  return { rows: [...map.values()], requests: known, applied: { index, term, stateCrc } };
 }
 
 interface Node {

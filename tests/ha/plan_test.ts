@@ -1,0 +1,271 @@
+/** The manager's plan: each state of a resource and of a node against what becomes of it. */
+import assert from "node:assert/strict";
+import { nodeId, resourceId } from "../../mod/base/id.ts";
+import { instant } from "../../mod/base/time.ts";
+import { plan } from "../../mod/ha/plan.ts";
+import type { ServiceState } from "../../mod/streams.ts";
+import { TIMING } from "./desk.ts";
+import { BOOT, type Scene, sceneOf, WEB } from "./scene.ts";
+
+const LEASE = TIMING.leaseMs + TIMING.slackMs;
+const WAIT = TIMING.deadMs + TIMING.fenceWaitMs;
+const STOPPED = "exec: web\n\tcommand run\n\tstate stopped\n";
+const GONE = "";
+
+/** `started@2>3`: state, node and target of the resource in the plan; `none` where it is forgotten. */
+function after(scene: Scene): string {
+  const entry = plan(sceneOf(scene)).status.services.get(WEB);
+  if (entry === undefined) return "none";
+  const target = entry.target === null ? "" : `>${entry.target}`;
+  return `${entry.state}@${entry.node ?? "-"}${target}`;
+}
+
+function on2(state: ServiceState, more: object = {}): NonNullable<Scene["services"]> {
+  return { "exec:web": { state, node: nodeId(2), ...more } };
+}
+
+const run = { 2: { "exec:web": "running" as const } };
+const failed = { 2: { "exec:web": "failed" as const } };
+const fence = { nodes: { 2: { state: "fence" as const } }, health: { 2: "down" as const } };
+const dead = { nodes: { 2: { state: "dead" as const, proof: "wait" as const } } };
+const down = { health: { 2: "down" as const } };
+
+const TABLE: readonly (readonly [string, Scene, string])[] = [
+  ["new and wanted", {}, "started@1"],
+  ["new and not wanted", { resources: STOPPED }, "stopped@-"],
+  ["new, but a node has it already", { reports: run }, "started@2"],
+  ["new, and of a node nothing is known", { nodes: { 3: null }, health: { 3: "unknown" } }, "none"],
+  ["new, and of a node long silent nothing is known", {
+    ...{ nodes: { 3: null }, health: { 3: "down" }, silence: WAIT },
+  }, "started@1"],
+  ["stopped and taken out", { services: on2("stopped"), resources: GONE }, "none"],
+  ["started, all well", { services: on2("started"), reports: run }, "started@2"],
+  ["started, not wanted", { services: on2("started"), resources: STOPPED }, "request_stop@2"],
+  ["started, taken out", { services: on2("started"), resources: GONE }, "request_stop@2"],
+  ["started, its node down", { services: on2("started"), ...down }, "fence@2"],
+  ["started, its node isolated", {
+    ...{ services: on2("started"), health: { 2: "isolated" } },
+  }, "started@2"],
+  ["started, failed there", { services: on2("started"), reports: failed }, "relocate@2>1"],
+  ["started, failed there by an old status", {
+    ...{ services: on2("started"), reports: failed, behind: [2] },
+  }, "started@2"],
+  ["started, failed on all that may be tried", {
+    ...{ services: on2("started", { tried: [nodeId(1)] }), reports: failed },
+  }, "error@2"],
+  ["started, stuck", {
+    ...{ services: on2("started"), reports: { 2: { "exec:web": "stuck" } } },
+  }, "started@2"],
+  ["started, asked to move", {
+    services: on2("started"),
+    commands: [{ order: "migrate", id: WEB, node: nodeId(3) }],
+  }, "relocate@2>3"],
+  ["started, asked to move to a node that is down", {
+    ...{ services: on2("started"), health: { 3: "down" } },
+    commands: [{ order: "migrate", id: WEB, node: nodeId(3) }],
+  }, "started@2"],
+  ["started, asked to move where it is", {
+    services: on2("started"),
+    commands: [{ order: "migrate", id: WEB, node: nodeId(2) }],
+  }, "started@2"],
+  ["started, its node in maintenance", {
+    ...{ services: on2("started"), nodes: { 2: { maintenance: true } } },
+  }, "relocate@2>1"],
+  ["started, all nodes in maintenance", {
+    services: on2("started"),
+    nodes: { 1: { maintenance: true }, 2: { maintenance: true }, 3: { maintenance: true } },
+  }, "started@2"],
+  ["started, ignored, its node down", {
+    ...{ services: on2("started"), ...down },
+    resources: "exec: web\n\tcommand run\n\tstate ignored\n",
+  }, "started@2"],
+  ["started, its section cannot be read, its node down", {
+    ...{ services: on2("started"), ...down, resources: "exec: web\n\tcommand '\n" },
+  }, "started@2"],
+  ["started, the file is broken", {
+    ...{ services: on2("started"), resources: "<<<<\n" },
+  }, "started@2"],
+  ["moving, running still", {
+    ...{ services: on2("relocate", { target: nodeId(3) }), reports: run },
+  }, "relocate@2>3"],
+  ["moving, gone by an old status", {
+    ...{ services: on2("relocate", { target: nodeId(3) }), behind: [2] },
+  }, "relocate@2>3"],
+  ["moving, gone", { services: on2("relocate", { target: nodeId(3) }) }, "started@3"],
+  ["moving, gone, the target down", {
+    ...{ services: on2("relocate", { target: nodeId(3) }), health: { 3: "down" } },
+  }, "started@1"],
+  ["moving, gone, all others failed before", {
+    services: on2("relocate", { target: nodeId(3), tried: [nodeId(1), nodeId(2)] }),
+  }, "started@3"],
+  [
+    "moving, its node down",
+    { services: on2("relocate", { target: nodeId(3) }), ...down },
+    "fence@2",
+  ],
+  ["moving, not wanted any more", {
+    ...{ services: on2("relocate", { target: nodeId(3) }), reports: run, resources: STOPPED },
+  }, "request_stop@2"],
+  ["stopping, running still", {
+    ...{ services: on2("request_stop"), reports: run, resources: STOPPED },
+  }, "request_stop@2"],
+  ["stopping, its node down", {
+    ...{ services: on2("request_stop"), resources: STOPPED, ...down },
+  }, "request_stop@2"],
+  ["stopping, its node dead", {
+    ...{ services: on2("request_stop"), resources: STOPPED, ...dead, ...down },
+  }, "stopped@2"],
+  ["stopping, gone", { services: on2("request_stop"), resources: STOPPED }, "stopped@2"],
+  ["stopping, gone, taken out", { services: on2("request_stop"), resources: GONE }, "none"],
+  ["fenced, no proof yet", { services: on2("fence"), ...fence, silence: WAIT - 1 }, "fence@2"],
+  ["fenced, silent for long", { services: on2("fence"), ...fence, silence: WAIT }, "started@1"],
+  ["fenced, silent for long, not wanted", {
+    ...{ services: on2("fence"), ...fence, silence: WAIT, resources: STOPPED },
+  }, "stopped@2"],
+  ["fenced, silent for long, nobody may have it", {
+    ...{ services: on2("fence"), health: fence.health, silence: WAIT },
+    nodes: { ...fence.nodes, 1: { maintenance: true }, 3: { maintenance: true } },
+  }, "recovery@2"],
+  ["fenced, no watchdog, silent for ever", {
+    ...{ services: on2("fence"), health: fence.health, silence: 100 * WAIT },
+    nodes: { 2: { state: "fence", armed: false } },
+  }, "fence@2"],
+  ["fenced, no watchdog, just confirmed", {
+    ...{ services: on2("fence"), health: fence.health, silence: LEASE },
+    nodes: { 2: { state: "fence", armed: false } },
+    commands: [{ order: "confirm-dead", node: nodeId(2) }],
+  }, "fence@2"],
+  ["fenced, confirmed before", {
+    ...{ services: on2("fence"), health: fence.health, silence: LEASE },
+    nodes: { 2: { state: "fence", armed: false, confirmed: true } },
+  }, "started@1"],
+  ["fenced, its node is back", {
+    ...{ services: on2("fence"), nodes: fence.nodes, reports: run },
+  }, "started@2"],
+  ["fenced, its node is back, not wanted", {
+    ...{ services: on2("fence"), nodes: fence.nodes, reports: run, resources: STOPPED },
+  }, "request_stop@2"],
+  ["fenced, the disk's word, recover_on=death", {
+    ...{ services: on2("fence"), ...fence, storageFenced: [2] },
+  }, "fence@2"],
+  ["fenced, the disk's word, recover_on=storage", {
+    ...{ services: on2("fence"), ...fence, storageFenced: [2] },
+    resources: "exec: web\n\tcommand run\n\trecover_on storage\n",
+  }, "started@1"],
+  ["waiting for a node, one is there", {
+    ...{ services: on2("recovery"), ...dead, ...down },
+  }, "started@1"],
+  ["waiting for a node, its own is back and has it still", {
+    ...{ services: on2("recovery"), reports: run },
+  }, "recovery@2"],
+  ["waiting for a node, its own is back", {
+    ...{ services: on2("recovery"), nodes: { 1: { maintenance: true }, 3: { maintenance: true } } },
+  }, "started@2"],
+  ["waiting for a node, not wanted", {
+    ...{ services: on2("recovery"), ...dead, ...down, resources: STOPPED },
+  }, "stopped@2"],
+  ["given up, wanted still", { services: on2("error") }, "error@2"],
+  ["given up, not wanted", { services: on2("error"), resources: STOPPED }, "stopped@2"],
+  ["given up, not wanted, running still", {
+    ...{ services: on2("error"), reports: run, resources: STOPPED },
+  }, "error@2"],
+  ["given up, taken out, running still", {
+    ...{ services: on2("error"), reports: run, resources: GONE },
+  }, "error@2"],
+  ["given up, taken out, its node dead", {
+    ...{ services: on2("error"), ...dead, ...down, resources: GONE },
+  }, "none"],
+];
+
+for (const [what, scene, expected] of TABLE) {
+  Deno.test(`plan(): ${what} → ${expected}`, () => assert.equal(after(scene), expected));
+}
+
+Deno.test("plan(): failures are forgotten once it runs well for long, or by an order", () => {
+  const tried = [nodeId(1)];
+  const scene: Scene = { services: on2("started", { tried }), reports: run };
+  const left = (more: Scene) =>
+    plan(sceneOf({ ...scene, ...more })).status.services.get(WEB)?.tried;
+  assert.deepEqual(left({}), tried);
+  assert.deepEqual(left({ steady: [WEB] }), []);
+  assert.deepEqual(left({ commands: [{ order: "migrate", id: WEB, node: nodeId(3) }] }), []);
+});
+
+Deno.test("plan(): fence and dead are never decided in one", () => {
+  const scene: Scene = { services: on2("started"), ...down, silence: 10 * WAIT };
+  const first = plan(sceneOf(scene)).status;
+  assert.equal(first.nodes.get(nodeId(2))?.state, "fence");
+  const second = plan({ ...sceneOf(scene), status: first }).status;
+  assert.equal(second.nodes.get(nodeId(2))?.state, "dead");
+  assert.equal(second.services.get(WEB)?.node, 1);
+});
+
+Deno.test("plan(): a takeover names its proof; the move of a node that is back is none", () => {
+  const words = { words: "clean-stop", boot: BOOT, at: instant(0) } as const;
+  const scene: Scene = { services: on2("fence"), ...fence, silence: LEASE, words: { 2: words } };
+  const { takeovers, said } = plan(sceneOf(scene));
+  assert.deepEqual(takeovers, [{ id: WEB, from: 2, to: 1, proof: "clean-stop" }]);
+  assert.ok(said.some(({ text }) => text === "node nodeB=dead, proof=clean-stop"));
+  assert.deepEqual(plan(sceneOf({ services: on2("recovery") })).takeovers, []);
+  const disk: Scene = { services: on2("recovery"), ...fence };
+  assert.deepEqual(plan(sceneOf(disk)).takeovers.map(({ proof }) => proof), ["storage"]);
+});
+
+Deno.test("plan(): only what may recover by the disk's word asks for it", () => {
+  const scene: Scene = { services: on2("fence"), ...fence };
+  assert.deepEqual(plan(sceneOf(scene)).eject, []);
+  const resources = "exec: web\n\tcommand run\n\trecover_on storage\n";
+  assert.deepEqual(plan(sceneOf({ ...scene, resources })).eject, [2]);
+});
+
+Deno.test("plan(): nodes come and go", () => {
+  const entry = (scene: Scene, node = 2) => plan(sceneOf(scene)).status.nodes.get(nodeId(node));
+  assert.equal(entry({ nodes: { 2: null } })?.state, "online");
+  assert.equal(
+    entry({ nodes: { 2: null }, reports: { 2: null } }),
+    undefined,
+    "it has not reported",
+  );
+  assert.equal(entry({ watchdog: { 2: "none" } })?.armed, false);
+  assert.equal(entry({ watchdog: { 2: "opening" } })?.armed, true, "as it was");
+  assert.equal(entry({ nodes: { 2: { armed: false } } })?.armed, true);
+  assert.equal(entry({ ...fence, silence: 10 })?.state, "fence");
+  const back = entry({ nodes: { 2: { state: "dead", proof: "wait", confirmed: true } } });
+  assert.deepEqual([back?.state, back?.proof, back?.confirmed], ["online", null, false]);
+  const confirm: Scene = { commands: [{ order: "confirm-dead", node: nodeId(2) }] };
+  assert.equal(entry(confirm)?.confirmed, false, "it is online");
+  assert.equal(entry({ ...confirm, health: { 2: "isolated" } })?.confirmed, false, "it lives");
+  assert.equal(entry({ ...confirm, ...down })?.confirmed, true);
+  const order = { order: "maintenance", node: nodeId(2) } as const;
+  assert.equal(entry({ commands: [{ ...order, on: true }] })?.maintenance, true);
+  const both = [{ ...order, on: true }, { ...order, on: false }];
+  assert.equal(entry({ commands: both })?.maintenance, false, "the last one counts");
+});
+
+Deno.test("plan(): a member that was removed is kept while it may have something", () => {
+  const scene = sceneOf({ services: on2("started") });
+  const spec = { ...scene.spec, members: scene.spec.members.filter(({ id }) => id !== 2) };
+  const { nodes, services } = plan({ ...scene, spec }).status;
+  assert.equal(nodes.get(nodeId(2))?.state, "fence");
+  assert.equal(services.get(WEB)?.state, "fence");
+  assert.equal(plan({ ...sceneOf({ resources: GONE }), spec }).status.nodes.has(nodeId(2)), false);
+});
+
+Deno.test("plan(): what is recovered is spread", () => {
+  const ids = Array.from({ length: 6 }, (_, at) => `exec:r${at}`);
+  const resources = ids.map((id) => `${id.replace(":", ": ")}\n\tcommand run\n`).join("");
+  const services = Object.fromEntries(
+    ids.map((id) => [id, { state: "fence", node: nodeId(2) }] as const),
+  );
+  const { status } = plan(sceneOf({ resources, services, ...fence, silence: WAIT }));
+  const count = (node: number) =>
+    ids.filter((id) => status.services.get(resourceId(id))?.node === node).length;
+  assert.deepEqual([count(1), count(2), count(3)], [3, 0, 3]);
+});
+
+Deno.test("plan(): where nothing is to be decided the status stays as it is", () => {
+  const scene = sceneOf({ services: on2("started"), reports: run });
+  const next = plan(scene);
+  assert.deepEqual(next.status, scene.status);
+  assert.deepEqual([next.said, next.takeovers, next.eject], [[], [], []]);
+});

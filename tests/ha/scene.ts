@@ -1,0 +1,85 @@
+/** What a manager knows, made by hand: three nodes, all online, armed, reporting nothing. @module */
+import { bootId, type NodeId, nodeId, type ResourceId, resourceId } from "../../mod/base/id.ts";
+import { instant, type Millis } from "../../mod/base/time.ts";
+import type { Command } from "../../mod/ha/commands.ts";
+import type { Words } from "../../mod/ha/death.ts";
+import { readResources } from "../../mod/ha/resource.ts";
+import type { Situation } from "../../mod/ha/situation.ts";
+import type { NodeEntry, ServiceEntry } from "../../mod/ha/status.ts";
+import type { LocalState, Report } from "../../mod/ha/wire.ts";
+import type { MemberState, Vitals } from "../../mod/streams.ts";
+import { specOf, TIMING } from "./desk.ts";
+import { vitalsOf } from "./vitals.ts";
+
+export const WEB = resourceId("exec:web");
+export const BOOT = bootId("00000000000000aa");
+const HEARD = 100_000;
+
+/** By node id, what differs from the quiet scene. */
+export interface Scene {
+  readonly nodes?: Readonly<Record<number, Partial<NodeEntry> | null>>;
+  readonly services?: Readonly<Record<string, Partial<ServiceEntry>>>;
+  /** `ha/resources.cfg`; by default it wants `exec:web` started. */
+  readonly resources?: string;
+  readonly commands?: readonly Command[];
+  readonly health?: Readonly<Record<number, MemberState>>;
+  /** How long a majority vouches for the silence. */
+  readonly silence?: Millis;
+  readonly vitals?: Readonly<Record<number, Partial<Vitals>>>;
+  /** What each node reports of its resources; null for no report. */
+  readonly reports?: Readonly<Record<number, Readonly<Record<string, LocalState>> | null>>;
+  readonly watchdog?: Readonly<Record<number, Report["watchdog"]>>;
+  /** Nodes that report by an older status than this one. */
+  readonly behind?: readonly number[];
+  readonly leaving?: readonly number[];
+  readonly words?: Readonly<Record<number, Words>>;
+  readonly storageFenced?: readonly number[];
+  readonly steady?: readonly ResourceId[];
+}
+
+export function sceneOf(scene: Scene): Situation {
+  const spec = specOf(3);
+  const self = nodeId(1);
+  const nodes = new Map<NodeId, NodeEntry>();
+  const online = { state: "online", maintenance: false, armed: true, confirmed: false } as const;
+  for (const { id } of spec.members) {
+    const given = scene.nodes?.[id];
+    if (given !== null) nodes.set(id, { ...online, proof: null, ...given });
+  }
+  const services = new Map<ResourceId, ServiceEntry>();
+  const blank = { state: "stopped", node: null, target: null, tried: [], why: "" } as const;
+  for (const [id, entry] of Object.entries(scene.services ?? {})) {
+    services.set(resourceId(id), { ...blank, ...entry });
+  }
+  const stateOf = (node: NodeId) => scene.health?.[node] ?? "online";
+  const present = (node: NodeId): Report | null => {
+    const told = scene.reports?.[node];
+    if (told === null || (node !== self && stateOf(node) !== "online")) return null;
+    return {
+      ...{ version: 1, boot: BOOT, status: scene.behind?.includes(node) ? 6 : 7 },
+      leaving: scene.leaving?.includes(node) ?? false,
+      watchdog: scene.watchdog?.[node] ?? "armed",
+      services: Object.entries(told ?? {}).map(([id, state]) => ({ id, state, why: "it says so" })),
+    };
+  };
+  return {
+    self,
+    spec,
+    timing: TIMING,
+    status: { nodes, services },
+    definitions: readResources(scene.resources ?? "exec: web\n\tcommand run\n"),
+    commands: scene.commands ?? [],
+    health: (node) =>
+      node === self ? null : {
+        ...{ node, state: stateOf(node), boot: BOOT, vitals: null },
+        lastHeard: instant(HEARD),
+        vouched: instant(HEARD + (scene.silence ?? 0)),
+      },
+    vitals: (node) => vitalsOf(scene.vitals?.[node] ?? {}),
+    present,
+    report: (node) => scene.behind?.includes(node) ? null : present(node),
+    words: (node) => scene.words?.[node] ?? null,
+    storageFenced: (node) => scene.storageFenced?.includes(node) ?? false,
+    steady: (id) => scene.steady?.includes(id) ?? false,
+  };
+}
