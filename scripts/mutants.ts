@@ -344,7 +344,7 @@ const MUTANTS: readonly Mutant[] = [
     find: "if (found !== version) {",
     put: "if (found < 0) {",
     shape: THREE,
-    seeds: 400,
+    seeds: 40,
   },
 ];
 
