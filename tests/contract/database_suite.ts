@@ -27,7 +27,9 @@ export interface DatabaseWorld {
   close(): Promise<void>;
 }
 
-export const bytes = (...values: number[]) => Uint8Array.from(values);
+export function bytes(...values: number[]): Uint8Array {
+  return Uint8Array.from(values);
+}
 
 export function entry(index: number, term = 1) {
   return { index, term, body: bytes(index, term) };
