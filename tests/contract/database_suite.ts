@@ -27,7 +27,7 @@ export interface DatabaseWorld {
   close(): Promise<void>;
 }
 
-export function bytes(...values: number[]): Uint8Array {
+export function bytes(...values: number[]): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(values);
 }
 
