@@ -181,6 +181,18 @@ export const PROBLEMS = {
     status: 409,
     exit: EXIT.unsafe,
   },
+  "config.no-history": {
+    title: "Cannot look that far back",
+    remedy: "see pentad config history for what this node keeps; another node may keep more",
+    status: 404,
+    exit: EXIT.notFound,
+  },
+  "config.cannot-undo": {
+    title: "Cannot take that transaction back",
+    remedy: "read what is there now (pentad config get), and change that",
+    status: 409,
+    exit: EXIT.changed,
+  },
   "config.diverged": {
     title: "Cannot vote: this replica differs from its peers",
     remedy: "pentad status names the index; the replica is rebuilt from its peers",

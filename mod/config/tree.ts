@@ -9,7 +9,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { type Problem, problem } from "../base/problem.ts";
-import type { StoredRow } from "../host/ports.ts";
+import type { StoredRow, UndoRow } from "../host/ports.ts";
 import type { Change, Expectation, Operation, Transaction } from "../streams.ts";
 import { nodeId } from "../base/id.ts";
 import { pathFault, splitPath } from "./path.ts";
@@ -19,7 +19,8 @@ import { FILE_BYTES_MAX, OPERATIONS_MAX } from "./wire.ts";
 export const TREE_BYTES_MAX = 128 * 1024 * 1024;
 /** Files and directories. */
 export const INODES_MAX = 256 * 1024;
-const ROOT_INO = 0;
+/** The root has no row. */
+export const ROOT_INO = 0;
 const EMPTY = new Uint8Array(0);
 
 /** A file or directory; rows are never changed in place, they are replaced. */
@@ -30,7 +31,12 @@ export interface Applied {
   readonly rows: readonly StoredRow[];
   readonly removed: readonly number[];
   readonly changes: readonly Change[];
+  /** Every row that it touched, as it was before. */
+  readonly undo: readonly UndoRow[];
 }
+
+/** A tree for reading. */
+export type TreeReader = Pick<Tree, "find" | "row" | "rows" | "children">;
 
 /** When and by whom a transaction is applied. */
 export interface Stamp {
@@ -92,8 +98,18 @@ export class Tree {
       .flatMap(([, ino]) => this.#rows.get(ino) ?? []);
   }
 
+  /** Every row. Rows are never changed, so this is the tree as it is now, whatever comes. */
+  rows(): readonly StoredRow[] {
+    return [...this.#rows.values()];
+  }
+
+  /** The row of an inode, or null. */
+  row(ino: number): StoredRow | null {
+    return this.#rows.get(ino) ?? null;
+  }
+
   /** Every row, and the changes that would make this tree out of an empty one. */
-  all(): Applied {
+  all(): Omit<Applied, "undo"> {
     const changes: Change[] = [];
     const visit = (ino: number, prefix: string): void => {
       for (const [name, child] of this.#children.get(ino) ?? []) {
@@ -104,7 +120,7 @@ export class Tree {
       }
     };
     visit(ROOT_INO, "");
-    return { rows: [...this.#rows.values()], removed: [], changes };
+    return { rows: this.rows(), removed: [], changes };
   }
 
   /** Applies a transaction, or says why not and leaves the tree as it was. */
@@ -311,7 +327,8 @@ export class Tree {
       if (row !== null) return changeOf(path, row);
       return { path, kind: "gone", version: index, data: null, writer: nodeId(writer) };
     });
-    return { rows, removed, changes };
+    const undo = [...this.#before].map(([ino, before]) => ({ ino, before }));
+    return { rows, removed, changes, undo };
   }
 }
 

@@ -12,7 +12,15 @@ import type { ClusterSpec } from "../base/cluster.ts";
 import type { BootId, NodeId } from "../base/id.ts";
 import { after, type Instant, NEVER } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
-import type { Database, DatabaseContent, Ports, TimerHandle } from "../host/ports.ts";
+import type {
+  Database,
+  DatabaseContent,
+  HistoryAsk,
+  HistoryPage,
+  Ports,
+  TimerHandle,
+} from "../host/ports.ts";
+import type { ConfigLimits } from "../config/mod.ts";
 import { PeerDriver } from "../config/tcp_driver.ts";
 import { PersistDriver } from "../config/sqlite_driver.ts";
 import { ActionDriver, type ActionEffect } from "../ha/action_driver.ts";
@@ -32,6 +40,8 @@ export interface RuntimeOptions {
   readonly disks: readonly string[];
   /** Where this node listens: heartbeat links and peer channel, `HOST:PORT`. */
   readonly bind: { readonly links: readonly string[]; readonly peer: string };
+  /** How much of the log is kept; absent for what a daemon keeps. */
+  readonly configLimits?: ConfigLimits;
   readonly onFact?: (fact: Fact) => void;
   readonly onSaying?: (saying: Saying) => void;
   /** The core runs. */
@@ -104,6 +114,12 @@ export class NodeRuntime {
     this.#feed({ stream: "node", event: { kind: "request", request } });
   }
 
+  /** One page of the history, all that is applied now included. A text says why there is none. */
+  history(ask: HistoryAsk, done: (page: HistoryPage | { readonly failure: string }) => void): void {
+    if (this.#drivers === null) done({ failure: "the node is starting" });
+    else this.#drivers.persist.history(ask, done);
+  }
+
   /** Calls `done` once nothing runs here any more (after `ha.shutdown`). */
   onDrained(done: () => void): void {
     this.#draining = done;
@@ -131,7 +147,11 @@ export class NodeRuntime {
     const [a, b, c, d] = random.bytes(4) as unknown as [number, number, number, number];
     const seed = ((a * 256 + b) * 256 + c) * 256 + d;
     const wallAtStart = clock.wallSeconds();
-    const options = { self, boot, spec, clusterKey, stored, disks, seed, wallAtStart };
+    const { configLimits } = this.#options;
+    const options = {
+      ...{ self, boot, spec, clusterKey, stored, disks, seed, wallAtStart },
+      ...(configLimits && { configLimits }),
+    };
     this.#core = new NodeCore(options, clock.now());
     try {
       assert(this.#database !== null, "An opened database is known");
