@@ -30,6 +30,7 @@ import {
   onAppendReply,
   tickLeader,
 } from "./replication.ts";
+import { onLost, onRecovered, onRecovery } from "./recovery.ts";
 import { Transfers } from "./transfers.ts";
 import { Twins } from "./twins.ts";
 import type { TreeReader } from "./tree.ts";
@@ -71,6 +72,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       applied: stored.applied.index,
       stored: stored.spec,
       diverged: stored.diverged,
+      recovery: stored.recovery,
+      sealed: stored.sealed,
     }, now);
     this.#raft.applied = this.#replica.applied;
     this.#raft.stateCrc = this.#replica.crc;
@@ -173,6 +176,10 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#raft.resetElection();
     const alone = isMajority(this.#raft.electorates, (id) => id === this.#raft.self, false);
     if (alone) this.#raft.electionAt = this.#raft.now;
+    const { recovery } = this.#raft;
+    if (recovery !== null) {
+      this.#raft.say("recovering", reason("config.recovering", { why: recovery.why }));
+    }
     this.#tellSpec();
     this.#tellTree();
   }
@@ -204,6 +211,12 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
         return;
       case "snapshot-reply":
         return this.#onSnapshotReply(from, message);
+      case "recovery":
+        return onRecovery(this.#raft, from, message);
+      case "recovered":
+        return onRecovered(this.#raft, from, message);
+      case "lost":
+        return onLost(this.#raft, from, message);
     }
   }
 

@@ -15,6 +15,7 @@ import { after, EPOCH } from "../base/time.ts";
 import type { WitnessRegister } from "../streams.ts";
 import { isMajority } from "./electorate.ts";
 import { entryOf, type Raft } from "./raft.ts";
+import { maySecond } from "./recovery.ts";
 import { replicateAll } from "./replication.ts";
 import { askWitness, type Candidate } from "./witness.ts";
 import type { MessageOf } from "./wire.ts";
@@ -23,8 +24,8 @@ import type { MessageOf } from "./wire.ts";
 export function tickElection(raft: Raft): void {
   if (raft.role === "leader" || raft.now < raft.electionAt) return;
   raft.resetElection();
-  // One that differs from its peers must not lead them.
-  if (!raft.isVoter || raft.diverged) return;
+  // One that differs from its peers must not lead them, nor one that lost what it held.
+  if (!raft.isVoter || raft.diverged || raft.recovery !== null) return;
   if (raft.leader !== null) {
     const ms = Math.round(raft.now - raft.heardLeaderAt);
     raft.say("no leader", reason("config.no-leader", { ms }));
@@ -61,7 +62,7 @@ export function onVote(raft: Raft, from: NodeId, message: MessageOf<"vote">): vo
   const leaderLives = raft.role === "leader" ||
     (raft.leader !== null && raft.now - raft.heardLeaderAt < raft.timing.electionMinMs);
   if (leaderLives || term < raft.term) return reply(false);
-  const upToDate = raft.log.isUpToDate(lastTerm, lastIndex) && mayVote(raft);
+  const upToDate = raft.log.isUpToDate(lastTerm, lastIndex) && mayVote(raft, from);
   if (pre) return reply(upToDate && term > raft.term);
   if (term > raft.term) raft.enterTerm(term);
   const granted = upToDate && (raft.vote === null || raft.vote === from);
@@ -78,7 +79,8 @@ export function onVote(raft: Raft, from: NodeId, message: MessageOf<"vote">): vo
  * A replica that differs from its peers does not vote. Of a pair it votes for the other: without its
  * vote nobody could lead, and so nobody rebuild it; and the ends of the logs are compared all the same.
  */
-function mayVote(raft: Raft): boolean {
+function mayVote(raft: Raft, candidate: NodeId): boolean {
+  if (raft.recovery !== null) return maySecond(raft, candidate);
   return !raft.diverged || raft.electors.length <= 2;
 }
 
@@ -106,6 +108,7 @@ export function onVoteReply(raft: Raft, from: NodeId, message: MessageOf<"vote-r
 export function onWitnessVote(raft: Raft): void {
   if (raft.role !== "candidate") return;
   raft.witness.solo = true;
+  raft.alone = true;
   winIfElected(raft);
 }
 

@@ -72,6 +72,8 @@ export interface ConfigView {
   readonly logBase: number;
   /** This replica was found to differ from its peers, and waits to be rebuilt. */
   readonly diverged: boolean;
+  /** What this replica lost, where it has not got all of it back yet: it has no vote. */
+  readonly recovering: string | null;
   readonly quorate: boolean;
   /** Nodes that must hold an entry before it commits, where a witness narrows them. */
   readonly commitSet: readonly NodeId[] | null;
@@ -80,6 +82,8 @@ export interface ConfigView {
     readonly match: number;
     readonly lag: number;
     readonly diverged: boolean;
+    /** It lost what it held, and has no vote until it is whole. */
+    readonly recovering: boolean;
     /** The state that it is being sent, and how many chunks of it have arrived. */
     readonly snapshot: { readonly index: number; readonly chunks: number } | null;
   }[];

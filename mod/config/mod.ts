@@ -7,6 +7,7 @@ export { CONFIG_LIMITS, type ConfigLimits } from "./compaction.ts";
 export type { PathStat } from "./library.ts";
 export { diffBetween, type Past, type PathDiff, treeAt } from "./past.ts";
 export { pathFault } from "./path.ts";
+export { judgeLoss, type LossVerdict } from "./recovery.ts";
 export { INODES_MAX, TREE_BYTES_MAX, type TreeReader } from "./tree.ts";
 export { type Undo, type UndoGround, undoOf } from "./undo.ts";
 export { FILE_BYTES_MAX } from "./wire.ts";

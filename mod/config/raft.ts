@@ -13,11 +13,19 @@ import type { Prng } from "../base/prng.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import { after, EPOCH, type Instant } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
-import type { DatabaseBatch, LogBase, StoredEntry, StoredSpec } from "../host/ports.ts";
+import type {
+  DatabaseBatch,
+  LogBase,
+  SealedSpec,
+  StoredEntry,
+  StoredRecovery,
+  StoredSpec,
+} from "../host/ports.ts";
 import type { Fact, Request, WitnessRegister } from "../streams.ts";
 import { type Electorate, electorateOf, needsBoth } from "./electorate.ts";
 import type { ConfigEffect } from "./events.ts";
 import type { Log } from "./log.ts";
+import type { Recovery } from "./recovery.ts";
 import type { Transfer } from "./transfer.ts";
 import { decodeEntry, encodeEntry, encodeMessage, type Entry, type Message } from "./wire.ts";
 
@@ -44,6 +52,10 @@ export interface Progress {
   behind: boolean;
   /** The snapshot on its way. */
   transfer: Transfer | null;
+  /** It lost what it held, and says so. */
+  recovery: Recovery | null;
+  /** It refused, in or after this round, what follows what it had acknowledged up to there. */
+  loss: { readonly round: number; readonly match: number; readonly certain: boolean } | null;
 }
 
 /** The description of the cluster at some index of the log. */
@@ -96,6 +108,10 @@ export class Raft {
   durable: number;
   /** We were found to differ from our peers, and are not rebuilt yet. */
   diverged: boolean;
+  /** We led with the witness alone, and do not know yet that the other node holds what we committed. */
+  alone: boolean;
+  /** We lost what we held, and have not got it all back yet. */
+  recovery: StoredRecovery | null;
   electionAt: Instant;
   heardLeaderAt: Instant = EPOCH;
   granted = new Set<NodeId>();
@@ -120,6 +136,10 @@ export class Raft {
   /** End of the log as it was at start: what of it is committed cannot be known yet. */
   #inherited: number;
   #number = 0;
+  /** The description before a loss: in force until the log has got that far again. */
+  #lost: { readonly at: SpecAt; readonly settled: boolean } | null = null;
+  /** What the seal says. */
+  #sealed: Omit<SealedSpec, "spec"> & { readonly index: number };
   #pending: { number: number; last: number; done: (() => void) | null }[] = [];
 
   constructor(
@@ -134,6 +154,8 @@ export class Raft {
       /** The description in force at the log's base; absent where none was compacted away. */
       readonly stored?: StoredSpec | null;
       readonly diverged?: boolean;
+      readonly recovery?: StoredRecovery | null;
+      readonly sealed?: SealedSpec | null;
     },
     now: Instant,
   ) {
@@ -148,11 +170,20 @@ export class Raft {
     this.applied = applied;
     this.durable = log.last;
     this.diverged = parts.diverged ?? false;
+    this.recovery = parts.recovery ?? null;
+    const { sealed = null } = parts;
+    const { settled = false, alone = false } = sealed ?? {};
+    this.#sealed = { index: sealed?.spec?.index ?? 0, settled, alone };
+    this.alone = alone;
     this.#inherited = log.last;
     const highest = Math.max(...spec.members.map((member) => member.id));
     this.#specs = [stored === null ? { spec, index: 0, highest } : specAtOf(stored)];
     for (let index = log.base.index + 1; index <= log.last; index++) {
       this.#noteSpec(log.at(index));
+    }
+    if (this.recovery !== null && sealed !== null) {
+      const at = sealed.spec === null ? { spec, index: 0, highest } : specAtOf(sealed.spec);
+      this.#lost = { at, settled };
     }
     this.timing = timingOf(this.spec.profile);
     this.electionAt = after(now, this.#electionDelay());
@@ -167,7 +198,17 @@ export class Raft {
   get specAt(): SpecAt {
     const newest = this.#specs.at(-1);
     assert(newest !== undefined, "There is always a description");
-    return newest;
+    return this.#lost !== null && this.#lost.at.index >= newest.index ? this.#lost.at : newest;
+  }
+
+  /** The newest description is known to be committed, and has two voters (and perhaps a witness). */
+  get isSettledPair(): boolean {
+    return this.#isSettled && this.electorates[0]?.voters.length === 2;
+  }
+
+  get #isSettled(): boolean {
+    const { specAt } = this;
+    return specAt === this.#lost?.at ? this.#lost.settled : specAt.index <= this.commit;
   }
 
   /**
@@ -178,7 +219,9 @@ export class Raft {
     const known = Math.max(this.commit, this.#inherited);
     const committed = this.#specs.filter((each) => each.index <= known).at(-1);
     assert(committed !== undefined, "The first description is committed");
-    return committed;
+    return this.#lost !== null && this.#lost.at.index >= committed.index
+      ? this.#lost.at
+      : committed;
   }
 
   /** The description that was in force after the entry at an index, which is not before the base. */
@@ -215,6 +258,7 @@ export class Raft {
   }
 
   get #specsInForce(): readonly ClusterSpec[] {
+    if (this.specAt === this.#lost?.at) return [this.spec];
     const [before, newest] = this.#specs.slice(-2);
     if (before === undefined || newest === undefined) return [this.spec];
     const isOpen = newest.index > this.commit && needsBoth(before.spec, newest.spec);
@@ -280,7 +324,29 @@ export class Raft {
     const number = ++this.#number;
     const { lazy = false, done = null } = options;
     this.#pending.push({ number, last: this.log.last, done });
-    this.effects.push({ kind: "persist", number, batch, lazy });
+    const sealed = this.#sealChange();
+    const whole = sealed === null ? batch : { ...batch, sealed };
+    this.effects.push({ kind: "persist", number, batch: whole, lazy });
+  }
+
+  /** What the seal must say from now on; null where it says so. */
+  #sealChange(): SealedSpec | null {
+    const committed = this.committedSpec;
+    const { index } = committed;
+    const { alone } = this;
+    const settled = this.#isSettled;
+    const before = this.#sealed;
+    const same = index === before.index && settled === before.settled && alone === before.alone;
+    if (same) return null;
+    this.#sealed = { index, settled, alone };
+    return { spec: storedSpecOf(committed), settled, alone };
+  }
+
+  /** All that was lost is here again. */
+  endRecovery(): void {
+    this.recovery = null;
+    this.#lost = null;
+    this.timing = timingOf(this.spec.profile);
   }
 
   /** The database says that all persists up to a number are durable. */
@@ -367,6 +433,7 @@ export class Raft {
     this.progress.set(node, {
       ...{ next: last + 1, floor: last, match: 0, ackedAt: this.now, round: 0 },
       ...{ diverged: false, divergedAt: 0, agreed: 0, behind: false, transfer: null },
+      ...{ recovery: null, loss: null },
     });
   }
 }

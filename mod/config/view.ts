@@ -22,15 +22,21 @@ export function viewOf(
     committedChain: log.chainAt(raft.commit) ?? 0,
     commitSet: raft.witness.solo ? [raft.self] : null,
     diverged: raft.diverged,
-    peers: [...raft.progress].map(([node, { match, diverged, transfer }]) => ({
+    recovering: raft.recovery?.why ?? null,
+    peers: [...raft.progress].map(([node, { match, diverged, recovery, transfer }]) => ({
       node,
       match,
       lag: log.last - match,
       diverged,
+      recovering: recovery !== null,
       snapshot: transfer === null
         ? null
         : { index: transfer.snapshot.base.index, chunks: transfer.acknowledged },
     })),
-    blocked: raft.diverged ? DIVERGED : rest.blocked,
+    blocked: raft.recovery !== null
+      ? `recovering, without a vote until all is here again: ${raft.recovery.why}`
+      : raft.diverged
+      ? DIVERGED
+      : rest.blocked,
   };
 }

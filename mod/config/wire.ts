@@ -191,6 +191,12 @@ const MESSAGE = union({
       done: bool,
     }),
   ],
+  /** It lost what it held (`recovery.ts`); nonce 0: it is whole. */
+  recovery: [9, struct({ term: u64, nonce: u64, known: bool })],
+  /** Who holds everything up to here has recovered from the loss of that nonce. */
+  recovered: [10, struct({ term: u64, nonce: u64, commit: u64 })],
+  /** It holds less than it acknowledged. */
+  lost: [11, struct({ term: u64 })],
 });
 
 const PART = union({

@@ -11,7 +11,7 @@ import { Checks, type Violation } from "./checks.ts";
 import { Clients } from "./clients.ts";
 import { Contenders } from "./contenders.ts";
 import { type ClusterShape, SimCluster, type SimNode } from "./cluster.ts";
-import { drawFaults, type Fault, strike } from "./faults.ts";
+import { drawFaults, drawStoreFaults, type Fault, strike } from "./faults.ts";
 import type { WorldOptions } from "./options.ts";
 
 /** Everything that is drawn from a seed. */
@@ -41,6 +41,8 @@ export interface RunResult {
   readonly takeovers: number;
   /** States that a node took over from another. */
   readonly snapshots: number;
+  /** Databases that were lost and given back by the others. */
+  readonly recoveries: number;
 }
 
 /** When faults begin: by then the cluster has formed. */
@@ -71,7 +73,7 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     watchdogPresent: prng.chance(0.9),
     ...drawLog(new Prng(seed * 4 + 3)),
   };
-  const faults = drawFaults(prng, {
+  const ask = {
     nodes: shape.nodes,
     witness: shape.witness,
     resources,
@@ -79,7 +81,13 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     from: CALM_MS,
     to: safetyMs,
     longest: 20_000,
-  });
+  };
+  const store = new Prng(seed * 4 + 2);
+  const faults = [
+    ...drawFaults(prng, ask),
+    // In a part of all clusters the databases suffer too.
+    ...(store.chance(0.4) ? drawStoreFaults(store, ask) : []),
+  ].sort((a, b) => a.at - b.at);
   const clients = prng.between(2, 30);
   const contenders = prng.chance(0.5) ? prng.between(2, 6) : 0;
   const orders = drawOrders();
@@ -138,6 +146,7 @@ class Run {
   #starts = 0;
   #takeovers = 0;
   #snapshots = 0;
+  #recoveries = 0;
 
   constructor(plan: RunPlan, hear: (line: string) => void) {
     this.#plan = plan;
@@ -156,6 +165,7 @@ class Run {
         },
         onSaying: (node, { stream, text, routine }) => {
           if (stream === "config" && text.startsWith("snapshot=")) this.#snapshots++;
+          if (stream === "config" && text === "recovered") this.#recoveries++;
           if (!routine) line(node, stream, text);
         },
         onLife: (node, what) => line(node, "host", what),
@@ -203,6 +213,7 @@ class Run {
       starts: this.#starts,
       takeovers: this.#takeovers,
       snapshots: this.#snapshots,
+      recoveries: this.#recoveries,
     };
   }
 
@@ -225,6 +236,7 @@ class Run {
     site.disks.heal();
     for (const node of nodes) {
       node.host.powerOn();
+      node.host.store.failCommits(null);
       for (const id of this.#ids) site.plant.sicken(id, node.host.index, null);
     }
   }
@@ -243,6 +255,7 @@ class Run {
     const open = this.#clients.open() + this.#contenders.open();
     if (open > 0) return `${open} clients have no answer`;
     const views = runtimes.map((runtime) => runtime?.node.config.view());
+    if (views.some((view) => view?.recovering !== null)) return "a replica recovers";
     if (new Set(views.map((view) => `${view?.applied} ${view?.stateCrc}`)).size !== 1) {
       return "replicas are not equal";
     }

@@ -47,6 +47,8 @@ export const EMPTY: DatabaseContent = {
   applied: { index: 0, term: 0, stateCrc: 0 },
   rows: [],
   requests: [],
+  recovery: null,
+  sealed: null,
 };
 
 /** What the disk of one node holds. */
@@ -61,6 +63,8 @@ export class FakeDatabase {
     const { hardState, truncateFrom, compact, install } = batch;
     let { entries, base, spec, ...rest } = this.content;
     if (hardState) rest = { ...rest, ...hardState };
+    if (batch.recovery !== undefined) rest = { ...rest, recovery: batch.recovery };
+    if (batch.sealed) rest = { ...rest, sealed: batch.sealed };
     if (truncateFrom !== undefined) entries = entries.filter(({ index }) => index < truncateFrom);
     if (batch.entries) entries = [...entries, ...batch.entries];
     if (batch.applied) {

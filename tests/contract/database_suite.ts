@@ -8,6 +8,7 @@ import type {
   Database,
   DatabaseBatch,
   DatabaseContent,
+  DatabaseDamage,
   DatabaseInstall,
   DatabasePort,
   HistoryAsk,
@@ -83,7 +84,7 @@ class Hand {
 
   async open(): Promise<DatabaseContent> {
     const content = await this.#world.settle(
-      new Promise<DatabaseContent | { readonly damaged: string }>((resolve) => {
+      new Promise<DatabaseContent | DatabaseDamage>((resolve) => {
         this.#open = this.#world.port().open(resolve);
       }),
     );
@@ -132,6 +133,7 @@ export function databaseSuite(name: string, makeWorld: () => DatabaseWorld): voi
       ...{ term: 0, vote: 0, diverged: false, spec: null, entries: [], rows: [], requests: [] },
       base: { index: 0, term: 0, chain: 0 },
       applied: { index: 0, term: 0, stateCrc: 0 },
+      ...{ recovery: null, sealed: null },
     };
     assert.deepEqual(await hand.open(), nothing);
     assert.deepEqual(await hand.again(), nothing);

@@ -8,7 +8,9 @@ import { ProblemError } from "../../base/problem.ts";
 import type {
   Database,
   DatabaseBatch,
+  DatabaseBeginning,
   DatabaseContent,
+  DatabaseOpened,
   DatabasePort,
   HistoryAsk,
   StoredRow,
@@ -50,14 +52,17 @@ export interface LinuxDatabasePort extends DatabasePort {
   settled(): Promise<void>;
 }
 
-type OpenDone = Parameters<DatabasePort["open"]>[0];
 type HistoryDone = Parameters<Database["history"]>[1];
 
-/** The database in this state directory. */
-export function linuxDatabase(directory: string): LinuxDatabasePort {
+/** The database in this state directory; `mustExist`: it was made before, and none is a loss. */
+export function linuxDatabase(
+  directory: string,
+  { mustExist = false }: { readonly mustExist?: boolean } = {},
+): LinuxDatabasePort {
   const path = `${directory}/${DATABASE_NAME}`;
   return {
-    open: (done) => new WorkerDatabase(path, done),
+    open: (done) => new WorkerDatabase({ path, mustExist, beginning: null }, done),
+    renew: (beginning, done) => new WorkerDatabase({ path, mustExist, beginning }, done),
     settled: () => CLOSING.get(path) ?? Promise.resolve(),
   };
 }
@@ -68,9 +73,16 @@ export function linuxDatabase(directory: string): LinuxDatabasePort {
  */
 const CLOSING = new Map<string, Promise<void>>();
 
+/** What is opened, and how. */
+interface Opening {
+  readonly path: string;
+  readonly mustExist: boolean;
+  readonly beginning: DatabaseBeginning | null;
+}
+
 class WorkerDatabase implements Database {
-  readonly #path: string;
-  readonly #done: OpenDone;
+  readonly #opening: Opening;
+  readonly #done: DatabaseOpened;
   readonly #commits = new Map<number, (failure: string | null) => void>();
   readonly #reads = new Map<number, HistoryDone>();
   #worker: Worker | null = null;
@@ -79,10 +91,10 @@ class WorkerDatabase implements Database {
   #closed = false;
   #gone: (() => void) | null = null;
 
-  constructor(path: string, done: OpenDone) {
-    this.#path = path;
+  constructor(opening: Opening, done: DatabaseOpened) {
+    this.#opening = opening;
     this.#done = done;
-    void (CLOSING.get(path) ?? Promise.resolve()).then(() => this.#start());
+    void (CLOSING.get(opening.path) ?? Promise.resolve()).then(() => this.#start());
   }
 
   commit(batch: DatabaseBatch, done: (failure: string | null) => void): void {
@@ -109,10 +121,11 @@ class WorkerDatabase implements Database {
     this.#commits.clear();
     this.#reads.clear();
     if (this.#worker === null) return;
+    const { path } = this.#opening;
     const closing = new Promise<void>((resolve) => this.#gone = resolve).then(() => {
-      if (CLOSING.get(this.#path) === closing) CLOSING.delete(this.#path);
+      if (CLOSING.get(path) === closing) CLOSING.delete(path);
     });
-    CLOSING.set(this.#path, closing);
+    CLOSING.set(path, closing);
     this.#post({ kind: "close" });
   }
 
@@ -128,7 +141,7 @@ class WorkerDatabase implements Database {
       event.preventDefault();
       this.#onBroken(`the database worker ended: ${event.message}`);
     };
-    this.#post({ kind: "open", path: this.#path });
+    this.#post({ kind: "open", ...this.#opening });
   }
 
   #onAnswer(answer: DatabaseAnswer): void {
@@ -139,7 +152,7 @@ class WorkerDatabase implements Database {
         return this.#onOpened(answer.content);
       case "damaged":
         this.close();
-        return this.#done({ damaged: answer.why });
+        return this.#done(answer.damage);
       case "committed": {
         const done = this.#commits.get(answer.number);
         this.#commits.delete(answer.number);
@@ -166,7 +179,9 @@ class WorkerDatabase implements Database {
     this.close();
     this.#end();
     if (told) return;
-    if (!opened) this.#done({ damaged: why });
+    const rescued = { term: 0, vote: 0, known: false, sealed: null };
+    // The Worker is at fault, not the file: nothing is known to be damaged.
+    if (!opened) this.#done({ damaged: why, kind: "unwritable", rescued });
     for (const done of commits) done(why);
     for (const done of reads) done({ failure: why });
   }

@@ -5,6 +5,7 @@
  * |---|---|
  * | 1 | `meta`, `log` from its beginning, `tree`, `history` as the memory of requests |
  * | 2 | the log has a base; `request` is that memory; `history` holds transactions and undo records |
+ * | 3 | `origin`: which database this is, how often it was opened, what it has lost |
  *
  * @module
  */
@@ -17,12 +18,14 @@ import {
   EMPTY_META,
   type Meta,
   metaCrc,
+  type Origin,
+  originCrc,
   readRequests,
   requestCrc,
 } from "./database_rows.ts";
 
 /** Form of the tables, in `user_version`. */
-export const FORM = 2;
+export const FORM = 3;
 
 const LOG_AND_TREE = `
   CREATE TABLE log (
@@ -56,17 +59,32 @@ const META_AND_HISTORY = `
   ) STRICT;
 `;
 
+/** What form 3 brought: one row. */
+const ORIGIN = `
+  CREATE TABLE origin (
+    id INTEGER PRIMARY KEY CHECK (id = 1), uuid TEXT NOT NULL, opens INTEGER NOT NULL,
+    nonce INTEGER NOT NULL, known INTEGER NOT NULL, why TEXT NOT NULL, crc INTEGER NOT NULL
+  ) STRICT;
+`;
+
+/** A newer version wrote the database: it is whole, and not for us. */
+export class NewerForm extends Error {
+  override readonly name = "NewerForm";
+}
+
 /** Makes the tables, or brings older ones to this form: wholly or not at all. */
-export function bringToForm(database: DatabaseSync): void {
+export function bringToForm(database: DatabaseSync, beginning: Origin): void {
   const form = database.prepare("PRAGMA user_version").get()?.user_version;
   if (form === FORM) return;
-  if (form !== 0 && form !== 1) {
-    throw new Damage(`it has form ${String(form)}, this pentad reads 1 to ${FORM}`);
+  if (form !== 0 && form !== 1 && form !== 2) {
+    throw new NewerForm(`it has form ${String(form)}, this pentad reads 1 to ${FORM}`);
   }
   database.exec("BEGIN IMMEDIATE");
   try {
     if (form === 0) database.exec(`${LOG_AND_TREE} ${META_AND_HISTORY}`);
-    else fromForm1(database);
+    if (form === 1) fromForm1(database);
+    database.exec(ORIGIN);
+    putOrigin(database, beginning);
     database.exec(`PRAGMA user_version = ${FORM}; COMMIT;`);
   } catch (error) {
     database.exec("ROLLBACK");
@@ -116,4 +134,12 @@ export function putMeta(database: DatabaseSync): (meta: Meta) => void {
       ...[base, baseTerm, baseChain, specIndex, spec, since, metaCrc(meta)] as const,
     );
   };
+}
+
+/** Writes the one row of `origin`. */
+export function putOrigin(database: DatabaseSync, origin: Origin): void {
+  const { uuid, opens, recovery } = origin;
+  const { nonce = 0, known = true, why = "" } = recovery ?? {};
+  database.prepare("INSERT OR REPLACE INTO origin VALUES (1, ?, ?, ?, ?, ?, ?)")
+    .run(uuid, opens, nonce, known ? 1 : 0, why, originCrc(origin));
 }

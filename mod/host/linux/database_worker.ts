@@ -19,7 +19,7 @@ const scope = globalThis as unknown as WorkerScope;
 let file: DatabaseFile | null = null;
 
 scope.onmessage = ({ data: ask }) => {
-  if (ask.kind === "open") open(ask.path);
+  if (ask.kind === "open") open(ask);
   else if (ask.kind === "commit") commit(ask);
   else if (ask.kind === "history") history(ask);
   else {
@@ -29,11 +29,11 @@ scope.onmessage = ({ data: ask }) => {
   }
 };
 
-function open(path: string): void {
-  const opened = DatabaseFile.open(path);
-  if ("damaged" in opened) {
-    return scope.postMessage({ kind: "damaged", why: opened.damaged });
-  }
+function open({ path, mustExist, beginning }: Extract<DatabaseAsk, { kind: "open" }>): void {
+  const opened = beginning === null
+    ? DatabaseFile.open(path, { mustExist })
+    : DatabaseFile.renew(path, beginning);
+  if ("damaged" in opened) return scope.postMessage({ kind: "damaged", damage: opened });
   file = opened.file;
   const { content } = opened;
   const buffers = buffersOf([
@@ -57,6 +57,16 @@ function commit({ number, batch, state }: Extract<DatabaseAsk, { kind: "commit" 
     closeFile();
   }
   scope.postMessage({ kind: "committed", number, failure });
+  tendSeal();
+}
+
+/** The commit was told; that the seal cannot be written is the next one's failure. */
+function tendSeal(): void {
+  try {
+    file?.tendSeal();
+  } catch {
+    closeFile();
+  }
 }
 
 function history({ number, ask }: Extract<DatabaseAsk, { kind: "history" }>): void {
