@@ -4,30 +4,10 @@
  *
  * @module
  */
+import { EXIT, type ProblemKind } from "./exit.ts";
+import { PAST_PROBLEMS } from "./problem_past.ts";
 
-/** Exit codes of every command (ux.md a.3); part of the interface. */
-export const EXIT = {
-  ok: 0,
-  failed: 1,
-  usage: 2,
-  degraded: 3,
-  noQuorum: 4,
-  unreachable: 5,
-  changed: 6,
-  unsafe: 7,
-  timeout: 8,
-  notFound: 9,
-  changes: 10,
-  bug: 70,
-} as const;
-
-interface ProblemKind {
-  /** What failed, in a few words. */
-  readonly title: string;
-  readonly remedy: string;
-  readonly status: number;
-  readonly exit: number;
-}
+export { EXIT };
 
 /** Every code, with the remedy that is true whenever the code is. */
 export const PROBLEMS = {
@@ -187,6 +167,7 @@ export const PROBLEMS = {
     status: 404,
     exit: EXIT.notFound,
   },
+  ...PAST_PROBLEMS,
   "config.cannot-undo": {
     title: "Cannot take that transaction back",
     remedy: "read what is there now (pentad config get), and change that",

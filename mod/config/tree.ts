@@ -49,8 +49,8 @@ export class Tree {
   readonly #rows = new Map<number, Row>();
   readonly #children = new Map<number, Map<string, number>>([[ROOT_INO, new Map()]]);
   #bytes = 0;
-  /** What one transaction under way has touched: the row as it was, or null for none. */
-  #before = new Map<number, Row | null>();
+  /** What one transaction under way has touched, as it was; the row is null for none. */
+  #before = new Map<number, Omit<UndoRow, "ino">>();
   #touched = new Set<string>();
 
   /** The tree of these rows. Asserts that they make one: the database has checked them. */
@@ -274,13 +274,24 @@ export class Tree {
 
   #put(row: Row): void {
     const old = this.#rows.get(row.ino);
-    if (!this.#before.has(row.ino)) this.#before.set(row.ino, old ?? null);
+    if (!this.#before.has(row.ino)) this.#before.set(row.ino, this.#asIs(old));
     this.#place(row, old);
   }
 
   #drop(row: Row): void {
-    if (!this.#before.has(row.ino)) this.#before.set(row.ino, row);
+    if (!this.#before.has(row.ino)) this.#before.set(row.ino, this.#asIs(row));
     this.#displace(row);
+  }
+
+  /**
+   * A row that the transaction touches for the first time is where it was before: what is above it
+   * is not empty, so the transaction could neither move nor remove that.
+   */
+  #asIs(row: Row | undefined): Omit<UndoRow, "ino"> {
+    if (row === undefined) return { path: "", before: null };
+    const path = pathOf(row, (ino) => this.#rows.get(ino) ?? null);
+    assert(path !== null, "A row of a tree hangs on its root");
+    return { path, before: row };
   }
 
   #place(row: Row, old: Row | undefined): void {
@@ -305,8 +316,8 @@ export class Tree {
       const row = this.#rows.get(ino);
       if (row !== undefined) this.#displace(row);
     }
-    for (const [ino, row] of this.#before) {
-      if (row !== null) this.#place(row, undefined);
+    for (const [ino, { before }] of this.#before) {
+      if (before !== null) this.#place(before, undefined);
       else this.#children.delete(ino);
     }
   }
@@ -314,7 +325,7 @@ export class Tree {
   #applied({ index, writer }: Stamp): Applied {
     const rows: StoredRow[] = [];
     const removed: number[] = [];
-    for (const [ino, before] of this.#before) {
+    for (const [ino, { before }] of this.#before) {
       const row = this.#rows.get(ino);
       if (row !== undefined) rows.push(row);
       else {
@@ -327,9 +338,24 @@ export class Tree {
       if (row !== null) return changeOf(path, row);
       return { path, kind: "gone", version: index, data: null, writer: nodeId(writer) };
     });
-    const undo = [...this.#before].map(([ino, before]) => ({ ino, before }));
+    const undo = [...this.#before].map(([ino, was]) => ({ ino, ...was }));
     return { rows, removed, changes, undo };
   }
+}
+
+/** The path of a row, or null where one of its directories is not there. */
+export function pathOf(
+  row: StoredRow,
+  rowOf: (ino: number) => StoredRow | null,
+): string | null {
+  let path = row.name;
+  for (let at = row.parent; at !== ROOT_INO;) {
+    const directory = rowOf(at);
+    if (directory === null) return null;
+    path = `${directory.name}/${path}`;
+    at = directory.parent;
+  }
+  return path;
 }
 
 /** The inode number of what operation `at` of the transaction at `index` makes. */
@@ -353,7 +379,7 @@ function missing(path: string): Problem {
 }
 
 /** A file's content after a write or truncate; null where it would be too long. */
-function contentAfter(
+export function contentAfter(
   data: Uint8Array,
   operation: Extract<Operation, { op: "write" | "truncate" }>,
 ): Uint8Array | null {

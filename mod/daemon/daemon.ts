@@ -4,12 +4,21 @@
  * @module
  */
 import type {
+  BackupReport,
   ChangeAsk,
-  HistoryEntry,
+  ChangePage,
+  HistoryList,
+  HistoryPageAsk,
   InitAsk,
   JoinAsk,
+  RestoreAsk,
+  RestoreReport,
   RunningNode,
+  TransactionDetail,
+  TreeDiff,
   TreeEntry,
+  UndoAnswer,
+  UndoAsk,
 } from "../api/running_node.ts";
 import { toHex } from "../base/bytes.ts";
 import { type ClusterSpec, specFault } from "../base/cluster.ts";
@@ -21,11 +30,16 @@ import { timingOf, type TimingRow, timingTable } from "../base/timing.ts";
 import { type EventLine, type StatusDocument, statusOf } from "../node/mod.ts";
 import { NodeRuntime } from "../runtime/mod.ts";
 import type { Outcome } from "../streams.ts";
+import type { Point } from "../config/mod.ts";
+import { DATABASE_NAME } from "../host/linux/database.ts";
+import { ArchivePool } from "./archive_pool.ts";
+import { Backups } from "./backups.ts";
+import { HistoryDesk } from "./history_desk.ts";
 import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
 import { Member } from "./member.ts";
-import { type HostPorts, linuxPorts } from "./ports.ts";
+import { historyLimits, type HostPorts, linuxPorts } from "./ports.ts";
 import { Recorder } from "./recorder.ts";
 import { type Identity, readIdentity, retireIdentity, writeIdentity } from "./state.ts";
 
@@ -35,6 +49,8 @@ const SHUTDOWN_LIMIT_MS = 60_000;
 interface Running {
   readonly runtime: NodeRuntime;
   readonly member: Member;
+  readonly desk: HistoryDesk;
+  readonly backups: Backups;
   readonly ports: HostPorts;
 }
 
@@ -43,6 +59,7 @@ export class Daemon implements RunningNode {
   readonly #settings: Settings;
   readonly #selfCommand: readonly string[];
   readonly #recorder: Recorder;
+  readonly #pool = new ArchivePool();
   readonly #onEnd: (code: number, why: string) => void;
   #running: Running | null = null;
   #starting = false;
@@ -67,7 +84,8 @@ export class Daemon implements RunningNode {
 
   status(): StatusDocument {
     const { name } = this.#settings;
-    return statusOf(this.#running?.runtime ?? null, { name, at: new Date().toISOString() });
+    const backup = this.#running?.backups.status() ?? null;
+    return statusOf(this.#running?.runtime ?? null, { name, at: new Date().toISOString(), backup });
   }
 
   streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown {
@@ -90,8 +108,59 @@ export class Daemon implements RunningNode {
     return this.#member().member.list(path);
   }
 
-  history(limit: number, path: string | null): Promise<readonly HistoryEntry[]> {
-    return this.#member().member.history(limit, path);
+  history(ask: HistoryPageAsk): Promise<HistoryList> {
+    return this.#member().desk.list(ask);
+  }
+
+  transaction(txn: number): Promise<TransactionDetail> {
+    return this.#member().desk.transaction(txn);
+  }
+
+  diff(from: Point, to: Point, path: string | null): Promise<TreeDiff> {
+    return this.#member().desk.diff(from, to, path);
+  }
+
+  undo(ask: UndoAsk): Promise<UndoAnswer> {
+    return this.#member().desk.undo(ask);
+  }
+
+  exportTree(at: Point): Promise<ReadableStream<Uint8Array>> {
+    return this.#member().desk.exportTree(at);
+  }
+
+  applied(): number {
+    return this.#member().desk.applied();
+  }
+
+  changesAfter(index: number): Promise<ChangePage> {
+    return this.#member().desk.changesAfter(index);
+  }
+
+  onApplied(listener: () => void): () => void {
+    return this.#member().desk.onApplied(listener);
+  }
+
+  backup(file: string | null): Promise<BackupReport> {
+    return this.#member().backups.make(file);
+  }
+
+  async restore({ file, alone }: RestoreAsk): Promise<RestoreReport> {
+    this.#mustBeFree();
+    // It takes its time; nothing else may become of this host meanwhile.
+    this.#starting = true;
+    try {
+      const { name, links, peer, state } = this.#settings;
+      const self = { name, links, peer };
+      retireIdentity(state, `before-${Date.now()}`);
+      const ask = { file, directory: state, self, alone };
+      const { identity, applied, at } = await this.#pool.ask("restore", ask);
+      // From here on the host is a member, whenever it is started.
+      writeIdentity(state, identity);
+      await this.#begin(identity);
+      return { cluster: identity.spec.name, id: identity.spec.id, txn_id: applied, at };
+    } finally {
+      this.#starting = false;
+    }
   }
 
   change(ask: ChangeAsk): Promise<Outcome> {
@@ -188,6 +257,7 @@ export class Daemon implements RunningNode {
       await this.#drain();
       await this.#halt();
     }
+    this.#pool.close();
     this.#onEnd(0, "stopped in order");
   }
 
@@ -238,7 +308,10 @@ export class Daemon implements RunningNode {
         spec: identity.spec,
         disks: settings.disks,
         bind: settings.bind,
-        onFact: (fact) => running?.member.onFact(fact),
+        onFact: (fact) => {
+          running?.member.onFact(fact);
+          running?.desk.onFact(fact);
+        },
         onSaying: (saying) => this.#recorder.say(saying),
         // A database never answers within its own opening: what follows has run by then.
         onReady: () => running && resolve(running),
@@ -247,7 +320,7 @@ export class Daemon implements RunningNode {
           this.#onEnd(1, why);
         },
       });
-      running = { runtime, member: new Member(runtime), ports };
+      running = this.#around({ runtime, ports, identity });
     }).finally(() => this.#starting = false);
     this.#running = running;
     this.#recorder.write({
@@ -258,9 +331,29 @@ export class Daemon implements RunningNode {
     });
   }
 
+  /** What serves the API beside a runtime. */
+  #around(
+    { runtime, ports, identity }: Pick<Running, "runtime" | "ports"> & { identity: Identity },
+  ): Running {
+    const settings = this.#settings;
+    const database = `${settings.state}/${DATABASE_NAME}`;
+    const member = new Member(runtime);
+    const pool = this.#pool;
+    const change = (ask: ChangeAsk) => member.change(ask);
+    const limits = historyLimits(settings);
+    const desk = new HistoryDesk({ runtime, pool, database, limits, change });
+    const backups = new Backups({
+      ...{ settings, database, identity, pool },
+      recorder: this.#recorder,
+      flushed: () => desk.flushed(),
+    });
+    return { runtime, member, desk, backups, ports };
+  }
+
   async #halt(): Promise<void> {
     const running = this.#running;
     this.#running = null;
+    running?.backups.stop();
     running?.runtime.stop();
     running?.member.stop();
     await running?.ports.close();

@@ -6,7 +6,13 @@ import { formatMillis, type Instant } from "../base/time.ts";
 import type { View, Vitals } from "../streams.ts";
 import type { Board } from "./board.ts";
 import type { NodeCore } from "./core.ts";
-import type { NodeStatus, ResourceStatus, StatusDocument, StreamStatus } from "./view.ts";
+import type {
+  BackupStatus,
+  NodeStatus,
+  ResourceStatus,
+  StatusDocument,
+  StreamStatus,
+} from "./view.ts";
 
 /** A running node as the status sees it; the runtime is one. */
 export interface StatusSource {
@@ -23,12 +29,16 @@ export interface StatusHead {
   readonly name: string;
   /** RFC 3339, UTC. */
   readonly at: string;
+  readonly backup?: BackupStatus | null;
 }
 
 const NO_WATCHDOG = "no watchdog";
 
 /** Makes the document; `source` null on a host that is not a member of a cluster. */
-export function statusOf(source: StatusSource | null, { name, at }: StatusHead): StatusDocument {
+export function statusOf(
+  source: StatusSource | null,
+  { name, at, backup = null }: StatusHead,
+): StatusDocument {
   if (source === null) return strangerStatus(name, at);
   const { spec, self, board, boot } = source;
   const ha = source.node.ha.view();
@@ -68,6 +78,7 @@ export function statusOf(source: StatusSource | null, { name, at }: StatusHead):
       crc32: formatCrc(config.stateCrc),
       writable: board.position?.writable === true && view.quorate,
     },
+    backup,
   };
 }
 
@@ -89,6 +100,7 @@ function strangerStatus(name: string, at: string): StatusDocument {
     streams: [],
     resources: [],
     config: { version: 0, term: 0, index: 0, crc32: formatCrc(0), writable: false },
+    backup: null,
   };
 }
 

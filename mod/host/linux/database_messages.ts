@@ -1,8 +1,9 @@
 /** What the database's Worker and its owner say to each other. @module */
+import type { HistoryLimits } from "./database_history.ts";
 import type { DatabaseBatch, DatabaseContent, HistoryAsk, HistoryPage } from "../ports.ts";
 
 export type DatabaseAsk =
-  | { readonly kind: "open"; readonly path: string }
+  | { readonly kind: "open"; readonly path: string; readonly limits: HistoryLimits }
   | { readonly kind: "commit"; readonly number: number; readonly batch: DatabaseBatch }
   | { readonly kind: "history"; readonly number: number; readonly ask: HistoryAsk }
   | { readonly kind: "close" };
