@@ -155,14 +155,13 @@ export function rowsAt(
 export function mustHave(view: DatabaseView, txn: number): HistoryRecord {
   const record = view.record(txn);
   if (record !== null) return record;
-  const { applied } = view.meta;
-  const { oldest } = view;
+  const { applied, since } = view.meta;
   if (txn > applied) {
     throw new ProblemError("config.no-transaction", `${txn} is not yet, the newest is ${applied}`);
   }
-  if (oldest === null || txn < oldest) {
-    const from = oldest === null ? "nothing" : `${oldest} and what came after it`;
-    throw new ProblemError("config.no-history", `${txn} is not kept here; kept is ${from}`);
+  if (txn <= since) {
+    const why = `${txn} is not kept here; all is kept that came after ${since}`;
+    throw new ProblemError("config.no-history", why);
   }
   const why = `${txn} is no transaction of clients: the log holds other entries too`;
   throw new ProblemError("config.no-transaction", why);
