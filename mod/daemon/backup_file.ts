@@ -74,10 +74,13 @@ export function makeBackup(
   }
 }
 
-/** Reads and verifies all of a backup. Throws `config.bad-backup` with what is wrong. */
-export function readBackup(path: string): BackupContent {
+/**
+ * Reads and verifies all of a backup. Throws `config.bad-backup` with what is wrong; `named` is what
+ * its user calls it.
+ */
+export function readBackup(path: string, named = path): BackupContent {
   const bad = (why: string, cause?: unknown) =>
-    new ProblemError("config.bad-backup", `"${path}": ${why}`, { cause });
+    new ProblemError("config.bad-backup", `"${named}": ${why}`, { cause });
   let view: DatabaseView | null = null;
   try {
     view = DatabaseView.open(path, { immutable: true });

@@ -43,7 +43,7 @@ export function restoreBackup({ file, directory, self, alone }: RestoreInto): Re
   try {
     // What was verified is what is used, whatever becomes of the file.
     copyFile(file, copy);
-    const { clusterKey, entry, at, applied, tree } = readBackup(copy);
+    const { clusterKey, entry, at, applied, tree } = readBackup(copy, file);
     const others = entry.spec.members.map(({ name }) => name).filter((name) => name !== self.name);
     if (others.length > 0 && !alone) {
       const why = `"${entry.spec.name}" had other members: ${others.join(", ")}`;

@@ -201,7 +201,8 @@ Deno.test("restoreBackup() leaves an empty directory where the file is no good",
     const text = `${world.directory}/text`;
     Deno.writeTextFileSync(text, "x".repeat(10_000));
     const bad = (file: string, why: RegExp) => {
-      assert.throws(() => restore(world, file, true), refusedWith("config.bad-backup", why));
+      const named = new RegExp(`^"${file}": .*(${why.source})`);
+      assert.throws(() => restore(world, file, true), refusedWith("config.bad-backup", named));
       assert.deepEqual(names(`${world.directory}/state`), []);
     };
     bad(text, /not a database/);
