@@ -6,17 +6,16 @@ export async function* readLines(
   stream: ReadableStream<Uint8Array>,
   charactersMax: number,
 ): AsyncGenerator<string> {
+  const within = (line: string) => {
+    if (line.length <= charactersMax) return line;
+    const why = `a line has more than ${charactersMax} characters`;
+    throw new ProblemError("node.strange-answer", why);
+  };
   let rest = "";
   for await (const text of stream.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    if (rest.length > charactersMax) {
-      throw new ProblemError(
-        "node.strange-answer",
-        `a line has more than ${charactersMax} characters`,
-      );
-    }
-    yield* lines;
+    rest = within(lines.pop() ?? "");
+    for (const line of lines) yield within(line);
   }
   if (rest !== "") yield rest;
 }

@@ -30,6 +30,7 @@ export function openFiles(path: string): OpenFiles {
   try {
     const whole = Deno.realPathSync(path);
     const database = Deno.statSync(whole).isDirectory ? `${whole}/${DATABASE_NAME}` : whole;
+    Deno.statSync(database);
     const wal = `${database}-wal`;
     if (isThere(wal)) directory = copyOf(database, wal);
     const place = directory === null ? database : `${directory}/${DATABASE_NAME}`;

@@ -15,7 +15,7 @@ import { planUndo } from "../../mod/daemon/archive_undo.ts";
 import { ArchivePool, ASKED_MAX, WAITING_MAX } from "../../mod/daemon/archive_pool.ts";
 import { HISTORY_LIMITS } from "../../mod/host/linux/database_history.ts";
 import { DatabaseView } from "../../mod/host/linux/database_view.ts";
-import { PastWorld, withPast, write } from "./past_world.ts";
+import { type PastWorld, withPast, write } from "./past_world.ts";
 
 function refusedWith(code: ProblemCode, why: RegExp): (error: unknown) => boolean {
   return (error) => {
@@ -216,7 +216,7 @@ Deno.test("a view is of one moment, whatever is committed meanwhile", async () =
 Deno.test("DatabaseView refuses what it cannot trust, in words", async () => {
   await withPast((world) => {
     story(world);
-    world.file.close();
+    world.shut();
     const open = (path = world.path) => {
       const view = DatabaseView.open(path, { immutable: true });
       try {
@@ -248,9 +248,6 @@ Deno.test("DatabaseView refuses what it cannot trust, in words", async () => {
     );
     assert.throws(() => open(text), /not a database/);
     assert.throws(() => open(`${world.directory}/none`), /unable to open/);
-    const reopened = new PastWorld();
-    world.file = reopened.file;
-    Deno.removeSync(reopened.directory, { recursive: true });
   });
 });
 

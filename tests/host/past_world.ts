@@ -22,9 +22,10 @@ export class PastWorld {
   readonly directory = Deno.makeTempDirSync({ prefix: "pentad-past-" });
   readonly path = `${this.directory}/config.db`;
   readonly spec: ClusterSpec = specOf(2, false);
-  file: DatabaseFile;
+  readonly file: DatabaseFile;
   readonly replica: Replica;
   index = 0;
+  #open = true;
 
   constructor(limits: HistoryLimits = HISTORY_LIMITS) {
     const opened = DatabaseFile.open(this.path, limits);
@@ -77,8 +78,14 @@ export class PastWorld {
     return index;
   }
 
+  /** Closes the file in order: no WAL is left. */
+  shut(): void {
+    if (this.#open) this.file.close();
+    this.#open = false;
+  }
+
   close(): void {
-    this.file.close();
+    this.shut();
     Deno.removeSync(this.directory, { recursive: true });
   }
 }
