@@ -75,6 +75,8 @@ export type BackupTime =
   | { readonly kind: "daily"; readonly minute: number }
   | { readonly kind: "every"; readonly hours: number };
 
+/** The largest transaction with what was before it takes 17: with less it would not be kept itself. */
+const HISTORY_MEGABYTES_MIN = 32;
 /** Longest time between two backups, in hours: a month. */
 const BACKUP_HOURS_MAX = 744;
 
@@ -109,7 +111,7 @@ const FILE = z.strictObject({
   disks: z.array(PATH).max(DISKS_MAX).refine(differ, "must not repeat a path").default([]),
   watchdog: z.enum(["auto", "process", "none"]).default("auto"),
   history: z.strictObject({
-    megabytes: z.int().min(1).max(4096).default(256),
+    megabytes: z.int().min(HISTORY_MEGABYTES_MIN).max(4096).default(256),
     days: z.int().min(1).max(3650).default(400),
   }).prefault({}),
   backup: z.strictObject({
