@@ -10,7 +10,7 @@ import { encodeText } from "../base/bytes.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import type { DatabaseContent, StoredHistory, StoredRow } from "../host/ports.ts";
 import type { Change, Outcome } from "../streams.ts";
-import { Tree } from "./tree.ts";
+import { type RowEdit, Tree, type TreeLimits } from "./tree.ts";
 import { type Entry, isProblemCode } from "./wire.ts";
 
 /**
@@ -25,6 +25,7 @@ export interface Step {
   readonly changes: readonly Change[];
   readonly rows: readonly StoredRow[];
   readonly removed: readonly number[];
+  readonly edits: readonly RowEdit[];
   readonly history: StoredHistory | null;
 }
 
@@ -40,8 +41,8 @@ export class Replica {
   #applied: number;
   #crc: number;
 
-  constructor(stored: DatabaseContent) {
-    this.tree = new Tree(stored.rows);
+  constructor(stored: DatabaseContent, limits?: TreeLimits) {
+    this.tree = new Tree(stored.rows, limits);
     this.#applied = stored.applied.index;
     this.#crc = stored.applied.stateCrc;
     for (const { index, request, problem: code, why } of stored.history) {
@@ -91,7 +92,7 @@ export class Replica {
     if ("code" in result) {
       this.#crc = crc32(encodeText(result.code), this.#crc);
       const outcome: Outcome = { ok: false, problem: result };
-      return { outcome, changes: [], rows: [], removed: [], history };
+      return { outcome, changes: [], rows: [], removed: [], edits: [], history };
     }
     this.#crc = crc32(bytesOf(result.rows, result.removed), this.#crc);
     return { outcome: this.#done(index), ...result, history };
@@ -103,6 +104,7 @@ export class Replica {
       changes: [],
       rows: [],
       removed: [],
+      edits: [],
       history: null,
     };
   }

@@ -145,6 +145,12 @@ export type FuseRequest = FuseCall & {
   readonly caller: Caller;
 };
 
+/** A request of one kind. */
+export type RequestOf<Call extends FuseCall["call"]> = Extract<
+  FuseRequest,
+  { readonly call: Call }
+>;
+
 /** What stat(2) shows. */
 export interface Attributes {
   readonly node: number;
@@ -212,7 +218,12 @@ export type FuseReply =
     readonly direct: boolean;
     readonly keepCache: boolean;
   }
-  | { readonly reply: "created"; readonly attributes: Attributes; readonly handle: number }
+  | {
+    readonly reply: "created";
+    readonly attributes: Attributes;
+    readonly handle: number;
+    readonly direct: boolean;
+  }
   | { readonly reply: "written"; readonly size: number }
   /** As many of the entries as fit the asked size. */
   | { readonly reply: "directory"; readonly entries: readonly DirectoryEntry[] }
