@@ -97,7 +97,9 @@ export class Calls {
   /** Answers those whose time is over. */
   expire(): void {
     for (const call of this.#open.values()) {
-      if (call.deadline <= this.#clock.now) this.fail(call, call.withdraw() ? BUSY : UNKNOWN_OUTCOME);
+      if (call.deadline <= this.#clock.now) {
+        this.fail(call, call.withdraw() ? BUSY : UNKNOWN_OUTCOME);
+      }
     }
   }
 

@@ -6,7 +6,7 @@ import { type Findable, Nodes } from "./nodes.ts";
 import { BUSY } from "./refusal.ts";
 import type { DirectoryEntry, RequestOf } from "./requests.ts";
 import { OK, type Shared } from "./shared.ts";
-import { SPECIALS, specialNamed } from "./specials.ts";
+import { specialNamed, SPECIALS } from "./specials.ts";
 
 /** Entries that are looked at for one reply: as many as the longest one (1 MiB) could hold. */
 const LOOK_MAX = 32_768;
@@ -60,7 +60,7 @@ export class Directories {
       entries.push({ name, node, kind });
     add(".", Nodes.nodeOfDirectory(ino), "directory");
     add("..", Nodes.nodeOfDirectory(parent), "directory");
-    if (ino === ROOT_INO) for (const { name, node, kind } of SPECIALS) add(name, node, kind);
+    if (ino === ROOT_INO) { for (const { name, node, kind } of SPECIALS) add(name, node, kind); }
     for (const [name, child] of [...rows.names(ino) ?? []].sort(([a], [b]) => a < b ? -1 : 1)) {
       const row = rows.row(child);
       const hidden = ino === ROOT_INO && specialNamed(name) !== undefined;

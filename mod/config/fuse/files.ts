@@ -71,7 +71,9 @@ export class Files {
       return errno === null ? calls.reply(request, written) : calls.refuse(request, errno);
     }
     const base = this.#base(file);
-    const end = file.flags.append ? file.draft.length(base.length) + data.length : offset + data.length;
+    const end = file.flags.append
+      ? file.draft.length(base.length) + data.length
+      : offset + data.length;
     const refused = file.broken ?? this.#shared.frozen ?? this.#whyNotGrow(file, base, end) ??
       (handles.buffered() + data.length > BUFFERED_BYTES_MAX ? BUSY : null);
     if (refused !== null) {

@@ -21,8 +21,11 @@ export const LOG_KEPT_MAX = 200;
 export const LOG_SHOWN_MAX = 50;
 /** Characters of one entry. */
 export const LOG_TEXT_MAX = 4000;
-/** How long the kernel may believe what it is told early when it changes: an hour, in milliseconds. */
-export const VALID_MS = 3_600_000;
+/**
+ * How long the kernel may believe names and attributes, in milliseconds. Notices make it much
+ * longer-lived than it must be; this is for the notice that is lost.
+ */
+export const VALID_MS = 60_000;
 /** From this share of a limit on a warning is said; it may come again once the share was below the other. */
 export const FULL_WARN = 0.8;
 export const FULL_CALM = 0.75;

@@ -176,7 +176,7 @@ export class Mount {
   /** What is to be written to the kernel, in order: answers first, for some notices wait for them. */
   take(): MountOutput[] {
     const replies = this.#shared.calls.take();
-    if (this.#shared.texts.debug) for (const reply of replies) this.#tell(reply);
+    if (this.#shared.texts.debug) { for (const reply of replies) this.#tell(reply); }
     return [...replies, ...this.#shared.notices.take()];
   }
 

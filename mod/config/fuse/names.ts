@@ -1,7 +1,6 @@
 /** MKDIR, UNLINK, RMDIR, RENAME: what changes which names there are. @module */
 import type { Operation } from "../../streams.ts";
 import { inoOf } from "../tree.ts";
-import type { Call } from "./calls.ts";
 import type { Plan } from "./flights.ts";
 import type { PendingFile, Place } from "./nodes.ts";
 import { isLock, LOCKS, MANAGER_LOCK } from "./paths.ts";
@@ -80,7 +79,12 @@ export class Names {
     if (from.path === to.path) return calls.reply(request, OK);
     if (source.place === "pending") return this.#renamePending(request, { source, target, to });
     if (target?.place === "pending" && this.#shared.committer.isCommitting(target.pending.node)) {
-      return this.#later(request, this.#locked(request), target.pending, () => this.rename(request));
+      return this.#later(
+        request,
+        this.#locked(request),
+        target.pending,
+        () => this.rename(request),
+      );
     }
     const replaces = target?.place === "row" && target.row.kind === "directory";
     const operations: Operation[] = [

@@ -53,7 +53,7 @@ export class Notices {
 
   /** An inode of the tree changed. `silent`: the kernel learns about names by our answer. */
   edit({ before, after }: RowEdit, silent: boolean, replaced: boolean): void {
-    if (after !== null) for (const node of this.#nodes.knownAs(after.ino)) this.inode(node);
+    if (after !== null) { for (const node of this.#nodes.knownAs(after.ino)) this.inode(node); }
     if (silent) return;
     const moved = before?.parent !== after?.parent || before?.name !== after?.name;
     if (before !== null && after === null && !replaced) {

@@ -73,7 +73,9 @@ export class Shared {
 
   /** Why nothing can be made at a path, or moved there; null where it can. */
   whyNot(path: string, mover: number | null): Errno | null {
-    if (pathFault(path) !== null) return pathFault(path.replaceAll(/[^/]/g, "n")) ? "ENAMETOOLONG" : "EINVAL";
+    if (pathFault(path) !== null) {
+      return pathFault(path.replaceAll(/[^/]/g, "n")) ? "ENAMETOOLONG" : "EINVAL";
+    }
     const guest = guestOf(path);
     if (guest === null) return null;
     for (const ino of this.parts.tree().rows.guests.places(guest.vmid)) {

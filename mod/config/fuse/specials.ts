@@ -1,14 +1,16 @@
 /** The names in the root that are in no tree: virtual files and links, each with a fixed number. @module */
 
 /** A file whose content is made when it is opened, or a link. */
-export type Special = {
-  readonly node: number;
-  readonly name: string;
-} & (
-  | { readonly kind: "file"; readonly mode: number }
-  /** `target` is below this node's own folder. */
-  | { readonly kind: "link"; readonly target: string }
-);
+export type Special =
+  & {
+    readonly node: number;
+    readonly name: string;
+  }
+  & (
+    | { readonly kind: "file"; readonly mode: number }
+    /** `target` is below this node's own folder. */
+    | { readonly kind: "link"; readonly target: string }
+  );
 
 /** By number. Numbers of the tree begin at 1025. */
 export const SPECIALS: readonly Special[] = [

@@ -49,7 +49,10 @@ export class Stat {
         }
         const mode = this.mode(place);
         const { mtime } = row;
-        return { ...{ node, kind: "directory", mode, size: 0, links: 2, uid, gid, mtime }, validMs: VALID_MS };
+        return {
+          ...{ node, kind: "directory", mode, size: 0, links: 2, uid, gid, mtime },
+          validMs: VALID_MS,
+        };
       }
     }
   }
@@ -66,7 +69,8 @@ export class Stat {
   /** Permission bits as they are shown now. */
   mode(place: Place): number {
     const own = this.ownMode(place);
-    const shown = place.place === "root" || (place.place === "special" && place.special.kind === "file");
+    const shown = place.place === "root" ||
+      (place.place === "special" && place.special.kind === "file");
     return shown ? own : this.#shown(own);
   }
 

@@ -1,0 +1,437 @@
+/**
+ * A few mounts over replicas of one log, on one desk: proposals wait until the test commits them, so
+ * that every order of events can be had. `System` does what programs do, by path.
+ */
+import assert from "node:assert/strict";
+import type { ClusterSpec } from "../../../mod/base/cluster.ts";
+import { nodeId, requestId } from "../../../mod/base/id.ts";
+import { problem, type ProblemCode } from "../../../mod/base/problem.ts";
+import { type Instant, instant } from "../../../mod/base/time.ts";
+import type { ClusterState } from "../../../mod/config/fuse/context.ts";
+import { Mount } from "../../../mod/config/fuse/mount.ts";
+import type {
+  Attributes,
+  Caller,
+  FuseCall,
+  FuseNotice,
+  FuseReply,
+  FuseRequest,
+  OpenFlags,
+} from "../../../mod/config/fuse/requests.ts";
+import { Replica } from "../../../mod/config/replica.ts";
+import type { TreeLimits } from "../../../mod/config/tree.ts";
+import type { Entry } from "../../../mod/config/wire.ts";
+import type { Operation, Outcome, Transaction } from "../../../mod/streams.ts";
+import { specOf } from "../cluster.ts";
+
+export const GID = 33;
+export const CALL_MS = 5000;
+export const WALL_START = 1_700_000_000;
+export const ROOT: Caller = { uid: 0, gid: 0, pid: 7 };
+
+interface Proposal {
+  readonly from: Seat | null;
+  readonly tag: string;
+  readonly transaction: Transaction;
+}
+
+/** One node: its replica, its mount, and what the mount said. */
+export class Seat {
+  readonly bench: Bench;
+  readonly id: number;
+  readonly replica: Replica;
+  readonly mount: Mount;
+  readonly answers = new Map<number, FuseReply>();
+  readonly notices: FuseNotice[] = [];
+  readonly unlocks: { path: string; version: number }[] = [];
+  readonly sayings: string[] = [];
+  frozen: string | null = null;
+  cluster: ClusterState;
+  #unique = 1;
+
+  constructor(bench: Bench, id: number, limits?: TreeLimits) {
+    this.bench = bench;
+    this.id = id;
+    this.replica = new Replica(
+      {
+        ...{ term: 0, vote: 0, entries: [], rows: [], history: [] },
+        applied: { index: 0, term: 0, stateCrc: 0 },
+      },
+      limits,
+    );
+    const { spec } = bench;
+    this.cluster = { spec, specIndex: 1, online: spec.members.map((each) => each.id), version: 1 };
+    this.mount = new Mount({
+      self: nodeId(id),
+      gid: GID,
+      tree: () => this.replica.tree,
+      applied: () => this.replica.applied,
+      frozen: () => this.frozen,
+      cluster: () => this.cluster,
+      wallSeconds: (now) => WALL_START + Math.floor(now / 1000),
+      callMs: () => CALL_MS,
+      nextId: () => bench.nextId(),
+      propose: (tag, transaction) => bench.propose({ from: this, tag, transaction }),
+      withdraw: (tag) => bench.withdraw(this, tag),
+      unlock: (path, version) => this.unlocks.push({ path, version }),
+      say: (text) => this.sayings.push(text),
+    }, bench.now);
+    this.mount.tick(bench.now);
+  }
+
+  /** Sends a request; its answer comes now or later. */
+  ask(node: number, call: FuseCall, caller = ROOT): number {
+    const unique = this.#unique++ * 2;
+    this.mount.request({ ...call, unique, node, caller } as FuseRequest, this.bench.now);
+    this.drain();
+    return unique;
+  }
+
+  /** Sends a request and, with `bench.auto`, commits what it proposed; its answer must be there. */
+  call(node: number, call: FuseCall, caller = ROOT): FuseReply {
+    const unique = this.ask(node, call, caller);
+    if (this.bench.auto) this.bench.commitAll();
+    const answer = this.answers.get(unique);
+    assert.ok(answer, `"${call.call}" is not answered`);
+    return answer;
+  }
+
+  drain(): void {
+    for (const output of this.mount.take()) {
+      if (output.output === "notice") this.notices.push(output.notice);
+      else {
+        const { unique } = output.request;
+        assert.ok(!this.answers.has(unique), `request ${unique} is answered twice`);
+        this.answers.set(unique, output.reply);
+      }
+    }
+  }
+
+  tick(): void {
+    this.mount.tick(this.bench.now);
+    this.drain();
+  }
+
+  setFrozen(frozen: boolean): void {
+    this.frozen = frozen ? "no majority of votes is present" : null;
+    this.tick();
+  }
+
+  /** The committed content of a file here, as text; null where there is none. */
+  text(path: string): string | null {
+    const row = this.replica.tree.find(path);
+    return row === null ? null : new TextDecoder().decode(row.data);
+  }
+}
+
+/** See the file's note. */
+export class Bench {
+  readonly spec: ClusterSpec;
+  readonly seats: Seat[];
+  readonly log: Proposal[] = [];
+  /** Proposals that are not committed yet. */
+  readonly waiting: Proposal[] = [];
+  /** Commits at once, for tests to which the order is nothing. */
+  auto = true;
+  /** Whether proposals reach the leader; those that do not can be withdrawn. */
+  reachable = true;
+  now: Instant = instant(0);
+  index = 0;
+  #ids = 0;
+
+  constructor(nodes = 1, limits?: TreeLimits) {
+    this.spec = specOf(nodes, false);
+    this.seats = Array.from({ length: nodes }, (_, at) => new Seat(this, at + 1, limits));
+  }
+
+  get first(): Seat {
+    return this.seat(1);
+  }
+
+  seat(id: number): Seat {
+    const seat = this.seats[id - 1];
+    assert.ok(seat);
+    return seat;
+  }
+
+  nextId() {
+    return requestId((++this.#ids).toString(16).padStart(16, "0"));
+  }
+
+  propose(proposal: Proposal): void {
+    this.waiting.push(proposal);
+  }
+
+  withdraw(seat: Seat, tag: string): boolean {
+    if (this.reachable) return false;
+    const at = this.waiting.findIndex((each) => each.from === seat && each.tag === tag);
+    if (at < 0) return false;
+    this.waiting.splice(at, 1);
+    return true;
+  }
+
+  /** Commits the proposal that waits longest; `order` is in which order nodes apply it. */
+  commit(order = this.seats): void {
+    const next = this.waiting.shift();
+    assert.ok(next, "a proposal waits");
+    this.log.push(next);
+    this.index++;
+    const { from, tag, transaction } = next;
+    const writer = from?.id ?? 1;
+    const entry: Entry = { kind: "transaction", writer, transaction };
+    let outcome: Outcome | null = null;
+    for (const seat of order) {
+      const step = seat.replica.apply(this.index, entry);
+      if (seat === from || from === null) outcome = step.outcome;
+      const { request } = transaction;
+      seat.mount.onApplied({ request, ...step }, this.now);
+      seat.drain();
+    }
+    if (from !== null && outcome !== null) from.mount.onOutcome(tag, outcome, this.now);
+    from?.drain();
+  }
+
+  commitAll(): void {
+    for (let guard = 0; this.waiting.length > 0; guard++) {
+      assert.ok(guard < 1000, "proposals come to an end");
+      this.commit();
+    }
+  }
+
+  /** The leader (or who asks it) answers without anything coming into the log. */
+  refuse(code: ProblemCode): void {
+    const next = this.waiting.shift();
+    assert.ok(next?.from, "a proposal waits");
+    next.from.mount.onOutcome(next.tag, { ok: false, problem: problem(code, "test") }, this.now);
+    next.from.drain();
+  }
+
+  /** Somebody changes the tree beside all mounts. */
+  elsewhere(...operations: Operation[]): void {
+    const transaction: Transaction = {
+      ...{ request: this.nextId(), base: this.index, expect: [], operations },
+      ...{ author: "test", reason: "", time: WALL_START },
+    };
+    this.waiting.unshift({ from: null, tag: "", transaction });
+    this.commit();
+  }
+
+  pass(ms: number): void {
+    this.now = instant(this.now + ms);
+    for (const seat of this.seats) seat.tick();
+  }
+}
+
+export const READ: OpenFlags = {
+  ...{ read: true, write: false, truncate: false, append: false, exclusive: false },
+};
+export const WRITE: OpenFlags = { ...READ, read: false, write: true };
+export const CUT: OpenFlags = { ...WRITE, truncate: true };
+
+/** An open file of a program. */
+export interface Fd {
+  readonly node: number;
+  readonly handle: number;
+}
+
+/** Programs of one node: system calls by path, each answered with a value or an error's name. */
+export class System {
+  readonly seat: Seat;
+
+  constructor(seat: Seat) {
+    this.seat = seat;
+  }
+
+  /** The attributes of what is at a path, as LOOKUP after LOOKUP finds them. */
+  stat(path: string): Attributes | string {
+    let node = 1;
+    let found: Attributes | string = this.#attributes(this.seat.call(1, getattr()));
+    for (const name of path.split("/").filter((each) => each !== "")) {
+      const reply = this.seat.call(node, { call: "lookup", name });
+      if (reply.reply !== "entry") return reply.reply === "error" ? reply.errno : "ENOENT";
+      found = reply.attributes;
+      node = reply.attributes.node;
+    }
+    return found;
+  }
+
+  node(path: string): number {
+    const found = this.stat(path);
+    assert.ok(typeof found !== "string", `"${path}": ${JSON.stringify(found)}`);
+    return found.node;
+  }
+
+  fstat(fd: Fd): Attributes | string {
+    return this.#attributes(this.seat.call(fd.node, { call: "getattr", handle: fd.handle }));
+  }
+
+  /** open(2): CREATE where the name is not there and is to be. */
+  open(path: string, flags: OpenFlags, create = false): Fd | string {
+    const found = this.stat(path);
+    if (typeof found !== "string") {
+      if (create && flags.exclusive) return "EEXIST";
+      if (found.kind === "link") return "ELOOP";
+      const reply = this.seat.call(found.node, { call: "open", flags });
+      if (reply.reply === "error") return reply.errno;
+      assert.equal(reply.reply, "opened");
+      return reply.reply === "opened" ? { node: found.node, handle: reply.handle } : "?";
+    }
+    if (!create || found !== "ENOENT") return found;
+    const { directory, name } = split(path);
+    const parent = this.stat(directory);
+    if (typeof parent === "string") return parent;
+    const reply = this.seat.call(parent.node, { call: "create", name, flags, mode: 0o777 });
+    if (reply.reply === "error") return reply.errno;
+    assert.equal(reply.reply, "created");
+    if (reply.reply !== "created") return "?";
+    return { node: reply.attributes.node, handle: reply.handle };
+  }
+
+  opened(path: string, flags: OpenFlags, create = false): Fd {
+    const fd = this.open(path, flags, create);
+    assert.ok(typeof fd !== "string", `open of "${path}": ${JSON.stringify(fd)}`);
+    return fd;
+  }
+
+  read({ node, handle }: Fd, offset = 0, size = 1 << 20): string {
+    const reply = this.seat.call(node, { call: "read", handle, offset, size });
+    if (reply.reply === "error") return reply.errno;
+    assert.equal(reply.reply, "data");
+    return reply.reply === "data" ? new TextDecoder().decode(reply.data) : "?";
+  }
+
+  write({ node, handle }: Fd, text: string | Uint8Array, offset = 0): string {
+    const data = typeof text === "string" ? new TextEncoder().encode(text) : text;
+    return word(this.seat.call(node, { call: "write", handle, offset, data }));
+  }
+
+  flush({ node, handle }: Fd): string {
+    return word(this.seat.call(node, { call: "flush", handle, owner: 1n }));
+  }
+
+  fsync({ node, handle }: Fd): string {
+    return word(this.seat.call(node, { call: "fsync", handle }));
+  }
+
+  release({ node, handle }: Fd): string {
+    return word(this.seat.call(node, { call: "release", handle, flockOwner: null }));
+  }
+
+  /** close(2) of the only descriptor. */
+  close(fd: Fd): string {
+    const flushed = this.flush(fd);
+    this.release(fd);
+    return flushed;
+  }
+
+  truncate(path: string, size: number): string {
+    const set = { size, mtime: "now" } as const;
+    return word(this.seat.call(this.node(path), { call: "setattr", handle: null, set }));
+  }
+
+  utime(path: string, mtime: number | "now"): string {
+    return word(this.seat.call(this.node(path), { call: "setattr", handle: null, set: { mtime } }));
+  }
+
+  chmod(path: string, mode: number): string {
+    return word(this.seat.call(this.node(path), { call: "setattr", handle: null, set: { mode } }));
+  }
+
+  chown(path: string, owner: { uid?: number; gid?: number }): string {
+    return word(this.seat.call(this.node(path), { call: "setattr", handle: null, set: owner }));
+  }
+
+  mkdir(path: string): string {
+    const { directory, name } = split(path);
+    return word(this.seat.call(this.node(directory), { call: "mkdir", name, mode: 0o777 }));
+  }
+
+  unlink(path: string, call: "unlink" | "rmdir" = "unlink"): string {
+    const { directory, name } = split(path);
+    return word(this.seat.call(this.node(directory), { call, name }));
+  }
+
+  rmdir(path: string): string {
+    return this.unlink(path, "rmdir");
+  }
+
+  rename(
+    path: string,
+    to: string,
+    flags: { noReplace?: boolean; exchange?: boolean } = {},
+  ): string {
+    return word(this.seat.call(this.node(split(path).directory), this.renameCall(path, to, flags)));
+  }
+
+  renameCall(
+    path: string,
+    to: string,
+    { noReplace = false, exchange = false }: { noReplace?: boolean; exchange?: boolean } = {},
+  ): FuseCall {
+    const directory = this.node(split(to).directory);
+    const names = { name: split(path).name, to: split(to).name };
+    return { call: "rename", directory, ...names, noReplace, exchange };
+  }
+
+  list(path: string): string[] | string {
+    const opened = this.seat.call(this.node(path), { call: "opendir" });
+    if (opened.reply !== "opened") return word(opened);
+    const { handle } = opened;
+    const names: string[] = [];
+    for (let offset = 0;;) {
+      const reply = this.seat.call(this.node(path), {
+        ...{ call: "readdir", handle, offset, size: 4096, plus: false },
+      });
+      if (reply.reply !== "directory") return word(reply);
+      const last = reply.entries.at(-1);
+      if (last === undefined) break;
+      names.push(...reply.entries.map((each) => each.name));
+      offset = last.next;
+    }
+    this.seat.call(this.node(path), { call: "releasedir", handle });
+    return names.filter((name) => name !== "." && name !== "..");
+  }
+
+  /** The whole content of a file, as cat(1) prints it. */
+  cat(path: string): string {
+    const fd = this.open(path, READ);
+    if (typeof fd === "string") return fd;
+    const text = this.read(fd);
+    this.release(fd);
+    return text;
+  }
+
+  /** As `echo text > path`. */
+  put(path: string, text: string | Uint8Array): string {
+    const fd = this.open(path, CUT, true);
+    if (typeof fd === "string") return fd;
+    const written = this.write(fd, text);
+    const closed = this.close(fd);
+    return written === "ok" ? closed : written;
+  }
+
+  readlink(path: string): string {
+    const reply = this.seat.call(this.node(path), { call: "readlink" });
+    return reply.reply === "data" ? new TextDecoder().decode(reply.data) : word(reply);
+  }
+
+  #attributes(reply: FuseReply): Attributes | string {
+    return reply.reply === "attributes" ? reply.attributes : word(reply);
+  }
+}
+
+export function getattr(): FuseCall {
+  return { call: "getattr", handle: null };
+}
+
+/** An error by its name, anything else is `ok`. */
+export function word(reply: FuseReply | undefined): string {
+  return reply === undefined ? "waits" : reply.reply === "error" ? reply.errno : "ok";
+}
+
+export function split(path: string): { directory: string; name: string } {
+  const at = path.lastIndexOf("/");
+  return at < 0
+    ? { directory: "", name: path }
+    : { directory: path.slice(0, at), name: path.slice(at + 1) };
+}
