@@ -39,8 +39,9 @@ export interface Vitals {
 
 /**
  * `online`: heard on the network in both directions. `isolated`: silent on the network for `deadMs`
- * but its disk pulse goes on. `down`: silent on both for `deadMs`. `unknown`: not heard yet since
- * our own start, which was less than `deadMs` ago.
+ * but its disk pulse goes on, or heard in one direction only, or by others only. `down`: no sign of
+ * its life for `deadMs`. `unknown`: not heard in both directions yet, and our own start, its joining
+ * or its start was less than `deadMs` ago.
  */
 export type MemberState = "unknown" | "online" | "isolated" | "down";
 
@@ -65,8 +66,10 @@ export interface MemberHealth {
   /** When this node learnt of the newest beat or pulse that any member of the view had from it. */
   readonly lastHeard: Instant;
   /**
-   * Up to here a majority of votes is known to have had nothing newer from it. `vouched − lastHeard`
-   * is the silence that counts for a proof of death.
+   * `vouched − lastHeard` is the silence that counts for a proof of death: for so long a majority of
+   * votes is known to have had nothing from it. It is no more than the time since `lastHeard`, and
+   * less where one of them began to look out later. `EPOCH` where it is not DOWN, or where no
+   * majority has said so lately.
    */
   readonly vouched: Instant;
   readonly vitals: Vitals | null;

@@ -80,7 +80,7 @@ class Client {
   }
 
   async put(path: string, body: Uint8Array<ArrayBuffer>): Promise<boolean> {
-    const response = await fetch(`http://node/v1/config/${path}`, {
+    const response = await fetch(`http://127.0.0.1/v1/config/${path}`, {
       method: "PUT",
       body,
       headers: { "If-None-Match": "*" },

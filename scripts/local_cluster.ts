@@ -166,7 +166,11 @@ export class LocalNode {
   async api(method: string, path: string, init: RequestInit = {}): Promise<Response> {
     this.#http ??= Deno.createHttpClient({ proxy: { transport: "unix", path: this.socket } });
     try {
-      const response = await fetch(`http://node${path}`, { ...init, method, client: this.#http });
+      const response = await fetch(`http://127.0.0.1${path}`, {
+        ...init,
+        method,
+        client: this.#http,
+      });
       const body = await response.arrayBuffer();
       const empty = response.status === 204 || response.status === 304;
       return new Response(empty ? null : body, response);
@@ -213,7 +217,7 @@ export class LocalNode {
   async follow(onLine: (line: EventLine) => void, signal: AbortSignal, query = ""): Promise<void> {
     const client = Deno.createHttpClient({ proxy: { transport: "unix", path: this.socket } });
     try {
-      const response = await fetch(`http://node/v1/events${query}`, { client, signal });
+      const response = await fetch(`http://127.0.0.1/v1/events${query}`, { client, signal });
       let rest = "";
       for await (const chunk of (response.body ?? new ReadableStream())) {
         rest += DECODER.decode(chunk, { stream: true });

@@ -11,6 +11,8 @@ export const REASONS = {
   "heartbeat.heard": "{node} is heard on {links} of {all} links",
   "heartbeat.silent": "{node} was silent for {ms} ms, more than {max} beats",
   "heartbeat.isolated": "{node} is silent on the network for {ms} ms, but its disk pulse goes on",
+  "heartbeat.heard-elsewhere":
+    "{node} is silent here for {ms} ms, but another member knows it alive",
   "heartbeat.rebooted": "{node} came back in a new life",
   "heartbeat.link-up": "{node} is heard and hears us on link {link}",
   "heartbeat.link-down": "{node} was silent on link {link} for {ms} ms",

@@ -17,6 +17,7 @@ export interface Globals {
   readonly socket?: string | undefined;
   readonly api?: string | undefined;
   readonly json?: true | undefined;
+  readonly quiet?: true | undefined;
   readonly output?: Format | undefined;
   readonly wait?: number | undefined;
 }
@@ -45,8 +46,8 @@ export class Cli {
   }
 
   get print(): Printer {
-    const { json, output } = this.#globals;
-    return this.#printer ??= new Printer(this.io, json ? "json" : output ?? null);
+    const { json, output, quiet } = this.#globals;
+    return this.#printer ??= new Printer(this.io, json ? "json" : output ?? null, quiet);
   }
 
   get client(): Client {
@@ -69,9 +70,17 @@ export class Cli {
       if (token === undefined) {
         throw new ProblemError("cli.usage", "--api needs the token in PENTAD_TOKEN");
       }
+      // Not quoted: it is a secret. What is no header would fail with it in the message.
+      if (!/^[\x21-\x7e]+$/.test(token)) {
+        throw new ProblemError("cli.usage", "PENTAD_TOKEN is not printable ASCII without spaces");
+      }
+      if (!/^https?:\/\/[^/?#@\s]+\/*$/.test(url) || !URL.canParse(url)) {
+        throw new ProblemError("cli.usage", `"${url}" is not http://HOST:PORT`);
+      }
       return { kind: "tcp", url: url.replace(/\/+$/, ""), token };
     }
     const path = this.#globals.socket ?? this.io.env("PENTAD_SOCKET") ?? SOCKET_PATH;
+    if (path === "") throw new ProblemError("cli.usage", "the socket's path is empty");
     return { kind: "socket", path };
   }
 }

@@ -1,10 +1,19 @@
 /** The command line's way to a daemon: HTTP over its Unix socket, or over TCP with a token. @module */
 import { type ProblemCode, ProblemError, PROBLEMS } from "../base/problem.ts";
+import { Silence } from "./silence.ts";
 
 /** Where the daemon's socket is unless told otherwise. */
 export const SOCKET_PATH = "/run/pentad/api.sock";
+/**
+ * What stands for the host where a socket is the way. A name would be looked up first, though nobody
+ * needs it: with the network down, every command would wait for name servers.
+ */
+const SOCKET_ORIGIN = "http://127.0.0.1";
 /** Reading asks one node only; more than this means that it hangs. */
 const READ_LIMIT_MS = 10_000;
+
+/** A quiet daemon comments every 15 s; three missed ones mean that it hangs. */
+const STREAM_LIMIT_MS = 45_000;
 
 /** How to reach a daemon. */
 export type Target =
@@ -54,7 +63,8 @@ export class Client {
       if (response.ok) return { status: response.status, headers: response.headers, bytes };
       throw problemIn(response, bytes);
     } catch (error) {
-      if (!signal.aborted || error instanceof ProblemError) throw error;
+      if (error instanceof ProblemError) throw error;
+      if (!signal.aborted) throw brokenOff(this.#where(), error);
       throw new ProblemError("node.timeout", `no answer in ${limitMs / 1000} s`, { cause: error });
     }
   }
@@ -69,13 +79,26 @@ export class Client {
     return parse<T>((await this.send(method, path, ask)).bytes);
   }
 
-  /** An answer that goes on: its bytes as they come, until `signal` aborts. */
-  async stream(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.#fetch("GET", path, { ask: {}, signal });
-    if (!response.ok) {
-      throw problemIn(response, new Uint8Array(await response.arrayBuffer()));
+  /**
+   * An answer that goes on: its bytes as they come, until `signal` aborts. A daemon that hangs is not
+   * quiet but silent: it leaves out its comments, and the stream fails after `limitMs`.
+   */
+  async stream(
+    path: string,
+    signal: AbortSignal,
+    limitMs = STREAM_LIMIT_MS,
+  ): Promise<ReadableStream<Uint8Array>> {
+    const silence = new Silence(limitMs);
+    const either = AbortSignal.any([signal, silence.signal]);
+    try {
+      const response = await this.#fetch("GET", path, { ask: {}, signal: either });
+      if (!response.ok) throw problemIn(response, new Uint8Array(await response.arrayBuffer()));
+      return (response.body ?? new ReadableStream()).pipeThrough(silence.watch());
+    } catch (error) {
+      silence.end();
+      if (silence.signal.aborted) throw silence.signal.reason;
+      throw error;
     }
-    return response.body ?? new ReadableStream();
   }
 
   async #fetch(
@@ -86,7 +109,7 @@ export class Client {
     const headers = new Headers(ask.headers);
     const { json, body } = ask;
     if (json !== undefined) headers.set("Content-Type", "application/json");
-    const base = this.#target.kind === "socket" ? "http://pentad" : this.#target.url;
+    const base = this.#target.kind === "socket" ? SOCKET_ORIGIN : this.#target.url;
     if (this.#target.kind === "tcp") headers.set("Authorization", `Bearer ${this.#target.token}`);
     const content = json !== undefined ? JSON.stringify(json) : body && new Uint8Array(body);
     try {
@@ -99,9 +122,7 @@ export class Client {
       });
     } catch (error) {
       if (signal.aborted) throw error;
-      throw new ProblemError("node.unreachable", `${this.#where()} does not answer`, {
-        cause: error,
-      });
+      throw unreachable(this.#where(), error);
     }
   }
 
@@ -123,11 +144,29 @@ export function configAddress(path: string): string {
   return below === "" ? "/v1/config" : `/v1/config/${below}`;
 }
 
+/** Why nobody answers, out of the system's own words (errno(3)). */
+export function unreachable(where: string, error: unknown): ProblemError {
+  const said = error instanceof Error ? `${error.message} ${String(error.cause ?? "")}` : "";
+  if (/permission denied|os error 13\b/i.test(said)) {
+    return new ProblemError("node.denied", `${where} is not open to this user`, { cause: error });
+  }
+  const why = /no such file|os error 2\b/i.test(said)
+    ? "is not there"
+    : /connection refused|os error 111\b/i.test(said)
+    ? "is there, but nobody listens"
+    : "does not answer";
+  return new ProblemError("node.unreachable", `${where} ${why}`, { cause: error });
+}
+
+function brokenOff(where: string, cause: unknown): ProblemError {
+  return new ProblemError("node.unreachable", `${where} broke off in its answer`, { cause });
+}
+
 function parse<T>(bytes: Uint8Array): T {
   try {
     return JSON.parse(new TextDecoder().decode(bytes)) as T;
   } catch (error) {
-    throw new ProblemError("bug", "the daemon's answer is not JSON", { cause: error });
+    throw new ProblemError("node.strange-answer", "it is not JSON", { cause: error });
   }
 }
 
@@ -142,8 +181,8 @@ function problemIn({ status, headers }: Response, bytes: Uint8Array): ProblemErr
     if (typeof code === "string" && Object.hasOwn(PROBLEMS, code)) {
       return new ProblemError(code as ProblemCode, String(why));
     }
-    return new ProblemError("bug", `the daemon answered ${status} with code "${code}"`);
+    return new ProblemError("node.strange-answer", `${status} with the unknown code "${code}"`);
   } catch {
-    return new ProblemError("bug", `the daemon answered ${status}: ${text.slice(0, 200)}`);
+    return new ProblemError("node.strange-answer", `${status}: ${text.slice(0, 200)}`);
   }
 }

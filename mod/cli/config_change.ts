@@ -56,14 +56,14 @@ async function attempt(
 ): Promise<void> {
   const { method, query = "", body, expect, reason } = change;
   const request = change.request ?? toHex(crypto.getRandomValues(new Uint8Array(8)));
+  if (reason !== undefined && !/^[\x20-\x7e]*$/.test(reason)) {
+    throw new ProblemError("cli.usage", "--reason takes one line of ASCII");
+  }
   const headers: Record<string, string> = {
     "Idempotency-Key": request,
     ...conditionFor(method, expect),
     ...(reason === undefined ? {} : { "Pentad-Reason": reason }),
   };
-  if (reason !== undefined && !/^[\x20-\x7e]*$/.test(reason)) {
-    throw new ProblemError("cli.usage", "--reason takes one line of ASCII");
-  }
   try {
     const answer = await cli.client.change<{ txn_id: string; version: number }>(
       method,
@@ -73,7 +73,9 @@ async function attempt(
     if (cli.print.format === "json") return cli.print.json(answer);
     cli.print.note(`committed txn_id=${answer.txn_id}, version ${answer.version}`);
   } catch (error) {
-    if (isProblem(error, "config.unknown-outcome") || isProblem(error, "node.timeout")) {
+    // In each of these the change may be done.
+    const open = ["config.unknown-outcome", "node.timeout", "node.unreachable"] as const;
+    if (open.some((code) => isProblem(error, code))) {
       cli.io.err(`the request's id is ${request}: repeat with --request ${request}\n`);
     }
     throw error;

@@ -27,7 +27,8 @@ const GRADES: Readonly<Record<string, Grade>> = {
   quorate: "good",
   isolated: "warn",
   degraded: "warn",
-  recovery: "warn",
+  recovery: "bad",
+  unknown: "warn",
   relocate: "warn",
   migrate: "warn",
   fence: "bad",
@@ -50,9 +51,11 @@ export class Printer {
   readonly format: Format;
   readonly #io: Io;
   readonly #colour: boolean;
+  readonly #quiet: boolean;
 
-  constructor(io: Io, format: Format | null) {
+  constructor(io: Io, format: Format | null, quiet = false) {
     this.#io = io;
+    this.#quiet = quiet;
     this.format = format ?? (io.terminal ? "table" : "plain");
     const off = (io.env("NO_COLOR") ?? "") !== "" || io.env("TERM") === "dumb" || !io.terminal;
     this.#colour = !off || (io.env("CLICOLOR_FORCE") ?? "0") !== "0";
@@ -65,15 +68,16 @@ export class Printer {
 
   /** What was done and what comes next: for people, not part of the result. */
   note(text: string): void {
-    if (this.format !== "json") this.#io.err(`${text}\n`);
+    if (this.format !== "json" && !this.#quiet) this.#io.err(`${text}\n`);
   }
 
   json(value: unknown): void {
     this.line(JSON.stringify(value));
   }
 
-  /** A state's word with its symbol. */
+  /** A state's word with its symbol; for scripts the word alone. */
   state(word: string, grade: Grade = gradeOf(word)): string {
+    if (this.format === "plain") return word;
     return this.paint(`${word} ${SYMBOLS[grade]}`, grade);
   }
 
@@ -82,13 +86,12 @@ export class Printer {
     return this.#colour ? `\x1b[${COLOURS[grade]}m${text}\x1b[0m` : text;
   }
 
-  /** Rows with a head: columns for people, tabs and no head for scripts. */
+  /** Rows with a head, unless quiet: columns for people, tabs for scripts. */
   table(head: readonly string[], rows: readonly (readonly string[])[]): void {
-    if (this.format === "plain") {
-      for (const row of rows) this.line(row.map(bare).join("\t"));
-      return;
-    }
-    for (const text of columns(head, rows)) this.line(text);
+    const lines = this.format === "plain"
+      ? [head, ...rows].map((row) => row.map(bare).join("\t"))
+      : columns(head, rows);
+    for (const text of this.#quiet ? lines.slice(1) : lines) this.line(text);
   }
 }
 
@@ -105,10 +108,13 @@ export function columns(
   );
 }
 
-/** Escapes of a terminal that hostile text could carry are made visible. */
+/**
+ * What hostile text could do to a terminal is made visible: control characters, line separators, and
+ * the marks that turn the direction of what follows (Unicode UAX #9).
+ */
 export function safeText(text: string): string {
   return text.replace(
-    /\p{Cc}/gu,
+    /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,
     (char) => `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, "0")}`,
   );
 }

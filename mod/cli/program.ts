@@ -6,6 +6,7 @@ import {
   InvalidArgumentError,
   Option,
 } from "@commander-js/extra-typings";
+import { nearest } from "../base/nearest.ts";
 import { EXIT, ProblemError } from "../base/problem.ts";
 import type { Cli } from "./cli.ts";
 import { completionCommand } from "./commands/completion.ts";
@@ -13,6 +14,7 @@ import { configCommand } from "./commands/config.ts";
 import { daemonCommand } from "./commands/daemon.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { haCommand } from "./commands/ha.ts";
+import { helpCommand } from "./commands/help.ts";
 import { heartbeatCommand } from "./commands/heartbeat.ts";
 import { initCommand } from "./commands/init.ts";
 import { joinCommand } from "./commands/join.ts";
@@ -33,9 +35,10 @@ export function buildProgram(cli: Cli): CommandUnknownOpts {
     .option("--socket <path>", "the daemon's socket (PENTAD_SOCKET)")
     .option("--api <url>", "the daemon over TCP (PENTAD_API); its token in PENTAD_TOKEN")
     .addOption(new Option("-o, --output <format>", "how to print").choices(FORMATS))
-    .option("--json", "the same as -o json")
+    .option("--json", "the same as -o json; a refusal too is one object, on standard error")
+    .option("-q, --quiet", "the result only: no column heads, no advice")
     .option("--wait <seconds>", "how long a change may take", seconds)
-    .helpCommand("help [command]", "explain a command");
+    .helpCommand(false);
   program.hook("preAction", () => {
     cli.globals = program.opts();
   });
@@ -53,6 +56,7 @@ export function buildProgram(cli: Cli): CommandUnknownOpts {
     storageCommand(cli),
     completionCommand(cli, () => program),
     versionCommand(cli),
+    helpCommand(cli, () => program),
   ];
   for (const command of commands) program.addCommand(command);
   settle(program, cli);
@@ -62,7 +66,11 @@ export function buildProgram(cli: Cli): CommandUnknownOpts {
 /** Finds the command and runs it. Throws ProblemErrors. */
 export async function parse(cli: Cli, argv: readonly string[]): Promise<void> {
   try {
-    await buildProgram(cli).parseAsync(argv, { from: "user" });
+    // What everybody tries first.
+    const words = argv[0] === "--version" || argv[0] === "-V"
+      ? ["version", ...argv.slice(1)]
+      : argv;
+    await buildProgram(cli).parseAsync(words, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return;
@@ -75,6 +83,7 @@ export async function parse(cli: Cli, argv: readonly string[]): Promise<void> {
 /** Every command ends by an exception, and says nothing by itself but help. */
 function settle(command: CommandUnknownOpts, cli: Cli): void {
   command.exitOverride();
+  if (command.commands.length > 0) command.helpCommand(false);
   command.configureOutput({
     writeOut: (text) => cli.io.out(text),
     writeErr: (text) => cli.io.err(text),
@@ -88,10 +97,14 @@ function settle(command: CommandUnknownOpts, cli: Cli): void {
 }
 
 /** Commander's message as a clause, with one suggestion at most. */
-function sentence(message: string): string {
-  return message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ")
+export function sentence(message: string): string {
+  const clause = message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ")
     .replace(/\(Did you mean (?:one of )?([^,?)]+)[^)]*\)/, ', did you mean "$1"?')
+    .replace(/^command-argument value/, "value")
     .replace(" ,", ",").replace(/'/g, '"').replace(/\.$/, "").trim();
+  const choice = /"([^"]*)" is invalid.*Allowed choices are (.+)$/.exec(clause);
+  const meant = choice && nearest(choice[1]?.toLowerCase() ?? "", (choice[2] ?? "").split(", "));
+  return meant ? `${clause}; did you mean "${meant}"?` : clause;
 }
 
 function seconds(text: string): number {

@@ -1,12 +1,13 @@
 /**
  * The command line: arguments → one command → an exit code (ux.md a.3). It knows the daemon through
- * its API only; what runs inside this process (the daemon, its helpers) is handed in by main.ts.
+ * its API only; what runs inside this process (the daemon, disk workers, the keeper) is handed in by main.ts.
  *
  * @module
  */
-import { EXIT, formatProblem, type Problem, ProblemError, PROBLEMS } from "../base/problem.ts";
+import { EXIT, type Problem, ProblemError, PROBLEMS } from "../base/problem.ts";
 import { Cli, type Wiring } from "./cli.ts";
 import { type Io, realIo } from "./io.ts";
+import { problemText, wantsJson } from "./problem_text.ts";
 
 /** Runs one command line; returns the exit code. Never throws. */
 export async function run(
@@ -16,7 +17,7 @@ export async function run(
 ): Promise<number> {
   const cli = new Cli(io, wiring);
   try {
-    // Helper processes of the daemon: no command line of theirs is for people.
+    // Processes that the daemon starts: no command line of theirs is for people.
     if (argv[0] === "disk-worker") return codeOf(await wiring.diskWorker(argv.slice(1)));
     if (argv[0] === "keeper") return codeOf(await wiring.keeper(argv.slice(1)));
     const { parse } = await import("./program.ts");
@@ -24,7 +25,7 @@ export async function run(
     return cli.exit;
   } catch (error) {
     const problem = problemOf(error);
-    io.err(formatProblem(problem) + "\n");
+    io.err(problemText(problem, wantsJson(argv) ? "json" : "text"));
     return PROBLEMS[problem.code].exit;
   } finally {
     cli.close();

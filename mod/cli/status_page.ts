@@ -1,51 +1,42 @@
 /** `pentad status` as a page: ux.md a.5. Pure: a document in, lines and an exit code out. @module */
-import { EXIT, PROBLEMS } from "../base/problem.ts";
-import type { NodeStatus, StatusDocument } from "../node/view.ts";
-import { type Grade, gradeOf, type Printer, safeText } from "./print.ts";
+import { EXIT } from "../base/problem.ts";
+import type { NodeStatus, ResourceStatus, StatusDocument } from "../node/view.ts";
+import { type Printer, safeText } from "./print.ts";
+import { warningsOf } from "./warnings.ts";
 
 /** Columns of {@link nodeRow}. */
 export const NODE_HEAD: readonly string[] = [
   ...["NODE", "STATE", "ROLE", "VOTE", "LINKS", "RTT", "DISK PULSE", "WATCHDOG", "RESOURCES"],
 ];
 
+/** Columns of {@link resourceRow}. */
+export const RESOURCE_HEAD: readonly string[] = ["RESOURCE", "STATE", "NODE", "WANTED", "REASON"];
+
 /** What the state of the cluster is worth to a script. */
 export function exitOf(status: StatusDocument): number {
-  if (status.cluster === null) return EXIT.degraded;
-  if (!status.quorate) return EXIT.noQuorum;
-  const well = status.armed &&
-    status.nodes.every((node) => node.state === "online") &&
-    status.streams.every((stream) => stream.state === "ok" || stream.state === "idle") &&
-    status.resources.every((resource) => gradeOf(resource.state) !== "bad");
-  return well ? EXIT.ok : EXIT.degraded;
+  if (status.cluster !== null && !status.quorate) return EXIT.noQuorum;
+  return warningsOf(status).length === 0 ? EXIT.ok : EXIT.degraded;
 }
 
 /** Prints the page. */
 export function printStatus(print: Printer, status: StatusDocument): void {
   print.line(firstLine(print, status));
-  if (status.cluster === null) {
-    const { title, remedy } = PROBLEMS["join.not-a-member"];
-    print.line(`! join.not-a-member  ${title}   fix: ${remedy}`);
-    return;
-  }
-  print.line("");
-  print.table(NODE_HEAD, status.nodes.map((node) => nodeRow(print, node)));
-  print.line("");
-  print.table(
+  const part = (head: readonly string[], rows: readonly (readonly string[])[]) => {
+    if (rows.length === 0) return;
+    print.line("");
+    print.table(head, rows);
+  };
+  part(NODE_HEAD, status.nodes.map((node) => nodeRow(print, node)));
+  part(
     ["STREAM", "STATE", "NOW"],
     status.streams.map(({ name, state, now }) => [name, print.state(state), safeText(now)]),
   );
-  if (status.resources.length > 0) {
-    print.line("");
-    print.table(
-      ["RESOURCE", "STATE", "NODE", "WANTED", "REASON"],
-      status.resources.map(({ id, state, node, wanted, reason }) => [
-        ...[id, print.state(state), node ?? "–", wanted, safeText(reason)],
-      ]),
-    );
-  }
+  part(RESOURCE_HEAD, status.resources.map((each) => resourceRow(print, each)));
   const warnings = warningsOf(status);
   if (warnings.length > 0) print.line("");
-  for (const [grade, warning] of warnings) print.line(print.paint(`! ${warning}`, grade));
+  for (const { grade, code, what, fix } of warnings) {
+    print.line(print.paint(`! ${code}  ${safeText(what)}   fix: ${safeText(fix)}`, grade));
+  }
 }
 
 /** `prod-a   quorate 2 of 3 votes, needs 2   armed   config v412   leader n1   on n1, 09:04:00`. */
@@ -66,6 +57,7 @@ export function firstLine(print: Printer, status: StatusDocument): string {
     armedText(print, status),
     `config v${status.config.version}${status.config.writable ? "" : " read-only here"}`,
     `leader ${status.leader ?? "none"}`,
+    `dc ${status.dc ?? "none"}`,
     `on ${status.node?.name ?? "this host"}, ${at}`,
   ].join("   ");
 }
@@ -86,6 +78,12 @@ export function nodeRow(print: Printer, node: NodeStatus): string[] {
   ];
 }
 
+/** One resource as cells. */
+export function resourceRow(print: Printer, resource: ResourceStatus): string[] {
+  const { id, state, node, wanted, reason } = resource;
+  return [id, print.state(state), node ?? "–", safeText(wanted), safeText(reason)];
+}
+
 /** Local time of day with milliseconds: `12:00:01.123`. */
 export function localTime(rfc3339: string): string {
   const at = new Date(rfc3339);
@@ -98,18 +96,4 @@ export function localTime(rfc3339: string): string {
 function armedText(print: Printer, status: StatusDocument): string {
   if (status.armed) return print.paint(`armed: ${safeText(status.watchdog)}`, "good");
   return print.paint(`disarmed: ${safeText(status.watchdog)}`, "bad");
-}
-
-/** What is wrong and what to do, worst first. */
-function warningsOf(status: StatusDocument): [Grade, string][] {
-  const found: [Grade, string][] = [];
-  if (!status.quorate) {
-    const { title, remedy } = PROBLEMS["config.no-quorum"];
-    found.push(["bad", `config.no-quorum  ${title}   fix: ${remedy}`]);
-  }
-  if (!status.armed) {
-    const what = "this node's death cannot be proven by waiting";
-    found.push(["warn", `ha.disarmed  ${what}   fix: give it a watchdog ("watchdog": "auto")`]);
-  }
-  return found;
 }

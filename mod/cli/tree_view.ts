@@ -14,10 +14,10 @@ export function printView(print: Printer, view: unknown): void {
 function walk(value: unknown, name: string, rows: string[][]): void {
   if (rows.length >= LINES_MAX) return;
   if (typeof value !== "object" || value === null) {
-    rows.push([name, safeText(value === null ? "–" : String(value))]);
+    rows.push([safeText(name), safeText(value === null ? "–" : String(value))]);
     return;
   }
   const entries = Object.entries(value);
-  if (entries.length === 0) rows.push([name, "none"]);
+  if (entries.length === 0) rows.push([safeText(name), "none"]);
   for (const [key, child] of entries) walk(child, name === "" ? key : `${name}.${key}`, rows);
 }

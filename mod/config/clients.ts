@@ -22,7 +22,7 @@ import {
   wantOf,
 } from "./proposals.ts";
 import type { Raft } from "./raft.ts";
-import { addBarrier, replicateAll } from "./replication.ts";
+import { addBarrier, replicateAll, sendCommit } from "./replication.ts";
 import {
   type Answer,
   encodeEntry,
@@ -112,10 +112,13 @@ export class Clients {
     const raft = this.#parts.raft;
     for (const { waiting, problem: why } of this.#proposals.expired(raft.now)) {
       if (waiting.want.want === "barrier") this.#answerBarrier(waiting.tag, false, 0);
-      else this.#refuse(waiting.tag, why);
+      else if (why !== null) this.#refuse(waiting.tag, why);
+      // It is committed, whatever keeps this node from applying it.
+      else if (waiting.done !== null) this.#tellDone(waiting.tag, waiting.done);
     }
     for (const waiting of this.#proposals.all()) {
       if (waiting.readIndex !== null) this.#settleBarrier(waiting);
+      else if (waiting.done !== null) this.#settleDone(waiting, waiting.done);
       else if (raft.role === "leader") this.#lead(waiting);
       else if (raft.leader !== null && raft.leader !== raft.self) {
         this.#forward(waiting, raft.leader);
@@ -202,9 +205,10 @@ export class Clients {
   /** The leader answers. */
   onForwardReply({ id, answer }: MessageOf<"forward-reply">): void {
     const waiting = this.#proposals.get(id);
-    if (waiting === undefined) return;
+    // An answer to a retry adds nothing to that to the first try.
+    if (waiting === undefined || waiting.done !== null) return;
+    if ((answer.kind === "barrier") !== (waiting.want.want === "barrier")) return;
     if (answer.kind === "barrier") {
-      if (waiting.want.want !== "barrier") return;
       if (answer.ok) waiting.readIndex = answer.index;
       else waiting.to = null;
       return;
@@ -213,10 +217,18 @@ export class Clients {
       const code = isProblemCode(answer.code) ? answer.code : "bug";
       return this.#refuseWaiting(waiting, problem(code, answer.why), 1);
     }
-    this.#proposals.remove(id);
     const { index, crc32 } = answer;
-    const outcome = { ok: true, index, crc32 } as const;
-    this.#parts.raft.tell({ fact: "config.outcome", tag: waiting.tag, outcome });
+    waiting.done = { ok: true, index, crc32 };
+  }
+
+  #settleDone(waiting: Waiting, done: Extract<Outcome, { ok: true }>): void {
+    if (done.index > this.#parts.applied()) return;
+    this.#proposals.remove(waiting.id);
+    this.#tellDone(waiting.tag, done);
+  }
+
+  #tellDone(tag: Tag, outcome: Extract<Outcome, { ok: true }>): void {
+    this.#parts.raft.tell({ fact: "config.outcome", tag, outcome });
   }
 
   /**
@@ -249,6 +261,8 @@ export class Clients {
       const answer: Answer = outcome.ok
         ? { kind: "done", index: at, crc32 }
         : { kind: "refused", ...outcome.problem };
+      // What the answer speaks of comes first: the asker tells of it when it has applied it.
+      if (outcome.ok) sendCommit(this.#parts.raft, asker.node);
       return this.#answer(asker.node, asker.id, answer);
     }
     const waiting = this.#proposals.get(asker.local);

@@ -33,12 +33,14 @@ export interface Waiting {
   sentAt: Instant;
   /** A barrier's answer: told once this index is applied. */
   readIndex: number | null;
+  /** A leader's answer: told once its index is applied here too, so that its asker can read it here. */
+  done: Extract<Outcome, { ok: true }> | null;
 }
 
-/** How a request ended without an answer of the leader's. */
+/** How the wait for a request ended; without a problem where the leader's answer was there. */
 export interface Given {
   readonly waiting: Waiting;
-  readonly problem: Problem;
+  readonly problem: Problem | null;
 }
 
 /** Keeps what waits. */
@@ -58,6 +60,7 @@ export class Proposals {
       to: null,
       sentAt: timing.now,
       readIndex: null,
+      done: null,
     };
     this.#waiting.set(waiting.id, waiting);
     return waiting;
@@ -92,6 +95,7 @@ export class Proposals {
   #give(waiting: Waiting): Given {
     this.#waiting.delete(waiting.id);
     const why = "no leader answered in time";
+    if (waiting.done !== null) return { waiting, problem: null };
     return waiting.sent > 0
       ? { waiting, problem: problem("config.unknown-outcome", why) }
       : { waiting, problem: problem("config.no-quorum", why) };

@@ -53,6 +53,12 @@ export function replicateAll(raft: Raft): void {
   }
 }
 
+/** Tells one member how far is committed, without waiting for the next heartbeat. */
+export function sendCommit(raft: Raft, to: NodeId): void {
+  const progress = raft.progress.get(to);
+  if (progress !== undefined) sendAppend(raft, to, progress);
+}
+
 function sendAppend(raft: Raft, to: NodeId, progress: Progress): void {
   const prevIndex = progress.next - 1;
   const prevTerm = raft.log.termAt(prevIndex) ?? 0;
@@ -175,7 +181,7 @@ function committable(raft: Raft): number {
 }
 
 /** Barriers that may wait at a leader; more are refused. */
-export const BARRIERS_MAX = 8192;
+export const BARRIERS_MAX = 4096;
 
 /** Queues a read barrier at the leader; it is answered when a majority answered a later round. */
 export function addBarrier(raft: Raft, answer: Barrier["answer"]): void {

@@ -121,7 +121,9 @@ export function proofReason(
   proof: DeathProof,
 ): Reason {
   const known = health(node);
-  const ms = known === null ? 0 : Math.round(known.vouched - known.lastHeard);
+  // Where no majority vouches for anything, there is no silence to tell of.
+  const silence = known === null ? 0 : known.vouched - known.lastHeard;
+  const ms = Number.isFinite(silence) ? Math.round(silence) : 0;
   return reason(PROOF_REASON[proof], { node: nameOf(spec, node), ms });
 }
 

@@ -14,7 +14,6 @@ import type { HeartbeatEffect, HeartbeatOptions } from "./events.ts";
 /** One per core; the core begins and ends the step, the parts add to it. */
 export class HeartbeatContext {
   readonly self: NodeId;
-  readonly startedAt: Instant;
   #spec: ClusterSpec;
   #timing: Timing;
   #now: Instant;
@@ -22,7 +21,6 @@ export class HeartbeatContext {
 
   constructor({ self, spec, profile }: HeartbeatOptions, now: Instant) {
     this.self = self;
-    this.startedAt = now;
     this.#spec = spec;
     this.#timing = timingOf(profile);
     this.#now = now;

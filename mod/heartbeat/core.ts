@@ -7,16 +7,16 @@
 import type { Core } from "../base/core.ts";
 import type { NodeId } from "../base/id.ts";
 import { reason } from "../base/reason.ts";
-import { after, EPOCH, type Instant, instant, latest, NEVER } from "../base/time.ts";
+import { after, EPOCH, type Instant } from "../base/time.ts";
 import type { Fact, Position, Vitals } from "../streams.ts";
-import { beatOf, vitalsOf } from "./beat.ts";
+import { beatOf } from "./beat.ts";
 import { HeartbeatContext } from "./context.ts";
 import type { HeartbeatEffect, HeartbeatEvent, HeartbeatOptions, HeartbeatView } from "./events.ts";
 import { Gate, type Opened } from "./gate.ts";
 import type { Peer } from "./peer.ts";
 import { Proof } from "./proof.ts";
 import { Roster } from "./roster.ts";
-import { type Beat, bootTag, encodePacket } from "./wire.ts";
+import { ALIVE_MS_MAX, type Beat, bootTag, type Echo, encodePacket } from "./wire.ts";
 
 /** The state machine of stream 1. */
 export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
@@ -37,7 +37,7 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
     this.#nextBeat = now;
     this.#context = new HeartbeatContext(options, now);
     this.#gate = new Gate(options);
-    this.#roster = new Roster(this.#context);
+    this.#roster = new Roster(this.#context, this.#proof);
   }
 
   step(event: HeartbeatEvent, now: Instant): HeartbeatEffect[] {
@@ -62,7 +62,7 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
   }
 
   deadline(): Instant {
-    return this.#context.isMember ? this.#nextBeat : NEVER;
+    return this.#nextBeat;
   }
 
   /** Counters and links, for people. */
@@ -74,12 +74,13 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
 
   #onTick(): void {
     const { now, isMember, timing: { beatMs } } = this.#context;
-    if (now < this.#nextBeat || !isMember) return;
+    if (now < this.#nextBeat) return;
     // Late is late: one beat now, and the next a whole period from now on the old grid if it can be.
     const missed = Math.floor((now - this.#nextBeat) / beatMs);
     this.#nextBeat = after(this.#nextBeat, (missed + 1) * beatMs);
     this.#roster.refreshAll();
-    this.#beat();
+    // Who is no member has nothing to say, but still sees the others go.
+    if (isMember) this.#beat();
   }
 
   /** Sends one beat to every member on every link. */
@@ -88,7 +89,7 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
     const { spec, now, timing: { deadMs } } = this.#context;
     const { peers, view } = this.#roster;
     const seq = ++this.#seq;
-    const echoes = [...peers.values()].flatMap((peer) => peer.echo(now, deadMs) ?? []);
+    const echoes = [...peers.values()].map((peer) => peer.echo(now, deadMs));
     const { position, vitals } = { position: this.#position, vitals: this.#vitals };
     const beat = beatOf({ spec, self, view, echoes, position, vitals });
     this.#proof.sent(seq, now);
@@ -107,43 +108,59 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
   #onBeat({ peer, header, beat }: Opened): void {
     const { self, boot } = this.#options;
     const { now, timing: { deadMs } } = this.#context;
-    peer.hear(header.boot, header.link, header.seq, now);
+    const newest = peer.lives.hear(header.boot, header.link, header.seq, now);
     const echo = beat.echoes.find((each) => each.node === self && each.boot === bootTag(boot));
     const sentAt = echo === undefined ? null : this.#proof.sentAt(echo.seq);
     const fresh = sentAt !== null && now - sentAt < deadMs;
     if (header.boot !== peer.boot) {
-      if (!fresh) return;
+      if (!fresh || sentAt <= peer.lives.adoptedAt) return;
       const why = peer.boot === null ? "heartbeat.started" : "heartbeat.rebooted";
-      peer.adopt(header.boot);
+      peer.adopt(header.boot, now);
       this.#context.say(`${peer.member.name} is alive`, reason(why, { node: peer.member.name }));
     }
-    const lane = peer.links[header.link];
-    lane?.heard(header.seq, now);
-    if (echo !== undefined && sentAt !== null) {
+    peer.links[header.link]?.heard(header.seq, now);
+    peer.sign(now);
+    if (echo?.accepted === true && sentAt !== null) {
       this.#proof.heard(peer.member.id, sentAt);
-      lane?.sample(Math.max(0, now - sentAt - echo.heldMs));
-      // An echo of something long ago says that the peer has not heard us since.
-      if (fresh) {
-        peer.links.forEach((each, at) => {
-          if (Math.floor(echo.links / 2 ** at) % 2 === 1) each.heardBack(now);
-        });
-      }
     }
-    peer.alive(now);
-    peer.reportedAt = now;
-    peer.beat = beat;
-    peer.vitals = vitalsOf(beat);
-    this.#gossip(peer, beat);
+    // A beat that was overtaken has nothing to say that is not said better already.
+    if (newest) {
+      peer.say(beat);
+      this.#onEcho(peer, header.link, echo, fresh ? sentAt : null);
+      // Ours was held for so long before this one was sent; the field is rounded.
+      if (echo !== undefined && sentAt !== null) {
+        peer.report(beat, after(sentAt, Math.max(0, echo.heldMs - 1)), now);
+      }
+      this.#gossip(peer, beat);
+    }
     this.#roster.refresh(peer);
     this.#roster.refreshView();
   }
 
-  /** What the peer heard of third nodes counts as a sign of their life, dated when it heard it. */
+  /** What the peer says of having heard us; `sentAt` null where that was long ago, or never. */
+  #onEcho(peer: Peer, link: number, echo: Echo | undefined, sentAt: Instant | null): void {
+    const { now } = this.#context;
+    if (echo === undefined || sentAt === null) {
+      for (const each of peer.links) each.notHeardBack();
+      return;
+    }
+    peer.links[link]?.sample(Math.max(0, now - sentAt - echo.heldMs));
+    // It has yet to see that we are no recording: until then it answers, and says no more.
+    if (!echo.accepted) return;
+    peer.greeted = true;
+    peer.links.forEach((each, at) => {
+      if (Math.floor(echo.links / 2 ** at) % 2 === 1) each.heardBack(now);
+      else each.notHeardBack();
+    });
+  }
+
+  /** What the peer itself had of third nodes counts as a sign of their life, dated when it had it. */
   #gossip(from: Peer, beat: Beat): void {
-    for (const echo of beat.echoes) {
-      const third = this.#roster.peers.get(echo.node as NodeId);
-      if (third === undefined || third === from) continue;
-      third.alive(latest(third.lastHeard, instant(this.#context.now - echo.heldMs)));
+    const { now } = this.#context;
+    for (const { node, sign, aliveMs } of beat.echoes) {
+      const third = this.#roster.peers.get(node as NodeId);
+      if (third === undefined || third === from || !sign || aliveMs === ALIVE_MS_MAX) continue;
+      third.alive(after(now, -aliveMs));
     }
   }
 
@@ -160,15 +177,13 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
         this.#vitals = fact.vitals;
         return;
       case "storage.pulse": {
-        const peer = this.#roster.peers.get(fact.node);
-        if (peer === undefined) return;
-        peer.lastPulse = latest(peer.lastPulse, fact.seenAt);
         // What leaves its last words lives no more, though the pulse was written.
-        if (fact.words === "none") peer.alive(fact.seenAt);
+        if (fact.words === "none") this.#roster.peers.get(fact.node)?.pulse(fact.seenAt);
         return;
       }
       case "storage.echo":
-        return this.#proof.heard(fact.by, fact.issuedAt);
+        if (this.#roster.peers.has(fact.by)) this.#proof.heard(fact.by, fact.issuedAt);
+        return;
       case "storage.witness":
         this.#roster.witnessHeld = fact.held;
         if (!fact.held) this.#proof.forgetWitness();

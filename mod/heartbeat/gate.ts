@@ -72,12 +72,12 @@ export class Gate {
     if (peer === undefined) return "stranger";
     // The sender numbers its links as we do; a packet is opened as what it says it is.
     if (header.link !== link || link >= peer.links.length) return "malformed";
-    if (peer.isRetired(boot)) return "old";
+    if (peer.lives.isRetired(boot)) return "old";
     const key = this.#keyOf(sender, boot);
     const beat = openPacket(key, header, bytes);
     if (typeof beat === "string") return beat;
     if (beat.cluster !== this.#options.spec.id) return "foreign";
-    if (!peer.accept(boot, link, header.seq)) return "replayed";
+    if (!peer.lives.accept(boot, link, header.seq)) return "replayed";
     this.#remember(sender, boot, key);
     return { peer, header, beat };
   }

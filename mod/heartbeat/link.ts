@@ -18,18 +18,27 @@ export class Link {
   lost = 0;
   #heardAt: Instant = EPOCH;
   #heardBackAt: Instant = EPOCH;
+  #first = -1;
   #highest = -1;
 
-  /** A beat of the peer's current life came on this link. */
+  /** A beat of the peer's current life came on this link; each comes once. */
   heard(seq: number, now: Instant): void {
     this.#heardAt = now;
-    if (this.#highest >= 0 && seq > this.#highest + 1) this.lost += seq - this.#highest - 1;
-    this.#highest = Math.max(this.#highest, seq);
+    if (this.#first < 0) this.#first = this.#highest = seq;
+    else if (seq > this.#highest) {
+      this.lost += seq - this.#highest - 1;
+      this.#highest = seq;
+    } else if (seq > this.#first) this.lost--; // It was late, not lost.
   }
 
   /** The peer says that it heard a beat of ours on this link, not long ago. */
   heardBack(now: Instant): void {
     this.#heardBackAt = now;
+  }
+
+  /** The peer says that it has not heard us on this link for `deadMs`. */
+  notHeardBack(): void {
+    this.#heardBackAt = EPOCH;
   }
 
   /** A round trip was measured. */
@@ -39,7 +48,7 @@ export class Link {
 
   /** The peer came back in a new life. */
   reset(): void {
-    this.#highest = -1;
+    this.#first = this.#highest = -1;
   }
 
   /** We hear the peer. */

@@ -1,145 +1,146 @@
 /**
  * One peer: its lives, its links, what it said last, and when anybody last heard it.
  *
- * A packet that opens is genuine but may be a recording. Within a life the replay window sees to
- * that. A life that we do not know yet is accepted only when its beat echoes one that we sent in this
- * life of ours and not long ago: no recording can. Until then the peer is only echoed, so that it
- * can show as much. A life that was replaced is never accepted again.
- *
  * @module
  */
 import type { Member } from "../base/cluster.ts";
-import type { BootId } from "../base/id.ts";
-import { after, EPOCH, type Instant, latest, type Millis } from "../base/time.ts";
+import type { BootId, NodeId } from "../base/id.ts";
+import { after, earliest, EPOCH, type Instant, latest, type Millis } from "../base/time.ts";
 import type { MemberState, Vitals } from "../streams.ts";
+import { vitalsOf } from "./beat.ts";
 import { Link } from "./link.ts";
-import { ReplayWindow } from "./replay.ts";
-import { type Beat, bootTag, type Echo, HELD_MS_MAX } from "./wire.ts";
+import { Lives } from "./lives.ts";
+import { ALIVE_MS_MAX, type Beat, bootTag, type Echo, HELD_MS_MAX, SEQ_ECHO_MAX } from "./wire.ts";
 
-/** Former lives that are remembered as such. */
-const RETIRED_MAX = 32;
+/** What is echoed of a peer that was never heard: a life and a beat that nobody has. */
+const NEVER_HEARD = { boot: "00000000", seq: 0, heldMs: HELD_MS_MAX, links: 0, accepted: false };
 
-/** What we can echo of one life. */
-interface Heard {
-  readonly boot: BootId;
-  seq: number;
-  at: Instant;
-  readonly linkAt: Instant[];
-}
-
-/** See the module's note. */
+/** One member as this node knows it. */
 export class Peer {
-  readonly member: Member;
-  readonly links: readonly Link[];
+  readonly lives = new Lives();
+  /** Since when this node looks out for it. */
+  readonly since: Instant;
   state: MemberState = "unknown";
-  /** Instant of our clock at which we learnt of its newest sign of life. */
+  /** Its life has said that it hears us: until then it has had no time to. */
+  greeted = false;
+  /** Instant of our clock at which we learnt of its newest sign of life, from whomever. */
   lastHeard: Instant;
-  /** When its newest accepted beat came: what it says of others is good up to here. */
-  reportedAt: Instant = EPOCH;
+  /** Its newest pulse that we read. */
   lastPulse: Instant = EPOCH;
+  /** Up to this instant of our clock its reports of others are known to be good. */
+  reportedAt: Instant = EPOCH;
+  /** Its newest beat. */
   beat: Beat | null = null;
   vitals: Vitals | null = null;
-  #boot: BootId | null = null;
-  readonly #retired = new Set<BootId>();
-  readonly #windows = new Map<string, ReplayWindow>();
-  #current: Heard | null = null;
-  #candidate: Heard | null = null;
+  #member: Member;
+  #links: readonly Link[];
+  /** Newest beat of an accepted life, or pulse, that we had ourselves. */
+  #firstHand: Instant = EPOCH;
+  #quietSince: ReadonlyMap<number, Instant> = new Map();
 
   constructor(member: Member, now: Instant) {
-    this.member = member;
-    this.links = member.links.map(() => new Link());
+    this.#member = member;
+    this.#links = member.links.map(() => new Link());
+    this.since = now;
     this.lastHeard = now;
+  }
+
+  get member(): Member {
+    return this.#member;
+  }
+
+  get links(): readonly Link[] {
+    return this.#links;
   }
 
   /** The life that is accepted, or null. */
   get boot(): BootId | null {
-    return this.#boot;
+    return this.lives.current?.boot ?? null;
   }
 
-  /** True for a life that was replaced. */
-  isRetired(boot: BootId): boolean {
-    return this.#retired.has(boot);
+  /** The spec says other things of it now. A link whose address changed begins anew. */
+  update(member: Member): void {
+    const before = this.#member;
+    this.#links = member.links.map((address, at) =>
+      address === before.links[at] ? this.#links[at] ?? new Link() : new Link()
+    );
+    this.#member = member;
   }
 
-  /** True where this packet was not seen before. */
-  accept(boot: BootId, link: number, seq: number): boolean {
-    const key = `${boot} ${link}`;
-    let window = this.#windows.get(key);
-    if (window === undefined) {
-      window = new ReplayWindow();
-      this.#windows.set(key, window);
-      // Only the accepted life and one candidate matter; the oldest others go.
-      for (const old of this.#windows.keys()) {
-        if (this.#windows.size <= 2 * 8 + 2) break;
-        if (this.#boot === null || !old.startsWith(this.#boot)) this.#windows.delete(old);
-      }
-    }
-    return window.accept(seq);
+  /** A beat of a life that has shown that it is one. */
+  adopt(boot: BootId, now: Instant): void {
+    this.lives.adopt(boot, now);
+    this.greeted = false;
+    for (const link of this.#links) link.reset();
   }
 
-  /** Takes note of a genuine beat, so that it is echoed. */
-  hear(boot: BootId, link: number, seq: number, now: Instant): void {
-    const known = [this.#current, this.#candidate].find((heard) => heard?.boot === boot);
-    const heard = known ?? { boot, seq, at: now, linkAt: this.links.map(() => EPOCH) };
-    if (boot === this.#boot) this.#current = heard;
-    else this.#candidate = heard;
-    if (seq >= heard.seq) {
-      heard.seq = seq;
-      heard.at = now;
-    }
-    heard.linkAt[link] = now;
-  }
-
-  /** This life has shown that it is one: it replaces any other. True where it is new. */
-  adopt(boot: BootId): boolean {
-    if (boot === this.#boot) return false;
-    if (this.#boot !== null) {
-      this.#retired.add(this.#boot);
-      if (this.#retired.size > RETIRED_MAX) {
-        for (const oldest of this.#retired) {
-          this.#retired.delete(oldest);
-          break;
-        }
-      }
-    }
-    this.#boot = boot;
-    this.#current = this.#candidate?.boot === boot ? this.#candidate : null;
-    this.#candidate = null;
-    for (const link of this.links) link.reset();
-    return true;
-  }
-
-  /** A sign of life that we learnt of at `at`. */
+  /** A sign of life that somebody else had at `at`. */
   alive(at: Instant): void {
     this.lastHeard = latest(this.lastHeard, at);
   }
 
-  /** What we tell this peer (and all others) of having heard it; null for never. */
-  echo(now: Instant, deadMs: Millis): Echo | null {
-    const fresh = this.#candidate !== null && now - this.#candidate.at < deadMs;
-    const silent = this.#current === null || now - this.#current.at >= deadMs;
-    const heard = fresh && silent ? this.#candidate : this.#current;
-    if (heard === null) return null;
-    let links = 0;
-    heard.linkAt.forEach((at, link) => {
-      if (now - at < deadMs) links += 2 ** link;
-    });
+  /** A sign of life that we had ourselves at `at`. */
+  sign(at: Instant): void {
+    this.alive(at);
+    this.#firstHand = latest(this.#firstHand, at);
+  }
+
+  /** Its pulse was read at `at`. */
+  pulse(at: Instant): void {
+    this.sign(at);
+    this.lastPulse = latest(this.lastPulse, at);
+  }
+
+  /** The newest beat of its accepted life. */
+  say(beat: Beat): void {
+    this.beat = beat;
+    this.vitals = vitalsOf(beat);
+  }
+
+  /**
+   * Its newest beat, which came now, was sent at `sentAt` or later: it vouches up to there. An
+   * older date changes nothing.
+   */
+  report(beat: Beat, sentAt: Instant, now: Instant): void {
+    if (sentAt <= this.reportedAt) return;
+    this.reportedAt = earliest(sentAt, now);
+    this.#quietSince = new Map(
+      beat.echoes.map(({ node, aliveMs }) => [node, after(now, -aliveMs)]),
+    );
+  }
+
+  /**
+   * Since when, at the latest, this peer had no sign of a node's life, or began to look out for one,
+   * as of its newest report; null where that does not name the node.
+   */
+  quietSince(node: NodeId): Instant | null {
+    return this.#quietSince.get(node) ?? null;
+  }
+
+  /** What we tell everyone of having heard it. Changes whose turn it is among candidates. */
+  echo(now: Instant, deadMs: Millis): Echo {
+    const life = this.lives.toEcho(now, deadMs);
+    const quiet = now - latest(this.#firstHand, this.since);
     return {
-      node: this.member.id,
-      boot: bootTag(heard.boot),
-      seq: heard.seq,
-      heldMs: Math.min(HELD_MS_MAX, Math.round(now - heard.at)),
-      links,
+      node: this.#member.id,
+      ...life === null ? NEVER_HEARD : {
+        boot: bootTag(life.boot),
+        seq: Math.min(SEQ_ECHO_MAX, life.seq),
+        heldMs: Math.min(HELD_MS_MAX, Math.floor(now - life.at)),
+        links: this.#links.reduce((bits, _link, at) => {
+          const heardOn = now - (life.linkAt.get(at) ?? EPOCH) < deadMs;
+          return heardOn ? bits + 2 ** at : bits;
+        }, 0),
+        accepted: life === this.lives.current,
+      },
+      sign: this.#firstHand > EPOCH,
+      // Rounded down: too late a sign of life only makes others wait.
+      aliveMs: Math.min(ALIVE_MS_MAX, Math.floor(quiet)),
     };
   }
 
   /** On how many links it hears us and we hear it. */
   linksUp(): number {
-    return this.links.filter((link) => link.up).length;
-  }
-
-  /** The earliest instant at which silence changes anything. */
-  silentAt(deadMs: Millis): Instant {
-    return after(this.lastHeard, deadMs);
+    return this.#links.filter((link) => link.up).length;
   }
 }

@@ -42,6 +42,11 @@ export class Proof {
     this.#heardBy.set(by, latest(this.#heardBy.get(by) ?? EPOCH, sentAt));
   }
 
+  /** When we issued the newest that the witness has heard; `EPOCH` for nothing. */
+  get witnessAt(): Instant {
+    return this.#witnessAt;
+  }
+
   /** The witness counts as having heard what we issued at this instant. */
   witnessHeard(issuedAt: Instant): void {
     this.#witnessAt = latest(this.#witnessAt, issuedAt);

@@ -7,24 +7,28 @@
 import { memberOf } from "../base/cluster.ts";
 import type { NodeId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
-import type { Instant } from "../base/time.ts";
+import { after, latest, type Millis } from "../base/time.ts";
 import type { MemberState, View } from "../streams.ts";
 import type { HeartbeatContext } from "./context.ts";
 import type { HeartbeatView } from "./events.ts";
 import { Membership } from "./membership.ts";
 import { Peer } from "./peer.ts";
-import { majorityInstant, neededVotes, votesOf } from "./quorum.ts";
+import type { Proof } from "./proof.ts";
+import { neededVotes, votesOf } from "./quorum.ts";
+import { silenceOf, type Watch } from "./silence.ts";
 
 /** See the module's note. */
 export class Roster {
   /** The witness vote is ours. */
   witnessHeld = false;
   readonly #context: HeartbeatContext;
+  readonly #proof: Proof;
   readonly #peers = new Map<NodeId, Peer>();
   readonly #membership = new Membership();
 
-  constructor(context: HeartbeatContext) {
+  constructor(context: HeartbeatContext, proof: Proof) {
     this.#context = context;
+    this.#proof = proof;
     // What is told here would be heard by nobody: the first view is told by the first step.
     this.track();
   }
@@ -43,8 +47,8 @@ export class Roster {
     const { spec, self, now } = this.#context;
     for (const member of spec.members) {
       const known = this.#peers.get(member.id);
-      if (member.id === self || known?.member.links.join() === member.links.join()) continue;
-      this.#peers.set(member.id, new Peer(member, now));
+      if (known !== undefined) known.update(member);
+      else if (member.id !== self) this.#peers.set(member.id, new Peer(member, now));
     }
     for (const node of [...this.#peers.keys()]) {
       if (memberOf(spec, node) === undefined) this.#peers.delete(node);
@@ -117,25 +121,23 @@ export class Roster {
   }
 
   #stateOf(peer: Peer): MemberState {
-    const { now, startedAt, timing: { deadMs } } = this.#context;
+    const { now, timing: { deadMs } } = this.#context;
     if (peer.linksUp() > 0) return "online";
     if (now - peer.lastHeard >= deadMs) return "down";
-    const young = peer.boot === null && now - startedAt < deadMs;
+    const begun = latest(peer.since, peer.lives.adoptedAt);
+    if (!peer.greeted && now - begun < deadMs) return "unknown";
     // It lives (its pulse, or one direction of a link), but nothing can be agreed with it.
-    return young ? "unknown" : "isolated";
+    return "isolated";
   }
 
   #whyState(peer: Peer): Reason {
-    const { now, startedAt, timing } = this.#context;
+    const { now, timing } = this.#context;
     const node = peer.member.name;
     switch (peer.state) {
       case "online":
         return reason("heartbeat.heard", { node, links: peer.linksUp(), all: peer.links.length });
-      case "isolated": {
-        const silences = peer.links.map((link) => link.silence(now));
-        const ms = Math.round(Math.min(now - startedAt, ...silences));
-        return reason("heartbeat.isolated", { node, ms });
-      }
+      case "isolated":
+        return this.#whyIsolated(peer);
       default: {
         const ms = Math.round(now - peer.lastHeard);
         return reason("heartbeat.silent", { node, ms, max: timing.beatLossMax });
@@ -143,27 +145,49 @@ export class Roster {
     }
   }
 
+  /** It lives: because we hear it, because we read its pulse, or because somebody else says so. */
+  #whyIsolated(peer: Peer): Reason {
+    const { now, timing: { deadMs } } = this.#context;
+    const node = peer.member.name;
+    const link = peer.links.findIndex((each) => each.hears(now, deadMs));
+    if (link >= 0) return reason("heartbeat.link-one-way", { node, link });
+    const silences = peer.links.map((each) => each.silence(now));
+    const ms = Math.round(Math.min(now - peer.since, ...silences));
+    const pulse = now - peer.lastPulse < deadMs;
+    return reason(pulse ? "heartbeat.isolated" : "heartbeat.heard-elsewhere", { node, ms });
+  }
+
   /** Tells a member's health; `because` null for the growing silence of one that is not online. */
   #tellMember(peer: Peer, because: Reason | null): void {
     const { state, boot, lastHeard, vitals } = peer;
     const node = peer.member.id;
-    const health = { node, state, boot, lastHeard, vouched: this.#vouched(node), vitals };
+    const vouched = after(lastHeard, this.#silence(peer));
+    const health = { node, state, boot, lastHeard, vouched, vitals };
     const why = because ?? this.#whyState(peer);
     this.#context.tell({ fact: "heartbeat.member", health, because: why });
     if (because !== null) this.#context.say(`${peer.member.name} is ${state.toUpperCase()}`, why);
   }
 
   /**
-   * Up to when a majority without `node` is known to have had nothing newer from it: we until now,
-   * each peer until its newest report, the witness (while it is ours) until now.
+   * For how long a majority without this node is known to have had nothing from it: we from its last
+   * sign of life until now, each peer as far as its reports go, the witness, while it is ours, until
+   * it last heard us. No date rests on when a report came: a delayed one must not vouch for the time
+   * of its delay. And an old one vouches no more: what was silent then may be back.
    */
-  #vouched(node: NodeId): Instant {
-    const { spec, self, now } = this.#context;
-    const dated = [...this.#peers.values()].flatMap((peer) =>
-      peer.member.id === node ? [] : [{ votes: votesOf(spec, peer.member.id), at: peer.reportedAt }]
-    );
-    dated.push({ votes: votesOf(spec, self), at: now });
-    if (this.witnessHeld) dated.push({ votes: 1, at: now });
-    return majorityInstant(dated, neededVotes(spec));
+  #silence({ member: { id }, state, lastHeard }: Peer): Millis {
+    if (state !== "down") return -Infinity;
+    const { spec, self, now, timing: { deadMs } } = this.#context;
+    const watches: Watch[] = [{ votes: votesOf(spec, self), since: lastHeard, until: now }];
+    for (const peer of this.#peers.values()) {
+      const quietSince = peer.quietSince(id);
+      if (peer.member.id === id || quietSince === null || now - peer.reportedAt >= deadMs) continue;
+      const since = latest(lastHeard, quietSince);
+      watches.push({ votes: votesOf(spec, peer.member.id), since, until: peer.reportedAt });
+    }
+    const until = this.#proof.witnessAt;
+    if (this.witnessHeld && now - until < deadMs) {
+      watches.push({ votes: 1, since: lastHeard, until });
+    }
+    return silenceOf(watches, neededVotes(spec));
   }
 }

@@ -41,20 +41,30 @@ const MAGIC = new Uint8Array([0x50, 0x45, 0x4e, 0x54]);
 const VERSION = 1;
 const TYPE_BEAT = 1;
 const HEADER_BYTES = 25;
-/** One datagram on Ethernet without fragments: 1500 − 20 (IPv4) − 8 (UDP). */
-export const PACKET_BYTES_MAX = 1472;
+/** One datagram on Ethernet without fragments: 1500 − 40 (IPv6) − 8 (UDP). */
+export const PACKET_BYTES_MAX = 1452;
 /** `heldMs` of an echo that is older than the field can say. */
 export const HELD_MS_MAX = 0xffff;
+/** `aliveMs` of an echo that is older than the field can say: 49 days. */
+export const ALIVE_MS_MAX = 0xffffffff;
+/** Newest beat that an echo can name. A life sends one in 200 ms or slower: 27 years. */
+export const SEQ_ECHO_MAX = 0xffffffff;
 
 const ECHO = struct({
   node: u16,
   /** First four bytes of the boot id of the life that was heard. */
   boot: hex(4),
-  seq: u64,
+  seq: u32,
   /** How long before this beat that one was received. */
   heldMs: u16,
   /** Bit per link: heard on it within `deadMs`. */
   links: u8,
+  /** False for a life that has yet to show that it is no recording: such an echo proves nothing. */
+  accepted: bool,
+  /** The sender had a sign of that node's life itself: a beat of an accepted life, or a pulse. */
+  sign: bool,
+  /** How long ago that was, or for how long the sender looks out for one in vain. */
+  aliveMs: u32,
 });
 
 const BEAT = struct({

@@ -10,6 +10,7 @@
  * @module
  */
 import type { ClusterSpec, Member } from "../base/cluster.ts";
+import { parseAddress } from "../base/address.ts";
 import { toHex } from "../base/bytes.ts";
 import type { Core } from "../base/core.ts";
 import { isNodeName } from "../base/id.ts";
@@ -84,7 +85,8 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
   }
 
   #onRequest(request: Request, now: Instant): JoinEffect[] {
-    if (request.request !== "join.invite" || this.#tickets.size >= TICKETS_MAX) return [];
+    if (request.request !== "join.invite") return [];
+    this.#makeRoom();
     const id = toHex(request.secret.subarray(0, ID_BYTES));
     const secret = toHex(request.secret.subarray(ID_BYTES, ID_BYTES + 32));
     const expires = after(now, request.validMs);
@@ -107,6 +109,13 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
     ];
   }
 
+  /** Whoever asks for a ticket gets one; of too many the one that ends soonest goes. */
+  #makeRoom(): void {
+    if (this.#tickets.size < TICKETS_MAX) return;
+    const [first] = [...this.#tickets].sort(([, a], [, b]) => a.expires - b.expires);
+    if (first !== undefined) this.#tickets.delete(first[0]);
+  }
+
   #onFact(fact: Fact): JoinEffect[] {
     if (fact.fact === "config.spec") {
       this.#spec = fact.spec;
@@ -122,8 +131,10 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
   #onOutcome({ session, ticket, hello }: Pending, outcome: Outcome): JoinEffect[] {
     const open = this.#tickets.get(ticket);
     if (!outcome.ok) {
-      // Nothing was changed: the ticket is as good as new. Of an unknown outcome nobody can say so.
-      if (open && outcome.problem.code !== "config.unknown-outcome") open.usedBy = null;
+      // Nothing was changed: the ticket is as good as new. Of an unknown outcome nobody can say so,
+      // and a machine that is a member all the same (by an earlier hello) has used it.
+      const isOpen = outcome.problem.code !== "config.unknown-outcome";
+      if (open && isOpen && this.#memberLike(hello) === undefined) open.usedBy = null;
       return [refuse(session, outcome.problem)];
     }
     const member = this.#memberLike(hello);
@@ -148,6 +159,12 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
     }
     if (known !== undefined) {
       return [refuse(session, problem("join.refused", `"${hello.name}" is a member already`))];
+    }
+    // It asks once more while it waits: what it asked for is on its way, the answer goes where it is.
+    for (const [tag, pending] of this.#pending) {
+      if (pending.ticket !== ticket) continue;
+      this.#pending.set(tag, { ...pending, session });
+      return [];
     }
     const tag = `join:${this.#next++}`;
     // Marked before the change is committed: two hellos with one ticket must not both get in.
@@ -174,6 +191,8 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
     }
     if (!isNodeName(hello.name)) return problem("join.refused", "the node name is not a DNS label");
     if (hello.links.length === 0) return problem("join.refused", "it names no heartbeat address");
+    const bad = [...hello.links, hello.peer].find((address) => parseAddress(address) === null);
+    if (bad !== undefined) return problem("join.refused", `"${bad}" is not an address HOST:PORT`);
     const other = this.#spec.members.find((member) => member.name === hello.name);
     if (other !== undefined && !sameMachine(other, hello)) {
       return problem("join.refused", `the node name "${hello.name}" is taken`);
@@ -183,7 +202,10 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
       (member.peer === hello.peer || member.links.some((link) => hello.links.includes(link)))
     );
     if (taken) return problem("join.refused", `${taken.name} uses one of its addresses`);
-    if (this.#pending.size >= PENDING_MAX) {
+    const waits = [...this.#pending.values()].some(({ ticket }) =>
+      this.#tickets.get(ticket) === open
+    );
+    if (!waits && this.#pending.size >= PENDING_MAX) {
       return problem("api.busy", "too many joins are under way");
     }
     return null;

@@ -62,7 +62,9 @@ export function decodeAnswer(input: Uint8Array): Answer | null {
   const answer = decode(ANSWER, input);
   if (answer === null) return null;
   if (answer.kind === "refused") {
-    const code: ProblemCode = answer.code in PROBLEMS ? answer.code as ProblemCode : "join.refused";
+    // "in" would find what every object inherits: "toString" is no code.
+    const known = Object.hasOwn(PROBLEMS, answer.code);
+    const code = known ? answer.code as ProblemCode : "join.refused";
     return { kind: "refused", problem: { code, why: answer.why } };
   }
   if (answer.clusterKey.length !== KEY_BYTES || answer.node < 1) return null;

@@ -60,8 +60,9 @@ export class DiskPulse {
     this.#issues.set(this.#seq, { at: now, diskLocks: content.diskLocks });
     this.#issues.delete(this.#seq - ISSUES_MAX);
     const echoes: Echo[] = [];
-    for (const { slot } of this.#seen.values()) {
-      echoes.push({ node: slot.node, boot: slot.boot.slice(0, 8), seq: slot.seq });
+    for (const { slot, moved } of this.#seen.values()) {
+      // Whom we do not count as alive must not count on us: an echo is proof for its guard.
+      if (moved) echoes.push({ node: slot.node, boot: slot.boot.slice(0, 8), seq: slot.seq });
     }
     return { node: this.#self, boot: this.#boot, seq: this.#seq, ...content, echoes };
   }

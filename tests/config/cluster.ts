@@ -45,8 +45,8 @@ export class FakeDatabase {
   content: DatabaseContent = EMPTY;
 
   write(batch: DatabaseBatch): void {
-    let { term, vote, entries, applied, rows, history } = this.content;
-    if (batch.hardState) ({ term, vote } = batch.hardState);
+    let { term: newest, vote, entries, applied, rows, history } = this.content;
+    if (batch.hardState) ({ term: newest, vote } = batch.hardState);
     if (batch.truncateFrom !== undefined) {
       entries = entries.filter((each) => each.index < (batch.truncateFrom ?? 0));
     }
@@ -57,10 +57,11 @@ export class FakeDatabase {
       for (const row of batch.applied.rows) map.set(row.ino, row);
       rows = [...map.values()];
       history = [...history, ...batch.applied.history];
-      applied = batch.applied;
+      const { index, term, stateCrc } = batch.applied;
+      applied = { index, term, stateCrc };
     }
     entries.forEach((each: StoredEntry, at: number) => assert.equal(each.index, at + 1));
-    this.content = { term, vote, entries, applied, rows, history };
+    this.content = { term: newest, vote, entries, applied, rows, history };
   }
 }
 

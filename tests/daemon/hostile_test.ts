@@ -5,6 +5,8 @@ import type { StatusDocument } from "../../mod/node/view.ts";
 import { LocalCluster, type LocalNode, pause } from "../../scripts/local_cluster.ts";
 
 const PACKETS = 100_000;
+/** After so many the sender draws breath: bytes are tried here, not how much a processor can take. */
+const BURST = 200;
 const CONNECTIONS = 200;
 const BYTES_A_CONNECTION = 16 * 1024;
 
@@ -92,6 +94,7 @@ async function hailUdp(
   const target: Deno.NetAddr = { transport: "udp", ...address(to) };
   for (let sent = 0; sent < PACKETS; sent++) {
     await socket.send(hostileBytes(prng, samples), target);
+    if (sent % BURST === 0) await pause(2);
   }
   socket.close();
 }

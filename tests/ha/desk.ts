@@ -11,7 +11,7 @@ import { encodeText } from "../../mod/base/bytes.ts";
 import { bootId, clusterId, type NodeId, nodeId, requestId } from "../../mod/base/id.ts";
 import type { ResourceId } from "../../mod/base/id.ts";
 import { reason } from "../../mod/base/reason.ts";
-import { instant } from "../../mod/base/time.ts";
+import { EPOCH, type Instant, instant } from "../../mod/base/time.ts";
 import { timingOf } from "../../mod/base/timing.ts";
 import { Tree } from "../../mod/config/tree.ts";
 import { HaCore, type HaEffect, type HaEvent } from "../../mod/ha/mod.ts";
@@ -52,13 +52,18 @@ export class DeskNode {
   /** Stops do not end. */
   holdStops = false;
   watchdog: string | null = "softdog";
+  /** What outlives a daemon: the resources, and until when the keeper lets them run. */
   readonly running: Set<ResourceId>;
+  readonly keeper: { until: Instant };
+  /** Stops that have not ended. */
+  readonly stopping = new Map<number, ResourceId>();
   readonly effects: HaEffect[] = [];
 
-  constructor(spec: ClusterSpec, life: { id: NodeId; lives: number; running: Set<ResourceId> }) {
+  constructor(spec: ClusterSpec, life: Pick<DeskNode, "id" | "lives" | "running" | "keeper">) {
     this.id = life.id;
     this.lives = life.lives;
     this.running = life.running;
+    this.keeper = life.keeper;
     this.name = spec.members.find((member) => member.id === life.id)?.name ?? "?";
     this.core = new HaCore({
       self: life.id,
@@ -98,7 +103,7 @@ export class Desk {
   constructor(count: number) {
     this.spec = specOf(count);
     this.nodes = this.spec.members.map(({ id }) =>
-      new DeskNode(this.spec, { id, lives: 1, running: new Set() })
+      new DeskNode(this.spec, { id, lives: 1, running: new Set(), keeper: { until: EPOCH } })
     );
   }
 
@@ -110,8 +115,8 @@ export class Desk {
 
   /** The daemon dies and begins anew; what it ran runs on. */
   restart(at: number): DeskNode {
-    const { id, lives, running } = this.node(at);
-    const node = new DeskNode(this.spec, { id, lives: lives + 1, running });
+    const { id, lives, running, keeper } = this.node(at);
+    const node = new DeskNode(this.spec, { id, lives: lives + 1, running, keeper });
     this.nodes[at] = node;
     return node;
   }
@@ -181,6 +186,15 @@ export class Desk {
     }
   }
 
+  /** The stops under way end, with this failure or none. */
+  endStops(node: DeskNode, failure: string | null = null): void {
+    for (const [tag, id] of node.stopping) {
+      node.stopping.delete(tag);
+      if (failure === null) node.running.delete(id);
+      this.feed(node, { kind: "done", tag, failure });
+    }
+  }
+
   /** An administrator writes a file, or with null removes it. */
   write(path: string, text: string | null): void {
     const exists = this.#tree.find(path) !== null;
@@ -197,6 +211,11 @@ export class Desk {
     assert.ok(outcome.ok);
   }
 
+  /** An administrator removes what the manager decided. */
+  forget(): void {
+    if (this.#tree.find("ha/manager_status") !== null) this.write("ha/manager_status", null);
+  }
+
   /** Defines `exec:web` with these further properties, each `key value`. */
   define(...properties: string[]): void {
     const lines = ["command /bin/web", ...properties].map((line) => `\t${line}\n`);
@@ -211,12 +230,9 @@ export class Desk {
   }
 
   #beat(node: DeskNode): void {
-    const { guard } = node.core.view();
-    if (!node.joined) {
-      // The keeper acts, whatever the daemon does.
-      if (this.now >= guard.until) node.running.clear();
-      return;
-    }
+    // The keeper acts, whatever the daemon does.
+    if (this.now >= node.keeper.until) node.running.clear();
+    if (!node.joined) return;
     const others = this.spec.members.filter(({ id }) => id !== node.id);
     for (const { id } of others) {
       const other = this.nodes.find((each) => each.id === id);
@@ -275,9 +291,8 @@ export class Desk {
         return done(effect.tag);
       }
       case "stop":
-        if (node.holdStops) return;
-        node.running.delete(effect.id);
-        return done(effect.tag);
+        node.stopping.set(effect.tag, effect.id);
+        return node.holdStops ? undefined : this.endStops(node);
       case "monitor":
         return this.feed(node, {
           kind: "monitored",
@@ -286,7 +301,11 @@ export class Desk {
         });
       case "kill-all":
         node.running.clear();
+        this.endStops(node);
         return done(effect.tag);
+      case "guard-until":
+        node.keeper.until = effect.until;
+        return;
       case "watchdog-open":
         return this.feed(node, { kind: "watchdog", identity: node.watchdog });
       default:

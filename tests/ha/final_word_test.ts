@@ -67,10 +67,7 @@ Deno.test("a resource that moves stays away until the old node obeys and says th
   desk.run(3000);
   assert.deepEqual([...b.running], [WEB]);
   assert.deepEqual([...desk.node(2).running], []);
-  const stop = b.take().find((effect) => effect.kind === "stop");
-  assert.ok(stop);
-  b.running.delete(WEB);
-  desk.feed(b, { kind: "done", tag: stop.tag, failure: null });
+  desk.endStops(b);
   desk.run(1000);
   assert.deepEqual([...desk.node(2).running], [WEB]);
   assert.deepEqual(desk.broken, []);
@@ -82,9 +79,8 @@ Deno.test("a stop that fails is tried again, and nothing starts elsewhere before
   b.holdStops = true;
   desk.write("ha/crm_commands", "migrate exec:web nodeC\n");
   desk.run(400);
-  const stop = b.take().find((effect) => effect.kind === "stop");
-  assert.ok(stop);
-  desk.feed(b, { kind: "done", tag: stop.tag, failure: "in state D" });
+  b.take();
+  desk.endStops(b, "in state D");
   desk.run(200);
   assert.deepEqual(b.take().filter((effect) => effect.kind === "stop"), [], "not at once");
   desk.run(4 * TIMING.haRoundMs);
@@ -123,11 +119,9 @@ Deno.test("a resource that is taken out and put back starts only after it was st
   desk.define();
   desk.run(2000);
   assert.deepEqual(desk.broken, []);
-  const stop = b.take().find((effect) => effect.kind === "stop");
-  assert.ok(stop, "it is being stopped");
+  assert.equal(b.stopping.size, 1, "it is being stopped");
   b.holdStops = false;
-  b.running.delete(WEB);
-  desk.feed(b, { kind: "done", tag: stop.tag, failure: null });
+  desk.endStops(b);
   desk.run(2000);
   assert.deepEqual(desk.broken, []);
   assert.equal(desk.nodes.filter((node) => node.running.has(WEB)).length, 1);

@@ -4,13 +4,16 @@ import type { HistoryEntry, TreeEntry } from "../../api/running_node.ts";
 import { ProblemError } from "../../base/problem.ts";
 import { configAddress } from "../client.ts";
 import type { Cli } from "../cli.ts";
+import { changePath, existingVersion } from "../config_change.ts";
+import { unreadable } from "../io.ts";
 import { wholeNumber } from "../options.ts";
 import { safeText } from "../print.ts";
-import { changePath, existingVersion } from "../config_change.ts";
 
 const LIMIT_DEFAULT = 20;
 const LIMIT_MAX = 10_000;
 const VERSION_MAX = 1e15 - 1;
+/** What a file of the tree holds at most; the daemon has the last word. */
+const CONTENT_BYTES_MAX = 1024 * 1024;
 const REQUEST_HELP = "16 hex digits of the first try, to repeat it: it is applied at most once";
 
 export function configCommand(cli: Cli): CommandUnknownOpts {
@@ -45,7 +48,7 @@ function lsCommand(cli: Cli): CommandUnknownOpts {
         listing.entries.map((entry) => [
           String(entry.version),
           entry.kind === "directory" ? "–" : String(entry.size),
-          entry.writer,
+          safeText(entry.writer),
           safeText(nameIn(entry)),
         ]),
       );
@@ -90,6 +93,9 @@ function rmCommand(cli: Cli): CommandUnknownOpts {
     .option("--reason <text>", "why, for the history")
     .option("--request <id>", REQUEST_HELP, requestId)
     .action(async (path, { expect, reason, request }) => {
+      if (path.replace(/^\/+/, "") === "") {
+        throw new ProblemError("config.bad-path", "the root itself cannot be removed");
+      }
       const known = expect ?? await existingVersion(cli, path, "local");
       if (known === 0 && request === undefined) {
         throw new ProblemError("config.not-found", `there is no "${path}" on this node`);
@@ -122,7 +128,7 @@ function historyCommand(cli: Cli): CommandUnknownOpts {
         ["TXN_ID", "TIME", "AUTHOR", "REASON", "DIFF"],
         answer.entries.map(({ txn_id, time, author, reason, diff, problem }) => [
           `0x${txn_id.toString(16)}`,
-          new Date(time * 1000).toISOString(),
+          utc(time),
           safeText(author),
           safeText(reason),
           safeText(problem === null ? diff.join("; ") : `refused: ${problem}`),
@@ -141,16 +147,28 @@ async function content(
   }
   if (file !== undefined) {
     try {
-      return await cli.io.readFile(file);
+      return withinBound(await cli.io.readFile(file, CONTENT_BYTES_MAX));
     } catch (error) {
-      throw new ProblemError("cli.usage", `"${file}" cannot be read`, { cause: error });
+      if (error instanceof ProblemError) throw error;
+      throw new ProblemError("cli.usage", `"${file}" ${unreadable(error)}`, { cause: error });
     }
   }
   if (value !== undefined && value !== "-") return new TextEncoder().encode(value);
   if (value === undefined && cli.io.inputTerminal) {
     throw new ProblemError("cli.usage", "there is no content: give a value, --file or -");
   }
-  return await cli.io.stdin();
+  return withinBound(await cli.io.stdin(CONTENT_BYTES_MAX));
+}
+
+function withinBound(bytes: Uint8Array | null): Uint8Array {
+  if (bytes !== null) return bytes;
+  throw new ProblemError("config.too-large", `a file holds at most ${CONTENT_BYTES_MAX} bytes`);
+}
+
+/** RFC 3339; a number that is no time is shown as it is. */
+function utc(seconds: number): string {
+  const at = new Date(seconds * 1000);
+  return Number.isNaN(at.getTime()) ? String(seconds) : at.toISOString();
 }
 
 function nameIn({ path, kind }: TreeEntry): string {

@@ -3,6 +3,10 @@ import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { decodeText } from "../../base/bytes.ts";
 import { ProblemError } from "../../base/problem.ts";
 import type { Cli } from "../cli.ts";
+import { unreadable } from "../io.ts";
+
+/** Longer files are no settings (`SETTINGS_BYTES_MAX`); a device would never end. */
+const FILE_BYTES_MAX = 1024 * 1024;
 
 export function daemonCommand(cli: Cli): CommandUnknownOpts {
   return new Command("daemon")
@@ -13,20 +17,25 @@ export function daemonCommand(cli: Cli): CommandUnknownOpts {
       // Loads the schema library: only the daemon pays for it.
       const { parseSettings } = await import("../../base/settings.ts");
       const settings = parseSettings(await read(cli, path), path);
+      if (settings.api !== null && cli.io.openToOthers(path)) {
+        cli.io.err(`warning: others may read the token in "${path}"   fix: chmod o= "${path}"\n`);
+      }
       if (check) cli.print.note(`"${path}" is well`);
       else cli.exit = await cli.wiring.daemon(settings);
     });
 }
 
 async function read(cli: Cli, path: string): Promise<string> {
-  let bytes: Uint8Array;
+  const refuse = (why: string, cause?: unknown) =>
+    new ProblemError("settings.unreadable", `"${path}" ${why}`, { cause });
+  let bytes: Uint8Array | null;
   try {
-    bytes = await cli.io.readFile(path);
+    bytes = await cli.io.readFile(path, FILE_BYTES_MAX);
   } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? "is not there" : "cannot be read";
-    throw new ProblemError("settings.invalid", `"${path}" ${why}`, { cause: error });
+    throw refuse(unreadable(error), error);
   }
+  if (bytes === null) throw refuse(`is longer than ${FILE_BYTES_MAX} bytes`);
   const text = decodeText(bytes);
-  if (text === null) throw new ProblemError("settings.invalid", `"${path}" is not UTF-8`);
+  if (text === null) throw refuse("is not UTF-8");
   return text;
 }

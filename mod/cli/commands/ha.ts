@@ -1,10 +1,11 @@
 /** `pentad ha …`: stream 3. @module */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { isResourceId } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
 import type { ResourceStatus } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
 import { wholeNumber } from "../options.ts";
-import { safeText } from "../print.ts";
+import { RESOURCE_HEAD, resourceRow } from "../status_page.ts";
 
 const RESOURCES = "/v1/ha/resources";
 const WANTED = ["started", "stopped", "disabled", "ignored"] as const;
@@ -35,12 +36,8 @@ function listCommand(cli: Cli): CommandUnknownOpts {
     .action(async () => {
       const answer = await cli.client.get<{ resources: ResourceStatus[] }>(RESOURCES);
       if (cli.print.format === "json") return cli.print.json(answer);
-      cli.print.table(
-        ["RESOURCE", "STATE", "NODE", "WANTED", "REASON"],
-        answer.resources.map(({ id, state, node, wanted, reason }) => [
-          ...[id, cli.print.state(state), node ?? "–", wanted, safeText(reason)],
-        ]),
-      );
+      const rows = answer.resources.map((resource) => resourceRow(cli.print, resource));
+      cli.print.table(RESOURCE_HEAD, rows);
     });
 }
 
@@ -118,6 +115,10 @@ function bodyOf(options: Properties): Record<string, string | number> {
 }
 
 function addressOf(id: string): string {
+  // "." and ".." would make another address of it.
+  if (!isResourceId(id)) {
+    throw new ProblemError("ha.no-such-resource", `"${id}" is not kind:name`);
+  }
   return `${RESOURCES}/${encodeURIComponent(id)}`;
 }
 

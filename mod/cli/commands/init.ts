@@ -14,6 +14,8 @@ export function initCommand(cli: Cli): CommandUnknownOpts {
       const answer = await cli.client.change("POST", "/v1/init", { json, limitMs: cli.waitMs });
       if (cli.print.format === "json") return cli.print.json(answer);
       cli.print.note(`cluster "${name}" is made`);
-      cli.print.note("next: pentad join ticket new, and with it pentad join on the other node");
+      cli.print.note(
+        "next: pentad join ticket new; with the ticket, on the other node: pentad join --ticket -",
+      );
     });
 }

@@ -6,6 +6,7 @@ import { wholeNumber } from "../options.ts";
 
 const MINUTES_MAX = 24 * 60;
 const MINUTES_DEFAULT = 30;
+const TICKET_BYTES_MAX = 4096;
 
 export function joinCommand(cli: Cli): CommandUnknownOpts {
   return new Command("join")
@@ -13,20 +14,31 @@ export function joinCommand(cli: Cli): CommandUnknownOpts {
     .option("--ticket <ticket>", "from a member: pentad join ticket new; - reads it from stdin")
     .option("--disk <path>", "the shared disk that the cluster uses")
     .addCommand(ticketCommand(cli))
-    .action(async ({ ticket, disk }) => {
+    .argument("[host]")
+    .action(async (host, { ticket, disk }) => {
+      if (host !== undefined) {
+        const why = `"${host}": a ticket says where to join, on a member: pentad join ticket new`;
+        throw new ProblemError("cli.usage", why);
+      }
       if (ticket === undefined) {
         throw new ProblemError(
           "cli.usage",
           "--ticket is missing; a member makes one: pentad join ticket new",
         );
       }
-      const whole = ticket === "-" ? new TextDecoder().decode(await cli.io.stdin()).trim() : ticket;
+      const whole = ticket === "-" ? await fromInput(cli) : ticket;
       const json = { ticket: whole, disk: disk ?? null };
       const answer = await cli.client.change("POST", "/v1/join", { json, limitMs: cli.waitMs });
       if (cli.print.format === "json") return cli.print.json(answer);
       cli.print.note("joined as learner; it votes as soon as it caught up");
       cli.print.note("next: pentad status");
     });
+}
+
+async function fromInput(cli: Cli): Promise<string> {
+  const bytes = await cli.io.stdin(TICKET_BYTES_MAX);
+  if (bytes === null) throw new ProblemError("join.bad-ticket", "standard input is no ticket");
+  return new TextDecoder().decode(bytes).trim();
 }
 
 function ticketCommand(cli: Cli): CommandUnknownOpts {
@@ -40,6 +52,9 @@ function ticketCommand(cli: Cli): CommandUnknownOpts {
       });
       if (cli.print.format === "json") return cli.print.json(answer);
       cli.print.line(answer.ticket);
+      // In `ps` everybody reads what stands on a command line.
+      cli.print.note("next, on the other node, with the ticket on its standard input:");
+      cli.print.note("  pentad join --ticket -");
       cli.print.note(`valid for one join within ${minutes} minutes; whoever has it can join`);
     });
   return new Command("ticket").description("tickets for joining").addCommand(fresh);

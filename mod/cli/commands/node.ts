@@ -1,5 +1,6 @@
 /** `pentad node …`: the members. @module */
 import { Argument, Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { isNodeName } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
 import type { NodeStatus } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
@@ -41,6 +42,10 @@ async function post(
   node: string,
   { verb, json }: { verb: string; json: unknown },
 ): Promise<void> {
+  // "." and ".." would make another address of it.
+  if (!isNodeName(node)) {
+    throw new ProblemError("ha.no-such-node", `"${node}" is not a node's name`);
+  }
   const path = `/v1/nodes/${encodeURIComponent(node)}/${verb}`;
   const answer = await cli.client.change("POST", path, { json, limitMs: cli.waitMs });
   if (cli.print.format === "json") cli.print.json(answer);
