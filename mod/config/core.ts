@@ -25,6 +25,7 @@ import type { ConfigEffect, ConfigEvent, ConfigOptions, ConfigView } from "./eve
 import { type HistoryLine, Library, type PathStat } from "./library.ts";
 import { Log } from "./log.ts";
 import { onWidened, readyLearner, tendWitness } from "./membership.ts";
+import { MountSeat } from "./mount_seat.ts";
 import { Raft } from "./raft.ts";
 import { Replica } from "./replica.ts";
 import {
@@ -46,6 +47,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   readonly #replica: Replica;
   readonly #library: Library;
   readonly #clients: Clients;
+  readonly #mount: MountSeat;
   readonly #twins: Twins;
   #viewQuorate = true;
   #started = false;
@@ -76,7 +78,17 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       raft: this.#raft,
       applied: () => this.#replica.applied,
       frozen: () => this.#frozen(),
+      toMount: (tag, outcome) => this.#mount.onOutcome(tag, outcome),
     });
+    this.#mount = new MountSeat({
+      raft: this.#raft,
+      clients: this.#clients,
+      tree: () => this.#replica.tree,
+      frozen: () => this.#frozen(),
+      seed,
+      groupId: options.groupId ?? 0,
+      wallAtStart: options.wallAtStart ?? 0,
+    }, now);
   }
 
   step(event: ConfigEvent, now: Instant): ConfigEffect[] {
@@ -99,6 +111,9 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "request":
         this.#clients.onRequest(event.request);
         break;
+      case "fuse":
+        this.#mount.onFuse(event.bytes);
+        break;
     }
     tickElection(raft);
     tickLeader(raft);
@@ -109,6 +124,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#clients.pursue();
     if (raft.role === "leader") this.#settle();
     this.#noteLead();
+    this.#mount.turn();
     this.#tellPosition();
     return raft.effects;
   }
@@ -123,6 +139,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       leads ? raft.beatAt : raft.electionAt,
       witness > raft.now ? witness : NEVER,
       this.#clients.deadline(),
+      this.#mount.deadline(),
     );
   }
 
@@ -198,6 +215,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
         return this.#clients.onForward(from, message);
       case "forward-reply":
         return this.#clients.onForwardReply(message);
+      case "unlock":
+        return this.#mount.onUnlock(message.path, message.version);
     }
   }
 
@@ -229,7 +248,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     switch (fact.fact) {
       case "heartbeat.view":
         this.#viewQuorate = fact.view.quorate;
-        return;
+        return this.#mount.onView(fact.view);
       case "storage.witness":
         return onWitness(this.#raft, fact.held, fact.register);
       case "storage.swapped":
@@ -315,6 +334,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       }
       const { changes } = step;
       if (changes.length > 0) raft.tell({ fact: "config.applied", index, whole: false, changes });
+      this.#mount.onApplied({ request, ...step });
       this.#clients.onApplied(stored, step.outcome);
     }
   }

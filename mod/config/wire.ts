@@ -147,6 +147,8 @@ const MESSAGE = union({
       }),
     }),
   ],
+  /** Asks the leader to remove a lock that is not renewed; no answer. */
+  unlock: [16, struct({ path: PATH, version: u64 })],
 });
 
 /** A message between replicas. */

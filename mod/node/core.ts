@@ -64,6 +64,8 @@ export interface NodeOptions {
   /** Drawn at random at each start. */
   readonly seed: number;
   readonly wallAtStart: number;
+  /** Group of the files of the mount; default 0. */
+  readonly groupId?: number;
 }
 
 /** Facts and requests that one event may set off; more is a loop between streams: a bug. */
@@ -89,8 +91,8 @@ export class NodeCore implements Core<NodeEvent, NodeEffect> {
       { self, boot, clusterKey, spec, profile: spec.profile },
       now,
     );
-    this.config = new ConfigCore({ self, spec, stored, seed }, now);
-    const { wallAtStart } = options;
+    const { wallAtStart, groupId = 0 } = options;
+    this.config = new ConfigCore({ self, spec, stored, seed, wallAtStart, groupId }, now);
     this.ha = new HaCore(
       { self, boot, spec, seed: seed + 1, wallAtStart, startedAt: now },
       now,

@@ -13,6 +13,7 @@ import type { BootId, NodeId } from "../base/id.ts";
 import { after, type Instant, NEVER } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
 import type { Database, DatabaseContent, Ports, TimerHandle } from "../host/ports.ts";
+import type { FuseEffect, FuseEvent } from "../config/mod.ts";
 import { PeerDriver } from "../config/tcp_driver.ts";
 import { PersistDriver } from "../config/sqlite_driver.ts";
 import { ActionDriver, type ActionEffect } from "../ha/action_driver.ts";
@@ -52,6 +53,11 @@ interface Drivers {
   readonly disk: DiskDriver;
 }
 
+/** What is told to the kernel of the mount goes here. */
+export interface MountDriver {
+  perform(effect: FuseEffect): void;
+}
+
 /** See the module's note. */
 export class NodeRuntime {
   readonly self: NodeId;
@@ -68,6 +74,7 @@ export class NodeRuntime {
   #busy = false;
   #stopped = false;
   #draining: (() => void) | null = null;
+  #mount: MountDriver | null = null;
 
   constructor(ports: Ports, options: RuntimeOptions) {
     this.self = options.self;
@@ -102,6 +109,16 @@ export class NodeRuntime {
   /** Asks one of the streams; the answer is a fact with the request's tag. */
   request(request: Request): void {
     this.#feed({ stream: "node", event: { kind: "request", request } });
+  }
+
+  /** The driver of the mount, which is told what its kernel is answered; null for none. */
+  attachMount(driver: MountDriver | null): void {
+    this.#mount = driver;
+  }
+
+  /** The kernel asks something of the mount. */
+  feedMount(event: FuseEvent): void {
+    this.#feed({ stream: "config", event });
   }
 
   /** Calls `done` once nothing runs here any more (after `ha.shutdown`). */
@@ -249,6 +266,9 @@ export class NodeRuntime {
       case "heartbeat":
         return drivers.udp.perform(each.effect);
       case "config":
+        if (each.effect.kind === "fuse-reply" || each.effect.kind === "fuse-notice") {
+          return this.#mount?.perform(each.effect);
+        }
         return drivers.persist.perform(each.effect);
       case "ha":
         if (each.effect.kind === "frame") {

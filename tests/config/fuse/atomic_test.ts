@@ -1,6 +1,7 @@
 /** From open to close: one transaction, whole or not at all. */
 import assert from "node:assert/strict";
-import { Bench, CUT, READ, Seat, System, word, WRITE } from "./bench.ts";
+import { Bench, type Seat, word } from "./bench.ts";
+import { CUT, READ, System, WRITE } from "./system.ts";
 
 /** One node with a file `f` that holds `old`. */
 function desk(): { bench: Bench; system: System; seat: Seat } {
