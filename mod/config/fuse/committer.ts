@@ -44,7 +44,8 @@ export class Committer {
   flush(file: OpenFile, waiter: Waiter): () => boolean {
     const bare = !file.draft.written && file.commit === null && file.broken === null;
     if (!bare) return this.commit(file, waiter);
-    waiter(this.#hasMore(file) && this.#parts.parts.frozen() !== null ? NO_QUORUM : null);
+    file.lost = this.#hasMore(file) && this.#parts.parts.frozen() !== null ? NO_QUORUM : null;
+    waiter(file.lost);
     return () => true;
   }
 
@@ -54,6 +55,7 @@ export class Committer {
       waiter(file.broken);
       return () => true;
     }
+    file.lost = null;
     file.waiting.push(waiter);
     this.#pump(file);
     return () => this.#withdraw(file, waiter);
@@ -92,8 +94,8 @@ export class Committer {
     const { flights } = this.#parts;
     if (file.commit !== null) {
       if (!file.commit.unknown || file.commit.flight === null) return;
+      // Those who wait, wait for what was written since, too.
       file.commit.unknown = false;
-      file.commit.waiters.push(...file.waiting.splice(0));
       return flights.again(file.commit.flight);
     }
     const waiters = file.waiting.splice(0);
@@ -139,16 +141,15 @@ export class Committer {
     if (result.result === "unknown") {
       commit.unknown = true;
       file.lost = UNKNOWN_OUTCOME;
-      for (const waiter of waiters) waiter(UNKNOWN_OUTCOME);
+      for (const waiter of [...waiters, ...file.waiting.splice(0)]) waiter(UNKNOWN_OUTCOME);
       if (file.closed) this.#dispose(file);
       return this.#settled(file);
     }
     file.commit = null;
     if (result.result === "done") {
-      file.lost = null;
       for (const waiter of waiters) waiter(null);
-      const more = file.waiting.length > 0 || (file.closed && !file.draft.empty);
-      if (more) return this.#pump(file);
+      const rest = file.closed && !file.draft.empty && file.lost === null;
+      if (file.waiting.length > 0 || rest) return this.#pump(file);
     } else {
       this.#restore(file, commit);
       file.lost = result.errno;
@@ -170,8 +171,10 @@ export class Committer {
   #withdraw(file: OpenFile, waiter: Waiter): boolean {
     const queued = file.waiting.indexOf(waiter);
     if (queued >= 0) {
+      // What it waits behind may be committed.
       file.waiting.splice(queued, 1);
-      return true;
+      file.lost = UNKNOWN_OUTCOME;
+      return false;
     }
     const { commit } = file;
     const at = commit?.waiters.indexOf(waiter) ?? -1;

@@ -124,7 +124,10 @@ export class Files {
     const idle = file.text !== null || (!file.flags.write && file.draft.empty);
     if (idle) return calls.reply(request, OK);
     const call = calls.open(request, kind === "fsync" ? [node] : []);
-    if (call === null) return;
+    if (call === null) {
+      file.lost = BUSY;
+      return;
+    }
     const waiter = (errno: Errno | null): void => {
       if (errno === null) calls.end(call, OK);
       else calls.fail(call, errno);

@@ -9,6 +9,7 @@
  */
 import type { RequestId } from "../../base/id.ts";
 import { nameOf } from "../../base/cluster.ts";
+import { after, earliest, type Instant, NEVER } from "../../base/time.ts";
 import type { Expectation, Operation, Outcome, Tag, Transaction } from "../../streams.ts";
 import type { MountParts, StepClock } from "./context.ts";
 import { RETRIES_MAX } from "./limits.ts";
@@ -50,6 +51,8 @@ export interface Flight {
   transaction: Transaction | null;
   tag: Tag;
   tries: number;
+  /** What the leader said of a conflict that is not applied here yet, and how long that is waited for. */
+  conflict: { readonly outcome: Outcome; readonly until: Instant } | null;
 }
 
 /** See the module's note. */
@@ -67,7 +70,7 @@ export class Flights {
 
   /** Begins. `done` may be called before this returns, where nothing is to be sent. */
   start(ask: FlightAsk): Flight {
-    const flight: Flight = { ask, transaction: null, tag: "", tries: 0 };
+    const flight: Flight = { ask, transaction: null, tag: "", tries: 0, conflict: null };
     this.#launch(flight);
     return flight;
   }
@@ -90,6 +93,11 @@ export class Flights {
     if (flight.transaction !== null) this.#byRequest.delete(flight.transaction.request);
   }
 
+  /** True where this transaction is the mount's own. */
+  isOurs(request: RequestId): boolean {
+    return this.#byRequest.has(request);
+  }
+
   /** True where the kernel learns of this transaction's names by our answer. */
   isSilent(request: RequestId): boolean {
     return this.#byRequest.get(request)?.ask.silent() ?? false;
@@ -109,6 +117,25 @@ export class Flights {
       this.#byTag.delete(tag);
       flight.ask.done({ result: "unknown" });
     } else if (!isConflict(code)) this.#end(flight, outcome);
+    else {
+      const until = after(this.#clock.now, this.#parts.callMs());
+      flight.conflict = { outcome, until };
+    }
+  }
+
+  /** Ends those whose conflict never was applied here: this replica got the whole tree instead. */
+  expire(): void {
+    for (const flight of this.#byTag.values()) {
+      const { conflict } = flight;
+      if (conflict !== null && conflict.until <= this.#clock.now) {
+        this.#end(flight, conflict.outcome);
+      }
+    }
+  }
+
+  /** When the next one's time is over. */
+  deadline(): Instant {
+    return earliest(...[...this.#byTag.values()].map(({ conflict }) => conflict?.until ?? NEVER));
   }
 
   /** An entry with this request was applied here. */
@@ -149,6 +176,7 @@ export class Flights {
 
   #send(flight: Flight, transaction: Transaction): void {
     flight.transaction = transaction;
+    flight.conflict = null;
     flight.tag = `fuse:${++this.#tags}`;
     this.#byTag.set(flight.tag, flight);
     this.#byRequest.set(transaction.request, flight);

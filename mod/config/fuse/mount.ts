@@ -143,16 +143,32 @@ export class Mount {
     this.#shared.clock.now = now;
     const { flights, texts } = this.#shared;
     for (const change of changes) texts.note(change);
+    const ours = request !== null && flights.isOurs(request);
     const silent = request !== null && flights.isSilent(request);
-    for (const edit of edits) this.#follow(edit, silent);
+    for (const edit of edits) this.#follow(edit, { ours, silent });
     if (request !== null) flights.onApplied(request, outcome);
     if (edits.length > 0) this.#warn();
+  }
+
+  /** The tree was replaced as a whole: this replica was too far behind to be told each change. */
+  onReplaced(now: Instant): void {
+    this.#shared.clock.now = now;
+    const { nodes, notices, texts } = this.#shared;
+    const { rows } = this.#parts.tree();
+    for (const pending of nodes.allPending()) {
+      const row = rows.child(pending.directory, pending.name);
+      if (row?.kind === "file") nodes.bind(pending, row.ino);
+    }
+    texts.replaced();
+    notices.all();
+    this.#warn();
   }
 
   /** Time has passed, or something around the mount has changed. */
   tick(now: Instant): void {
     this.#shared.clock.now = now;
     this.#shared.calls.expire();
+    this.#shared.flights.expire();
     const frozen = this.#shared.frozen !== null;
     if (this.#frozen !== null && this.#frozen !== frozen) this.#shared.notices.all();
     this.#frozen = frozen;
@@ -160,8 +176,9 @@ export class Mount {
 
   /** The next instant at which `tick` is wanted. */
   deadline(): Instant {
-    const { calls, notices, clock } = this.#shared;
-    return earliest(calls.deadline(), notices.sweeping ? clock.now : NEVER);
+    const { calls, flights, notices, clock } = this.#shared;
+    const waits = earliest(calls.deadline(), flights.deadline());
+    return earliest(waits, notices.sweeping ? clock.now : NEVER);
   }
 
   /** Something was said: it is in the cluster log from now on. */
@@ -195,7 +212,7 @@ export class Mount {
   }
 
   /** Keeps the mount's own picture in step with one inode. */
-  #follow(edit: RowEdit, silent: boolean): void {
+  #follow(edit: RowEdit, { ours, silent }: { ours: boolean; silent: boolean }): void {
     const { nodes, handles, notices } = this.#shared;
     const { before, after } = edit;
     const rows = this.#parts.tree().rows;
@@ -209,7 +226,12 @@ export class Mount {
     const pending = after?.kind === "file" && placed
       ? nodes.pendingNamed(after.parent, after.name)
       : undefined;
-    if (pending === undefined || after === null) return notices.edit(edit, silent, replaced);
+    // What a program of this node renames over a pending file unlinks that file.
+    const displaced = pending !== undefined && ours && before !== null;
+    if (displaced) nodes.drop(pending, handles.isOpen(pending.node));
+    if (pending === undefined || displaced || after === null) {
+      return notices.edit(edit, silent, replaced);
+    }
     nodes.bind(pending, after.ino);
     // The kernel knows the name already, as the file that it is.
     if (before !== null && !silent) notices.entry(before.parent, before.name);

@@ -96,10 +96,7 @@ export class Names {
       plan: () => ({ expect, operations, reason: "renamed through the mount" }),
       retry: false,
       holds: [...this.#locked(request), ...this.#numberOf(source), ...this.#numberOf(target)],
-      then: () => {
-        this.#displace(to, request.to);
-        return OK;
-      },
+      then: () => OK,
     });
   }
 

@@ -58,7 +58,7 @@ export class Nodes {
   readonly #names = new Map<number, Map<string, PendingFile>>();
   /** Number that was given before the commit → inode, and the other way round. */
   readonly #inos = new Map<number, number>();
-  readonly #aliases = new Map<number, number>();
+  readonly #aliases = new Map<number, number[]>();
   readonly #orphans = new Map<number, Extract<Place, { place: "orphan" }>>();
   #orphanBytes = 0;
   #next = PENDING_FIRST;
@@ -111,6 +111,11 @@ export class Nodes {
     return this.#names.get(directory)?.values() ?? [];
   }
 
+  /** All that are pending. */
+  allPending(): readonly PendingFile[] {
+    return [...this.#pending.values()];
+  }
+
   /** The number of a directory that is an inode of the tree. */
   static nodeOfDirectory(ino: number): number {
     return ino === ROOT_INO ? ROOT_NODE : ino;
@@ -126,7 +131,7 @@ export class Nodes {
       case "pending":
         return place.pending.node;
       case "row":
-        return this.#aliases.get(place.row.ino) ?? place.row.ino;
+        return this.#aliases.get(place.row.ino)?.at(-1) ?? place.row.ino;
     }
   }
 
@@ -166,7 +171,7 @@ export class Nodes {
   bind(pending: PendingFile, ino: number): void {
     this.#take(pending);
     this.#inos.set(pending.node, ino);
-    this.#aliases.set(ino, pending.node);
+    this.#aliases.set(ino, [...this.#aliases.get(ino) ?? [], pending.node]);
   }
 
   /** It is unlinked before it ever was committed. */
@@ -219,14 +224,12 @@ export class Nodes {
 
   /** The numbers by which the kernel knows an inode of the tree. */
   knownAs(ino: number): number[] {
-    const alias = this.#aliases.get(ino);
-    return [ino, ...(alias === undefined ? [] : [alias])].filter((each) => this.knows(each));
+    return this.numbersOf(ino).filter((each) => this.knows(each));
   }
 
   /** The numbers under which an inode of the tree may be open. */
   numbersOf(ino: number): number[] {
-    const alias = this.#aliases.get(ino);
-    return alias === undefined ? [ino] : [ino, alias];
+    return [ino, ...this.#aliases.get(ino) ?? []];
   }
 
   /** It is opened at this version: true where that is the one which was opened last. */
@@ -257,6 +260,8 @@ export class Nodes {
     const ino = this.#inos.get(node);
     if (ino === undefined) return;
     this.#inos.delete(node);
-    if (this.#aliases.get(ino) === node) this.#aliases.delete(ino);
+    const left = this.#aliases.get(ino)?.filter((each) => each !== node) ?? [];
+    if (left.length > 0) this.#aliases.set(ino, left);
+    else this.#aliases.delete(ino);
   }
 }

@@ -227,7 +227,8 @@ export type FuseReply =
     readonly reply: "created";
     readonly attributes: Attributes;
     readonly handle: number;
-    readonly direct: boolean;
+    /** Default false. */
+    readonly direct?: boolean;
   }
   | { readonly reply: "written"; readonly size: number }
   /** As many of the entries as fit the asked size. */

@@ -39,6 +39,11 @@ export class Texts {
     this.#versions.note(change);
   }
 
+  /** The tree was replaced as a whole. */
+  replaced(): void {
+    this.#versions.replaced(this.#parts.tree().rows, this.#parts.applied());
+  }
+
   /** The content of a virtual file, or the target of a link. */
   render(special: Special): Uint8Array {
     if (special.kind === "link") return encodeText(`nodes/${this.#self()}${special.target}`);

@@ -35,6 +35,14 @@ export class Versions {
     }
   }
 
+  /** The tree was replaced by that of this log index: what is gone from it changed there at the latest. */
+  replaced(rows: RowsView, index: number): void {
+    for (const [path, before] of this.#counters) {
+      this.#counters.set(path, rows.find(path)?.version ?? (before === 0 ? 0 : index));
+    }
+    this.#guests = index;
+  }
+
   /** A path changed. */
   note({ path, version }: Change): void {
     if (this.#counters.has(path)) this.#counters.set(path, version);

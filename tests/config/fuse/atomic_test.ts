@@ -357,3 +357,35 @@ Deno.test("a handle that is released without a flush is committed all the same",
   system.release(fd);
   assert.equal(seat.text("f"), "sent away");
 });
+
+Deno.test("a file that is renamed over a pending one unlinks that, and is not written to by it", () => {
+  const { bench, system, seat } = desk();
+  const fd = system.opened("new", CUT, true);
+  system.write(fd, "pending");
+  assert.equal(system.rename("f", "new"), "ok");
+  assert.equal(system.cat("new"), "old");
+  assert.equal(system.close(fd), "ok");
+  assert.equal(seat.text("new"), "old");
+
+  const late = system.opened("late", CUT, true);
+  system.write(late, "pending");
+  bench.auto = false;
+  const rename = seat.ask(1, system.renameCall("new", "late"));
+  seat.ask(1, { call: "interrupt", target: rename });
+  bench.commit();
+  bench.auto = true;
+  assert.equal(system.close(late), "ok");
+  assert.equal(seat.text("late"), "old", "the same where nobody waits for the rename any more");
+});
+
+Deno.test("a pending file that is renamed over another one unlinks that", () => {
+  const { system, seat } = desk();
+  const fds = [system.opened("a", CUT, true), system.opened("b", CUT, true)] as const;
+  system.write(fds[0], "a");
+  system.write(fds[1], "b");
+  assert.equal(system.rename("a", "b"), "ok");
+  assert.equal(system.close(fds[1]), "ok");
+  assert.equal(seat.text("b"), null);
+  assert.equal(system.close(fds[0]), "ok");
+  assert.equal(seat.text("b"), "a");
+});

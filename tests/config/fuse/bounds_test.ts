@@ -77,6 +77,39 @@ Deno.test("what is unknown and was committed all along is found out when it is a
   assert.equal(seat.text("f"), "older");
 });
 
+Deno.test("a retry is not ok before what was written since is committed, too", () => {
+  const { bench, system, seat } = desk();
+  const fd = system.opened("f", { ...WRITE, append: true });
+  system.write(fd, "er");
+  bench.auto = false;
+  flush(seat, fd);
+  bench.refuse("config.unknown-outcome");
+  system.write(fd, "!");
+  const second = flush(seat, fd);
+  bench.commit();
+  assert.equal(seat.text("f"), "older");
+  assert.equal(seat.answers.get(second), undefined);
+  bench.commit();
+  assert.equal(word(seat.answers.get(second)), "ok");
+  assert.equal(seat.text("f"), "older!");
+});
+
+Deno.test("who waits behind an unknown commit is not told that nothing is done", () => {
+  const { bench, system, seat } = desk();
+  const fd = system.opened("f", { ...WRITE, append: true });
+  system.write(fd, "er");
+  bench.auto = false;
+  flush(seat, fd);
+  bench.refuse("config.unknown-outcome");
+  const [second, third] = [flush(seat, fd), flush(seat, fd)];
+  bench.pass(CALL_MS);
+  assert.deepEqual([second, third].map((unique) => word(seat.answers.get(unique))), [
+    ...["ETIMEDOUT", "ETIMEDOUT"],
+  ]);
+  bench.commit();
+  assert.equal(seat.text("f"), "older");
+});
+
 Deno.test("quorum lost before the leader saw it: EROFS, and a later sync may still commit it", () => {
   const { bench, system, seat } = desk();
   const fd = system.opened("f", CUT);
@@ -102,6 +135,16 @@ Deno.test("what a program was told is not committed is not committed behind its 
   bench.commitAll();
   assert.equal(seat.text("f"), "old");
   assert.deepEqual(seat.notices.filter((each) => each.notice === "inode").length > 0, true);
+});
+
+Deno.test("what was only emptied, and refused at close, is not done when quorum is back", () => {
+  const { system, seat } = desk();
+  const fd = system.opened("f", CUT);
+  seat.setFrozen(true);
+  assert.equal(system.flush(fd), "EROFS");
+  seat.setFrozen(false);
+  system.release(fd);
+  assert.equal(seat.text("f"), "old");
 });
 
 Deno.test("a commit that nobody waits for and that fails is said", () => {
@@ -250,6 +293,24 @@ Deno.test("better: statfs tells how much room there is, and is never negative", 
     ...{ reply: "statfs", blocks: 32_768, free: 32_767, files: 262_144, filesFree: 262_143 },
     ...{ blockSize: 4096, nameMax: 255 },
   });
+});
+
+Deno.test("a close for which there was no room is not committed behind its program's back", () => {
+  const { bench, system, seat } = desk();
+  const fd = system.opened("f", CUT);
+  system.write(fd, "new");
+  const created = system.opened("g", CUT, true);
+  bench.auto = false;
+  for (let at = 0; at < CALLS_MAX; at++) {
+    seat.ask(1, { call: "mkdir", name: `d${at}`, mode: 0 });
+  }
+  assert.equal(system.flush(fd), "EAGAIN");
+  assert.equal(system.flush(created), "EAGAIN");
+  system.release(fd);
+  system.release(created);
+  bench.commitAll();
+  assert.equal(seat.text("f"), "old");
+  assert.equal(seat.text("g"), null);
 });
 
 Deno.test("open files, waiting requests and bytes that are not committed are bounded", () => {

@@ -58,7 +58,8 @@ Deno.test("reading goes on where it left off, whatever was added and removed mea
   const { bench, seat, system } = desk();
   const handle = open(seat);
   const names: string[] = [];
-  for (let offset = 0, step = 0;; step++) {
+  let offset = 0;
+  for (let step = 0;; step++) {
     const entries = read(seat, handle, { offset, size: 80 });
     const last = entries.at(-1);
     if (last === undefined) break;
