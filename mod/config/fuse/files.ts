@@ -1,4 +1,11 @@
-/** OPEN, CREATE, READ, WRITE, FLUSH, FSYNC, RELEASE, FALLOCATE. @module */
+/**
+ * OPEN, CREATE, READ, WRITE, FLUSH, FSYNC, RELEASE, FALLOCATE.
+ *
+ * All of it goes past the kernel's pages. They and the size of the inode are one for all who have it
+ * open: a writer that empties the file would empty it for everybody on this host at once.
+ *
+ * @module
+ */
 import { inoOf } from "../tree.ts";
 import { FILE_BYTES_MAX } from "../wire.ts";
 import type { OpenFile } from "./handles.ts";
@@ -25,7 +32,7 @@ export class Files {
     const refused = this.#whyNotOpen(place, request);
     if (refused !== null || place === null) return calls.refuse(request, refused ?? "ESTALE");
     const file = this.#open(request.node, place, { request, creator: false });
-    calls.reply(request, { reply: "opened", handle: file.id, ...this.#caching(file, place) });
+    calls.reply(request, { reply: "opened", handle: file.id, direct: true, keepCache: false });
   }
 
   create(request: RequestOf<"create">): void {
@@ -51,13 +58,16 @@ export class Files {
   }
 
   read(request: RequestOf<"read">): void {
-    const { calls, handles, stat } = this.#shared;
+    const { calls, handles } = this.#shared;
     const { handle, node, offset, size } = request;
     const file = handles.file(handle, node);
     if (file === undefined) return calls.refuse(request, "EBADF");
-    const content = file.text ?? stat.view(file);
+    const content = file.text ?? this.#content(file, offset);
     if (content === null) return calls.refuse(request, "ESTALE");
-    calls.reply(request, { reply: "data", data: content.subarray(offset, offset + size) });
+    const data = content.subarray(offset, offset + size);
+    file.readTo = offset + data.length;
+    if (data.length === 0) handles.pin(file, null);
+    calls.reply(request, { reply: "data", data });
   }
 
   write(request: RequestOf<"write">): void {
@@ -172,8 +182,7 @@ export class Files {
     const node = nodes.nodeOf(place);
     nodes.count(node);
     const file = this.#open(node, place, { request, creator });
-    const { direct } = this.#caching(file, place);
-    return { reply: "created", attributes: stat.of(place, file), handle: file.id, direct };
+    return { reply: "created", attributes: stat.of(place, file), handle: file.id, direct: true };
   }
 
   #open(
@@ -207,15 +216,17 @@ export class Files {
   }
 
   /**
-   * Whoever writes goes past the kernel's pages: what it wrote is for its own handle until it is
-   * committed, and pages are for all.
+   * What is read through a handle. Whoever reads on where the last read ended gets on with the same
+   * version up to its end, so that a file that is replaced meanwhile is read whole, the old or the
+   * new one.
    */
-  #caching(file: OpenFile, place: Place): { direct: boolean; keepCache: boolean } {
-    if (place.place !== "row" || file.flags.write || file.flags.truncate) {
-      return { direct: true, keepCache: false };
-    }
-    const keepCache = this.#shared.nodes.openedAt(file.node, place.row.version);
-    return { direct: false, keepCache };
+  #content(file: OpenFile, offset: number): Uint8Array | null {
+    const { stat, handles, nodes } = this.#shared;
+    const content = stat.view(file);
+    const plain = file.draft.empty && file.commit === null;
+    if (!plain || content === null || nodes.find(file.node)?.place === "pending") return content;
+    if (offset !== file.readTo || file.pin === null) handles.pin(file, content);
+    return file.pin ?? content;
   }
 
   /** The file as it is without this handle's draft. */

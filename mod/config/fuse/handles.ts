@@ -1,7 +1,7 @@
 /** What is open: files with what was written to them, directories with what was in them. @module */
 import { Draft } from "./draft.ts";
 import type { Flight } from "./flights.ts";
-import { HANDLES_MAX, SNAPSHOT_NAMES_MAX } from "./limits.ts";
+import { HANDLES_MAX, PINNED_BYTES_MAX, SNAPSHOT_NAMES_MAX } from "./limits.ts";
 import type { Attributes, Caller, Errno, OpenFlags } from "./requests.ts";
 
 /** Told how a commit ended: null for well. */
@@ -35,6 +35,10 @@ export interface OpenFile {
   broken: Errno | null;
   /** The last commit failed, and the program knows. */
   lost: Errno | null;
+  /** The version that is being read, from the first read on to the end of the file. */
+  pin: Uint8Array | null;
+  /** Where the last read ended. */
+  readTo: number;
   /** No descriptor is left. */
   closed: boolean;
   /** When it was written to last: a count, and the time in seconds since 1970. */
@@ -55,6 +59,7 @@ export class Handles {
   readonly #byNode = new Map<number, Set<OpenFile>>();
   readonly #directories = new Map<number, readonly Entry[]>();
   #names = 0;
+  #pinned = 0;
   #next = 1;
   #touches = 0;
 
@@ -71,7 +76,7 @@ export class Handles {
     const file: OpenFile = {
       ...{ id: this.#next++, node, ...opened },
       ...{ draft: new Draft(), commit: null, waiting: [], broken: null, lost: null },
-      ...{ closed: false, touched: 0, touchedAt: 0 },
+      ...{ pin: null, readTo: 0, closed: false, touched: 0, touchedAt: 0 },
     };
     this.#files.set(file.id, file);
     const same = this.#byNode.get(node);
@@ -112,6 +117,14 @@ export class Handles {
     file.touchedAt = seconds;
   }
 
+  /** Lets a handle go on reading this content; null for whatever is there. */
+  pin(file: OpenFile, content: Uint8Array | null): void {
+    this.#pinned -= file.pin?.length ?? 0;
+    const room = content !== null && this.#pinned + content.length <= PINNED_BYTES_MAX;
+    file.pin = room ? content : null;
+    this.#pinned += file.pin?.length ?? 0;
+  }
+
   /** Bytes that are written and not committed. */
   buffered(): number {
     let bytes = 0;
@@ -123,6 +136,7 @@ export class Handles {
 
   /** It is done with. */
   close(file: OpenFile): void {
+    this.pin(file, null);
     this.#files.delete(file.id);
     const same = this.#byNode.get(file.node);
     same?.delete(file);

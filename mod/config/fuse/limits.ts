@@ -10,6 +10,8 @@ export const BUFFERED_BYTES_MAX = 64 * 1024 * 1024;
 export const SNAPSHOT_NAMES_MAX = 1024 * 1024;
 /** Bytes of files that are unlinked and still open. */
 export const ORPHAN_BYTES_MAX = 64 * 1024 * 1024;
+/** Bytes of versions that somebody has read the beginning of; beyond it readers may see two versions. */
+export const PINNED_BYTES_MAX = 64 * 1024 * 1024;
 /** How often a transaction is made anew because somebody else's came between. */
 export const RETRIES_MAX = 8;
 /** Separate ranges of one file's draft; more are joined into one. */

@@ -42,17 +42,11 @@ export type Place =
 /** What has a number by which it can be found. */
 export type Findable = Exclude<Place, { place: "orphan" }>;
 
-interface Known {
-  /** LOOKUPs that were not forgotten. */
-  count: number;
-  /** The version that was last opened for reading, with what the kernel may have cached of it. */
-  opened: number;
-}
-
 /** See the module's note. */
 export class Nodes {
   readonly #tree: () => Tree;
-  readonly #known = new Map<number, Known>();
+  /** LOOKUPs of each number that were not forgotten. */
+  readonly #known = new Map<number, number>();
   readonly #pending = new Map<number, PendingFile>();
   /** Directory inode → name → the pending file. */
   readonly #names = new Map<number, Map<string, PendingFile>>();
@@ -197,17 +191,16 @@ export class Nodes {
 
   /** The kernel is told of this number once more. */
   count(node: number): void {
-    const known = this.#known.get(node);
-    if (known === undefined) this.#known.set(node, { count: 1, opened: 0 });
-    else known.count++;
+    this.#known.set(node, (this.#known.get(node) ?? 0) + 1);
   }
 
   /** It forgets that often; `open` says whether the file is still open. */
   forget(node: number, count: number, open: boolean): void {
-    const known = this.#known.get(node);
-    if (known === undefined) return;
-    known.count -= count;
-    if (known.count > 0) return;
+    const left = (this.#known.get(node) ?? 0) - count;
+    if (left > 0) {
+      this.#known.set(node, left);
+      return;
+    }
     this.#known.delete(node);
     if (!open) this.#forgetAlias(node);
   }
@@ -230,15 +223,6 @@ export class Nodes {
   /** The numbers under which an inode of the tree may be open. */
   numbersOf(ino: number): number[] {
     return [ino, ...this.#aliases.get(ino) ?? []];
-  }
-
-  /** It is opened at this version: true where that is the one which was opened last. */
-  openedAt(node: number, version: number): boolean {
-    const known = this.#known.get(node);
-    if (known === undefined) return false;
-    const same = known.opened === version;
-    known.opened = version;
-    return same;
   }
 
   #put(pending: PendingFile): void {

@@ -120,7 +120,7 @@ export class Stat {
     const file = through === null || pending ? writer : through;
     const dirty = file !== undefined && !(file.draft.empty && file.commit === null);
     const shown = {
-      size: dirty ? this.lengthThrough(file, size) : size,
+      size: dirty ? this.lengthThrough(file, size) : through?.pin?.length ?? size,
       mtime: dirty ? file.draft.mtime ?? file.commit?.draft.mtime ?? file.touchedAt : mtime,
     };
     // While somebody writes it, handles differ in what they see.

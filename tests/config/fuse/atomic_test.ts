@@ -59,6 +59,27 @@ Deno.test("the writer sees what it wrote, others the old content until it is com
   assert.equal(bench.log.length, 2);
 });
 
+Deno.test("who reads on reads one version to its end, and the next one from its beginning", () => {
+  const { bench, system } = desk();
+  const replace = (text: string) =>
+    bench.elsewhere({ op: "truncate", path: "f", size: 0 }, {
+      ...{ op: "write", path: "f", offset: 0, data: new TextEncoder().encode(text) },
+    });
+  const fd = system.opened("f", READ);
+  assert.equal(system.read(fd, 0, 2), "ol");
+  replace("a longer one");
+  const through = system.fstat(fd);
+  assert.ok(typeof through !== "string" && through.size === 3);
+  assert.equal(system.read(fd, 2, 9), "d");
+  assert.equal(system.read(fd, 3, 9), "", "the end is the end");
+  assert.equal(system.read(fd, 3, 9), "onger one", "who waits for more (tail -f) gets it");
+  replace("short");
+  assert.equal(system.read(fd, 12, 9), "");
+  assert.equal(system.read(fd, 0, 9), "short");
+  replace("again, long");
+  assert.equal(system.read(fd, 7, 4), "long", "another place is another read");
+});
+
 Deno.test("a new file is seen here at once and elsewhere only whole", () => {
   const bench = new Bench(2);
   const [here, there] = [new System(bench.seat(1)), new System(bench.seat(2))];
