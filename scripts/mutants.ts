@@ -266,9 +266,8 @@ const MUTANTS: readonly Mutant[] = [
     file: "config/tree.ts",
     find: "if (found !== version) {",
     put: "if (found < 0) {",
-    // What it broke in the simulator was the manager's lock, which other rules protect as well by now.
-    shape: "tests/config/tree_test.ts",
-    seeds: 1,
+    shape: THREE,
+    seeds: 40,
   },
 ];
 
