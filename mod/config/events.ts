@@ -46,6 +46,14 @@ export type ConfigEffect =
     readonly lazy: boolean;
   };
 
+/** One request of the mount's kernel, as it was read from the device (`fuse/wire.ts` decodes it). */
+export type FuseEvent = { readonly kind: "fuse"; readonly bytes: Uint8Array };
+
+/** What the mount's kernel is told: the answer to one request, or what it should forget. */
+export type FuseEffect =
+  | { readonly kind: "fuse-reply"; readonly bytes: Uint8Array }
+  | { readonly kind: "fuse-notice"; readonly bytes: Uint8Array };
+
 /** What the core is made with. */
 export interface ConfigOptions {
   readonly self: NodeId;
