@@ -12,8 +12,16 @@ import type { ClusterSpec } from "../base/cluster.ts";
 import type { BootId, NodeId } from "../base/id.ts";
 import { after, type Instant, NEVER } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
-import type { Database, DatabaseContent, Ports, TimerHandle } from "../host/ports.ts";
-import type { FuseEffect, FuseEvent } from "../config/mod.ts";
+import type {
+  Database,
+  DatabaseContent,
+  FuseFailure,
+  FuseMountOptions,
+  FusePort,
+  Ports,
+  TimerHandle,
+} from "../host/ports.ts";
+import { FuseDriver } from "../config/fuse_driver.ts";
 import { PeerDriver } from "../config/tcp_driver.ts";
 import { PersistDriver } from "../config/sqlite_driver.ts";
 import { ActionDriver, type ActionEffect } from "../ha/action_driver.ts";
@@ -33,6 +41,8 @@ export interface RuntimeOptions {
   readonly disks: readonly string[];
   /** Where this node listens: heartbeat links and peer channel, `HOST:PORT`. */
   readonly bind: { readonly links: readonly string[]; readonly peer: string };
+  /** Group of the files of the mount; default 0. */
+  readonly groupId?: number;
   readonly onFact?: (fact: Fact) => void;
   readonly onSaying?: (saying: Saying) => void;
   /** The core runs. */
@@ -53,9 +63,11 @@ interface Drivers {
   readonly disk: DiskDriver;
 }
 
-/** What is told to the kernel of the mount goes here. */
-export interface MountDriver {
-  perform(effect: FuseEffect): void;
+/** What is mounted where. */
+export interface MountAsk {
+  readonly fuse: FusePort;
+  readonly options: FuseMountOptions;
+  readonly onLost: (why: string) => void;
 }
 
 /** See the module's note. */
@@ -74,7 +86,7 @@ export class NodeRuntime {
   #busy = false;
   #stopped = false;
   #draining: (() => void) | null = null;
-  #mount: MountDriver | null = null;
+  #mount: FuseDriver | null = null;
 
   constructor(ports: Ports, options: RuntimeOptions) {
     this.self = options.self;
@@ -111,14 +123,35 @@ export class NodeRuntime {
     this.#feed({ stream: "node", event: { kind: "request", request } });
   }
 
-  /** The driver of the mount, which is told what its kernel is answered; null for none. */
-  attachMount(driver: MountDriver | null): void {
-    this.#mount = driver;
+  /**
+   * Mounts the tree of a node that is ready, once. `done(null)` when it is mounted; `onLost` when the
+   * mount ended and nobody here asked for it.
+   */
+  mount({ fuse, options, onLost }: MountAsk, done: (failure: FuseFailure | null) => void): void {
+    assert(this.#mount === null, "One mount at a time");
+    const mount = new FuseDriver({
+      fuse,
+      feed: (event) => this.#feed({ stream: "config", event }),
+      onLost: (why) => {
+        this.#mount = null;
+        onLost(why);
+      },
+    });
+    this.#mount = mount;
+    mount.mount(options, (failure) => {
+      if (failure !== null) this.#mount = null;
+      done(failure);
+    });
   }
 
-  /** The kernel asks something of the mount. */
-  feedMount(event: FuseEvent): void {
-    this.#feed({ stream: "config", event });
+  /** Unmounts, where something is mounted; programs are answered until then. */
+  unmount(done: () => void): void {
+    const mount = this.#mount;
+    if (mount === null) return done();
+    mount.close(() => {
+      this.#mount = null;
+      done();
+    });
   }
 
   /** Calls `done` once nothing runs here any more (after `ha.shutdown`). */
@@ -132,6 +165,7 @@ export class NodeRuntime {
     this.#stopped = true;
     this.#timer.set(NEVER);
     this.#inbox.length = 0;
+    this.#mount?.close(nothing);
     const drivers = this.#drivers;
     if (drivers !== null) {
       drivers.udp.close();
@@ -143,12 +177,12 @@ export class NodeRuntime {
   }
 
   #begin(stored: DatabaseContent): void {
-    const { self, boot, clusterKey, spec, disks } = this.#options;
+    const { self, boot, clusterKey, spec, disks, groupId = 0 } = this.#options;
     const { clock, random } = this.#ports;
     const [a, b, c, d] = random.bytes(4) as unknown as [number, number, number, number];
     const seed = ((a * 256 + b) * 256 + c) * 256 + d;
     const wallAtStart = clock.wallSeconds();
-    const options = { self, boot, spec, clusterKey, stored, disks, seed, wallAtStart };
+    const options = { self, boot, spec, clusterKey, stored, disks, seed, wallAtStart, groupId };
     this.#core = new NodeCore(options, clock.now());
     try {
       assert(this.#database !== null, "An opened database is known");
@@ -321,4 +355,8 @@ function peersOf(spec: ClusterSpec, self: NodeId): ReadonlyMap<NodeId, string> {
   return new Map(
     spec.members.filter(({ id }) => id !== self).map(({ id, peer }) => [id, peer] as const),
   );
+}
+
+function nothing(): void {
+  // Nobody waits for it.
 }

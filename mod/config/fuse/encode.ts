@@ -69,7 +69,7 @@ export function encodeReply(request: FuseRequest, reply: FuseReply): Uint8Array 
       return openOut(head(unique, OPEN_OUT_BYTES), reply).finish();
     case "created": {
       const out = head(unique, ENTRY_OUT_BYTES + OPEN_OUT_BYTES);
-      const opened = { handle: reply.handle, direct: false, keepCache: false };
+      const opened = { handle: reply.handle, direct: reply.direct ?? false, keepCache: false };
       return openOut(entryOut(out, reply.attributes), opened).finish();
     }
     case "written":

@@ -4,6 +4,7 @@ import { inoOf } from "../tree.ts";
 import type { Plan } from "./flights.ts";
 import type { PendingFile, Place } from "./nodes.ts";
 import { isLock, LOCKS, MANAGER_LOCK } from "./paths.ts";
+import { BUSY } from "./refusal.ts";
 import type { Errno, RequestOf } from "./requests.ts";
 import { OK, type Shared } from "./shared.ts";
 
@@ -126,14 +127,17 @@ export class Names {
     const call = calls.open(request, this.#locked(request));
     if (call === null) return;
     const files = [...handles.on(pending.node)];
-    const rest = files.filter((file) => !file.creator && !file.draft.empty);
-    const order = [...files.filter((file) => file.creator), ...rest];
+    // Whoever comes first creates it, be it that only readers are left.
+    const first = files.find((file) => file.creator) ?? files[0];
+    const rest = files.filter((file) => file !== first && !file.draft.empty);
+    const order = first === undefined ? [] : [first, ...rest];
     const next = (errno: Errno | null): void => {
       if (call.ended) return;
       if (errno !== null) return calls.fail(call, errno);
       const file = order.shift();
       if (file !== undefined) call.withdraw = committer.commit(file, next);
-      else this.#shared.calls.resume(call, again);
+      else if (nodes.find(pending.node)?.place === "pending") calls.fail(call, BUSY);
+      else calls.resume(call, again);
     };
     next(null);
   }
@@ -180,10 +184,11 @@ export class Names {
   ): Errno | null {
     if (source === null) return "ENOENT";
     if (source.place === "special" || target?.place === "special") return "EACCES";
+    if (noReplace && target !== null) return "EEXIST";
+    if (from.path === to.path) return null;
     const locks = [from.path, to.path].some((path) => path === LOCKS || isLock(path));
     if (locks && isDirectory(source)) return "EACCES";
     if (this.#shared.frozen !== null) return this.#shared.frozen;
-    if (noReplace && target !== null) return "EEXIST";
     if (isDirectory(source) && !this.#isEmpty(source)) return "ENOTEMPTY";
     if (to.path.startsWith(`${from.path}/`)) return "EINVAL";
     if (target !== null && isDirectory(target) !== isDirectory(source)) {

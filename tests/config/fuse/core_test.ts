@@ -5,6 +5,8 @@ import { nodeId } from "../../../mod/base/id.ts";
 import { Prng } from "../../../mod/base/prng.ts";
 import { reason } from "../../../mod/base/reason.ts";
 import { LOCK_EXPIRY_MS, timingOf } from "../../../mod/base/timing.ts";
+import type { Attributes } from "../../../mod/config/fuse/requests.ts";
+import { encodeReply } from "../../../mod/config/fuse/wire.ts";
 import { SimKernel } from "../../../mod/sim/fuse_kernel.ts";
 import { type OpenHow, SimProgram } from "../../../mod/sim/fuse_program.ts";
 import type { Done, Outcome } from "../../../mod/sim/fuse_walk.ts";
@@ -112,6 +114,21 @@ Deno.test("what one node writes through its mount, the others read through their
     }
   }
   assert.ok(world.kernel(3).notices.length > 0, "kernels are told of what others did");
+});
+
+Deno.test("the kernel is told to keep no pages of a file that was created", () => {
+  const flags = { read: true, write: true, truncate: false, append: false, exclusive: false };
+  const request = { call: "create", name: "f", flags, mode: 0, unique: 2, node: 1 } as const;
+  const attributes: Attributes = {
+    ...{ node: 1025, mode: 0o640, size: 0, links: 1, uid: 0, gid: 0 },
+    ...{ kind: "file", mtime: 0, validMs: 0 },
+  };
+  const openFlags = (direct: boolean) => {
+    const reply = { reply: "created", attributes, handle: 1, direct } as const;
+    const bytes = encodeReply({ ...request, caller: CALLER }, reply);
+    return new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.length - 8, true);
+  };
+  assert.deepEqual([openFlags(true), openFlags(false)], [1, 0], "FOPEN_DIRECT_IO");
 });
 
 Deno.test("directories, renames, times and virtual files go the same way", () => {

@@ -186,7 +186,7 @@ function compare(system: System, model: Model): void {
 }
 
 Deno.test("random programs on two nodes see one file system, the model's", () => {
-  const steps = fc.array(fc.tuple(fc.boolean(), STEP), { maxLength: 40 });
+  const steps = fc.array(fc.tuple(fc.boolean(), STEP), { maxLength: 40, size: "max" });
   fc.assert(
     fc.property(steps, (program) => {
       const bench = new Bench(2);
@@ -260,7 +260,7 @@ function act(bench: Bench, seat: Seat, open: { fd: Fd; path: string }[], step: A
 
 Deno.test("whatever is open, committed, refused and late: every call is answered, once, and all comes to rest", () => {
   fc.assert(
-    fc.property(fc.array(ACT, { maxLength: 50 }), (acts) => {
+    fc.property(fc.array(ACT, { maxLength: 50, size: "max" }), (acts) => {
       const bench = new Bench();
       const seat = bench.first;
       bench.elsewhere({ op: "mkdir", path: "d" }, { op: "mkdir", path: "d/e" });

@@ -266,6 +266,8 @@ Deno.test("rename keeps to what its flags and the kinds allow", () => {
   assert.equal(system.rename("d", "h"), "ENOTDIR");
   assert.equal(system.rename("none", "x"), "ENOENT");
   assert.equal(system.rename("h", "h"), "ok");
+  assert.equal(system.rename("full", "full"), "ok");
+  assert.equal(system.rename("full", "full", { noReplace: true }), "EEXIST");
   assert.equal(system.mkdir("e"), "ok");
   assert.equal(system.rename("d", "e"), "ok", "an empty directory gives way to another one");
   assert.equal(system.rename("e", "e/below"), "EINVAL");
