@@ -61,7 +61,8 @@ export interface RunningNode {
   read(path: string): Uint8Array | null;
   /** Children of a directory; null where there is none. */
   list(path: string): readonly TreeEntry[] | null;
-  history(limit: number, path: string | null): readonly HistoryEntry[];
+  /** Applied transactions, the newest first; of one path if it is named. */
+  history(limit: number, path: string | null): Promise<readonly HistoryEntry[]>;
   /** Proposes a transaction and waits for its outcome. */
   change(ask: ChangeAsk): Promise<Outcome>;
   /** Waits until this node has applied all that was committed before the call (`?read=quorum`). */

@@ -39,6 +39,16 @@ export function decodeName(bytes: Uint8Array): string | null {
   }
 }
 
+/** The beginning of `text` that takes at most `max` bytes as UTF-8, cut between two characters. */
+export function clipText(text: string, max: number): string {
+  const bytes = TEXT_ENCODER.encode(text);
+  if (bytes.length <= max) return text;
+  let end = max;
+  // A byte of the form 10xxxxxx goes on with a character: what is before it is cut too.
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
+  return new TextDecoder().decode(bytes.subarray(0, end));
+}
+
 /** Lower-case hex digits of `bytes`. */
 export function toHex(bytes: Uint8Array): string {
   let text = "";

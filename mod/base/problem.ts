@@ -5,21 +5,9 @@
  * @module
  */
 
-/** Exit codes of every command (ux.md a.3); part of the interface. */
-export const EXIT = {
-  ok: 0,
-  failed: 1,
-  usage: 2,
-  degraded: 3,
-  noQuorum: 4,
-  unreachable: 5,
-  changed: 6,
-  unsafe: 7,
-  timeout: 8,
-  notFound: 9,
-  changes: 10,
-  bug: 70,
-} as const;
+import { EXIT } from "./exit.ts";
+
+export { EXIT };
 
 interface ProblemKind {
   /** What failed, in a few words. */
@@ -192,6 +180,18 @@ export const PROBLEMS = {
     remedy: "bring the silent nodes back first",
     status: 409,
     exit: EXIT.unsafe,
+  },
+  "config.no-history": {
+    title: "Cannot look that far back",
+    remedy: "see pentad config history for what this node keeps; another node may keep more",
+    status: 404,
+    exit: EXIT.notFound,
+  },
+  "config.cannot-undo": {
+    title: "Cannot take that transaction back",
+    remedy: "read what is there now (pentad config get), and change that",
+    status: 409,
+    exit: EXIT.changed,
   },
   "config.diverged": {
     title: "Cannot vote: this replica differs from its peers",

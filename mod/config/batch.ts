@@ -1,17 +1,26 @@
 /** Joining what waits for the disk: several durable steps as one. Pure. @module */
+import { assert } from "../base/assert.ts";
 import type { DatabaseBatch } from "../host/ports.ts";
 
 type Applied = NonNullable<DatabaseBatch["applied"]>;
 
 /** One batch that leaves the database as `first` and then `second` would. */
 export function joinBatches(first: DatabaseBatch, second: DatabaseBatch): DatabaseBatch {
+  assert(!standsAlone(first) && !standsAlone(second), "A state that is taken over goes alone");
   const hardState = second.hardState ?? first.hardState;
   const applied = joinApplied(first.applied, second.applied);
+  const compact = second.compact ?? first.compact;
   return {
     ...(hardState && { hardState }),
     ...joinEntries(first, second),
     ...(applied && { applied }),
+    ...(compact && { compact }),
   };
+}
+
+/** True for a batch that is joined to no other: it replaces everything that others change. */
+export function standsAlone(batch: DatabaseBatch): boolean {
+  return batch.install !== undefined;
 }
 
 function joinEntries(
@@ -47,5 +56,6 @@ function joinApplied(first?: Applied, second?: Applied): Applied | undefined {
     rows: [...rows.values()],
     removed: [...removed],
     history: [...first.history, ...second.history],
+    forget: Math.max(first.forget, second.forget),
   };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { assert } from "../base/assert.ts";
+import { clipText } from "../base/bytes.ts";
 import type { NodeId } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { after, earliest, type Instant, NEVER } from "../base/time.ts";
@@ -31,6 +32,7 @@ import {
   isProblemCode,
   type Message,
   type MessageOf,
+  WHY_BYTES_MAX,
 } from "./wire.ts";
 
 /** Bytes of entries that may be in the log and not committed; more are refused. */
@@ -209,7 +211,7 @@ export class Clients {
       return;
     }
     const refused = faultOf(want) ?? this.accept(want, { node: from, id }, from);
-    if (refused !== null) this.#answer(from, id, { kind: "refused", ...refused });
+    if (refused !== null) this.#answer(from, id, refusalOf(refused));
   }
 
   /** The leader answers. */
@@ -266,7 +268,7 @@ export class Clients {
       const { index: at, crc32 } = outcome.ok ? outcome : { index: 0, crc32: 0 };
       const answer: Answer = outcome.ok
         ? { kind: "done", index: at, crc32 }
-        : { kind: "refused", ...outcome.problem };
+        : refusalOf(outcome.problem);
       // What the answer speaks of comes first: the asker tells of it when it has applied it.
       if (outcome.ok) sendCommit(this.#parts.raft, asker.node);
       return this.#answer(asker.node, asker.id, answer);
@@ -294,6 +296,10 @@ export class Clients {
     if (this.#parts.toMount(tag, outcome)) return;
     this.#parts.raft.tell({ fact: "config.outcome", tag, outcome });
   }
+}
+
+function refusalOf({ code, why }: Problem): Answer {
+  return { kind: "refused", code, why: clipText(why, WHY_BYTES_MAX) };
 }
 
 /** What is wrong with what somebody wants, whoever leads. */

@@ -10,24 +10,19 @@ import { type NodeId, nodeId } from "../base/id.ts";
 import { Prng } from "../base/prng.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import { earliest, type Instant, NEVER } from "../base/time.ts";
-import type { Fact, Position, Tag } from "../streams.ts";
+import type { Fact, Position } from "../streams.ts";
 import { Clients } from "./clients.ts";
-import {
-  cascade,
-  onVote,
-  onVoteReply,
-  onWitness,
-  onWitnessVote,
-  tickElection,
-} from "./election.ts";
+import { cascade, onVote, onVoteReply, onWitness, tickElection } from "./election.ts";
 import { isMajority } from "./electorate.ts";
 import type { ConfigEffect, ConfigEvent, ConfigOptions, ConfigView } from "./events.ts";
-import { type HistoryLine, Library, type PathStat } from "./library.ts";
+import { compactTo, CONFIG_LIMITS, type ConfigLimits } from "./compaction.ts";
+import { Installer } from "./install.ts";
+import { Library, type PathStat } from "./library.ts";
 import { Log } from "./log.ts";
-import { onWidened, readyLearner, tendWitness } from "./membership.ts";
+import { onSwapped, readyLearner, tendWitness } from "./membership.ts";
 import { MountSeat } from "./mount_seat.ts";
 import { Raft } from "./raft.ts";
-import { Replica } from "./replica.ts";
+import { Replica, REQUEST_WINDOW } from "./replica.ts";
 import {
   advanceCommit,
   answerBarriers,
@@ -36,8 +31,11 @@ import {
   onAppendReply,
   tickLeader,
 } from "./replication.ts";
+import { Transfers } from "./transfers.ts";
 import { Twins } from "./twins.ts";
+import type { TreeReader } from "./tree.ts";
 import { messageFault } from "./faults.ts";
+import { viewOf } from "./view.ts";
 import { decodeEntry, decodeMessage, type MessageOf } from "./wire.ts";
 import { assert } from "../base/assert.ts";
 
@@ -48,7 +46,10 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   readonly #library: Library;
   readonly #clients: Clients;
   readonly #mount: MountSeat;
-  readonly #twins: Twins;
+  readonly #twins = new Twins();
+  readonly #limits: ConfigLimits;
+  readonly #transfers: Transfers;
+  readonly #installer: Installer;
   #viewQuorate = true;
   #started = false;
   #leads = false;
@@ -59,7 +60,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
 
   constructor(options: ConfigOptions, now: Instant) {
     const { self, spec, stored, seed } = options;
-    const log = new Log(stored.entries);
+    const log = new Log(stored.entries, stored.base);
+    this.#limits = options.limits ?? CONFIG_LIMITS;
     this.#replica = new Replica(stored);
     this.#raft = new Raft({
       self,
@@ -69,11 +71,18 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       term: stored.term,
       vote: stored.vote === 0 ? null : nodeId(stored.vote),
       applied: stored.applied.index,
+      stored: stored.spec,
+      diverged: stored.diverged,
     }, now);
     this.#raft.applied = this.#replica.applied;
     this.#raft.stateCrc = this.#replica.crc;
-    this.#twins = new Twins();
-    this.#library = new Library(this.#replica.tree, log, stored);
+    this.#library = new Library(() => this.#replica.tree);
+    this.#transfers = new Transfers({
+      raft: this.#raft,
+      state: () => this.#replica.state(),
+      chunkBytes: this.#limits.chunkBytes,
+    });
+    this.#installer = new Installer(this.#raft, this.#replica);
     this.#clients = new Clients({
       raft: this.#raft,
       applied: () => this.#replica.applied,
@@ -85,9 +94,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       clients: this.#clients,
       tree: () => this.#replica.tree,
       frozen: () => this.#frozen(),
-      seed,
-      groupId: options.groupId ?? 0,
-      wallAtStart: options.wallAtStart ?? 0,
+      options,
     }, now);
   }
 
@@ -124,6 +131,9 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#clients.pursue();
     if (raft.role === "leader") this.#settle();
     this.#noteLead();
+    this.#transfers.tend();
+    this.#installer.tend();
+    this.#compact();
     this.#mount.turn();
     this.#tellPosition();
     return raft.effects;
@@ -145,27 +155,17 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
 
   /** For status and metrics. */
   view(): ConfigView {
-    const raft = this.#raft;
-    const { role } = raft;
-    return {
-      role: !raft.isVoter ? "learner" : role === "precandidate" ? "candidate" : role,
-      term: raft.term,
-      leader: raft.leader,
-      lastIndex: raft.log.last,
-      committed: raft.commit,
+    return viewOf(this.#raft, {
       applied: this.#replica.applied,
       stateCrc: this.#replica.crc,
-      committedChain: raft.log.chainAt(raft.commit) ?? 0,
       quorate: this.#writable(),
-      commitSet: raft.witness.solo ? [raft.self] : null,
-      peers: [...raft.progress].map(([node, { match, diverged }]) => ({
-        node,
-        match,
-        lag: raft.log.last - match,
-        diverged,
-      })),
       blocked: this.#blocked,
-    };
+    });
+  }
+
+  /** The tree as it is now, for reading. */
+  get tree(): TreeReader {
+    return this.#replica.tree;
   }
 
   /** The content of a file; null where there is none. */
@@ -183,19 +183,18 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     return this.#library.list(path);
   }
 
-  /** The newest transactions first, of one path if it is named. */
-  history(limit: number, path: string | null): readonly HistoryLine[] {
-    return this.#library.history(limit, path, this.#replica.applied);
-  }
-
   #start(): void {
     this.#started = true;
     this.#raft.resetElection();
     const alone = isMajority(this.#raft.electorates, (id) => id === this.#raft.self, false);
     if (alone) this.#raft.electionAt = this.#raft.now;
     this.#tellSpec();
-    const { changes } = this.#replica.tree.all();
+    this.#tellTree();
+  }
+
+  #tellTree(): void {
     const index = this.#replica.applied;
+    const { changes } = this.#replica.tree.all();
     this.#raft.tell({ fact: "config.applied", index, whole: true, changes });
   }
 
@@ -217,6 +216,11 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
         return this.#clients.onForwardReply(message);
       case "unlock":
         return this.#mount.onUnlock(message.path, message.version);
+      case "snapshot":
+        if (this.#installer.onChunk(from, message)) this.#onInstalled();
+        return;
+      case "snapshot-reply":
+        return this.#onSnapshotReply(from, message);
     }
   }
 
@@ -224,17 +228,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     const raft = this.#raft;
     const progress = raft.progress.get(from);
     if (raft.role === "leader" && message.term === raft.term && message.ok && progress) {
-      const differs = this.#twins.differs(raft, message);
-      if (differs !== null && !progress.diverged) {
-        progress.diverged = true;
-        const args = { ...differs, node: raft.name(from) };
-        raft.tell({
-          fact: "config.diverged",
-          node: from,
-          because: reason("config.diverged", args),
-        });
-        raft.say(`${raft.name(from)} diverged`, reason("config.diverged", args));
-      }
+      this.#twins.judge(raft, from, message);
       if (message.index > progress.match) {
         const { index, chain } = message;
         const what = `ack=0x${index.toString(16)}, crc32=${formatCrc(chain)}`;
@@ -242,6 +236,24 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       }
     }
     onAppendReply(raft, from, message);
+  }
+
+  #onSnapshotReply(from: NodeId, message: MessageOf<"snapshot-reply">): void {
+    const raft = this.#raft;
+    if (message.term > raft.term) {
+      raft.enterTerm(message.term);
+      raft.persist({ hardState: raft.hardState() });
+    } else if (raft.role === "leader" && message.term === raft.term) {
+      this.#transfers.onReply(from, message);
+    }
+  }
+
+  /** The replica is another one now. */
+  #onInstalled(): void {
+    this.#twins.restart(this.#replica.applied, this.#replica.crc);
+    this.#tellSpec();
+    this.#tellTree();
+    this.#mount.onReplaced();
   }
 
   #onFact(fact: Fact): void {
@@ -252,22 +264,9 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "storage.witness":
         return onWitness(this.#raft, fact.held, fact.register);
       case "storage.swapped":
-        return this.#onSwapped(fact.tag, fact.ok, fact.register);
+        return onSwapped(this.#raft, fact);
       default:
         return;
-    }
-  }
-
-  #onSwapped(tag: Tag, ok: boolean, register: Parameters<typeof onWidened>[2]): void {
-    const { witness, term } = this.#raft;
-    if (witness.swap?.tag !== tag) return;
-    if (tag !== `config:vote:${term}`) return onWidened(this.#raft, ok, register);
-    const written = witness.swap.register;
-    witness.swap = null;
-    if (register !== null) witness.register = register;
-    if (ok) {
-      witness.register = written;
-      onWitnessVote(this.#raft);
     }
   }
 
@@ -276,10 +275,9 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     if (learner === null) return;
     const change = { change: "promote", node: learner.id } as const;
     const refused = this.#clients.accept({ want: "change", change }, { local: 0 }, this.#raft.self);
-    if (refused === null) {
-      const because = reason("join.promoted", { node: learner.name });
-      this.#raft.say(`${learner.name} votes`, because);
-    }
+    if (refused !== null) return;
+    const because = reason("join.promoted", { node: learner.name });
+    this.#raft.say(`${learner.name} votes`, because);
   }
 
   #noteLead(): void {
@@ -314,17 +312,17 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       raft.applied = index;
       raft.stateCrc = this.#replica.crc;
       this.#twins.note(index, this.#replica.crc);
-      const { rows, removed, history } = step;
-      const request = entry.kind === "transaction" ? entry.transaction.request : null;
-      this.#library.note(index, request, step.outcome);
+      const { rows, removed, history, changes } = step;
+      const { term } = stored;
       raft.persist({
         applied: {
           index,
-          term: stored.term,
+          term,
           stateCrc: this.#replica.crc,
           rows,
           removed,
-          history: history === null ? [] : [history],
+          history: history === null ? [] : [{ ...history, term }],
+          forget: Math.max(0, index - REQUEST_WINDOW - 1),
         },
         // Until it is known to be committed, a change of several votes needs two majorities.
       }, { lazy: entry.kind !== "spec" });
@@ -332,11 +330,18 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
         this.#tellSpec();
         if (raft.role === "leader") raft.alignProgress();
       }
-      const { changes } = step;
       if (changes.length > 0) raft.tell({ fact: "config.applied", index, whole: false, changes });
-      this.#mount.onApplied({ request, ...step });
+      this.#mount.onApplied(entry, step);
       this.#clients.onApplied(stored, step.outcome);
     }
+  }
+
+  /** Lets go of the log what is applied and not needed to catch somebody up. */
+  #compact(): void {
+    const raft = this.#raft;
+    const ask = { log: raft.log, applied: raft.applied, needed: this.#transfers.needed() };
+    const index = compactTo(ask, this.#limits);
+    if (index !== null) raft.compact(index);
   }
 
   #tellSpec(): void {

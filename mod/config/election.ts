@@ -23,7 +23,8 @@ import type { MessageOf } from "./wire.ts";
 export function tickElection(raft: Raft): void {
   if (raft.role === "leader" || raft.now < raft.electionAt) return;
   raft.resetElection();
-  if (!raft.isVoter) return;
+  // One that differs from its peers must not lead them.
+  if (!raft.isVoter || raft.diverged) return;
   if (raft.leader !== null) {
     const ms = Math.round(raft.now - raft.heardLeaderAt);
     raft.say("no leader", reason("config.no-leader", { ms }));
@@ -60,7 +61,7 @@ export function onVote(raft: Raft, from: NodeId, message: MessageOf<"vote">): vo
   const leaderLives = raft.role === "leader" ||
     (raft.leader !== null && raft.now - raft.heardLeaderAt < raft.timing.electionMinMs);
   if (leaderLives || term < raft.term) return reply(false);
-  const upToDate = raft.log.isUpToDate(lastTerm, lastIndex);
+  const upToDate = raft.log.isUpToDate(lastTerm, lastIndex) && mayVote(raft);
   if (pre) return reply(upToDate && term > raft.term);
   if (term > raft.term) raft.enterTerm(term);
   const granted = upToDate && (raft.vote === null || raft.vote === from);
@@ -71,6 +72,14 @@ export function onVote(raft: Raft, from: NodeId, message: MessageOf<"vote">): vo
   // Also where the vote was refused, the term was entered: nothing is answered before it is durable.
   raft.persist({ hardState: raft.hardState() });
   reply(granted);
+}
+
+/**
+ * A replica that differs from its peers does not vote. Of a pair it votes for the other: without its
+ * vote nobody could lead, and so nobody rebuild it; and the ends of the logs are compared all the same.
+ */
+function mayVote(raft: Raft): boolean {
+  return !raft.diverged || raft.electors.length <= 2;
 }
 
 /** An answer to our asking. */

@@ -2,6 +2,7 @@
 import type { NodeId } from "../base/id.ts";
 import type { ClusterSpec } from "../base/cluster.ts";
 import type { DatabaseBatch, DatabaseContent } from "../host/ports.ts";
+import type { ConfigLimits } from "./compaction.ts";
 import type { CommonEffect, CommonEvent } from "../streams.ts";
 
 export type ConfigEvent =
@@ -59,6 +60,8 @@ export interface ConfigOptions {
   readonly wallAtStart?: number;
   /** Group of the mount's files; default 0. */
   readonly groupId?: number;
+  /** How much of the log is kept, and how a snapshot is cut; as a rule {@link CONFIG_LIMITS}. */
+  readonly limits?: ConfigLimits;
 }
 
 /** For status and metrics. */
@@ -72,6 +75,10 @@ export interface ConfigView {
   readonly stateCrc: number;
   /** CRC chain of the log up to `committed`: equal on all replicas at equal index. */
   readonly committedChain: number;
+  /** The log begins behind this index. */
+  readonly logBase: number;
+  /** This replica was found to differ from its peers, and waits to be rebuilt. */
+  readonly diverged: boolean;
   readonly quorate: boolean;
   /** Nodes that must hold an entry before it commits, where a witness narrows them. */
   readonly commitSet: readonly NodeId[] | null;
@@ -80,6 +87,8 @@ export interface ConfigView {
     readonly match: number;
     readonly lag: number;
     readonly diverged: boolean;
+    /** The state that it is being sent, and how many chunks of it have arrived. */
+    readonly snapshot: { readonly index: number; readonly chunks: number } | null;
   }[];
   /** The sentence of a cascade refusal (DESIGN.md section 7), or null. */
   readonly blocked: string | null;

@@ -14,7 +14,8 @@ import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { reason } from "../base/reason.ts";
 import { after } from "../base/time.ts";
-import type { SpecChange, WitnessRegister } from "../streams.ts";
+import type { Fact, SpecChange, WitnessRegister } from "../streams.ts";
+import { onWitnessVote } from "./election.ts";
 import type { Raft, SpecAt } from "./raft.ts";
 import { sameSet, widened } from "./witness.ts";
 
@@ -129,8 +130,23 @@ function deposed(raft: Raft): void {
   raft.persist({ hardState: raft.hardState() });
 }
 
-/** The answer to {@link tendWitness}. */
-export function onWidened(raft: Raft, ok: boolean, register: WitnessRegister | null): void {
+/** A swap of the register ended: a vote's or a widening's. */
+export function onSwapped(
+  raft: Raft,
+  { tag, ok, register }: Extract<Fact, { fact: "storage.swapped" }>,
+): void {
+  const { witness, term } = raft;
+  if (witness.swap?.tag !== tag) return;
+  if (tag !== `config:vote:${term}`) return onWidened(raft, ok, register);
+  const written = witness.swap.register;
+  witness.swap = null;
+  if (register !== null) witness.register = register;
+  if (!ok) return;
+  witness.register = written;
+  onWitnessVote(raft);
+}
+
+function onWidened(raft: Raft, ok: boolean, register: WitnessRegister | null): void {
   const { witness } = raft;
   witness.swap = null;
   if (register !== null) witness.register = register;

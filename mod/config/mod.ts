@@ -8,8 +8,12 @@ export type {
   FuseEffect,
   FuseEvent,
 } from "./events.ts";
+export { type HistoryLine, historyLine, pathsNamed, transactionOf } from "./history.ts";
 export { dialJoin, type JoinDial, type JoinDialEvents } from "./join_dial.ts";
-export type { HistoryLine, PathStat } from "./library.ts";
+export { CONFIG_LIMITS, type ConfigLimits } from "./compaction.ts";
+export type { PathStat } from "./library.ts";
+export { diffBetween, type Past, type PathDiff, treeAt } from "./past.ts";
 export { pathFault } from "./path.ts";
-export { INODES_MAX, TREE_BYTES_MAX } from "./tree.ts";
+export { INODES_MAX, TREE_BYTES_MAX, type TreeReader } from "./tree.ts";
+export { type Undo, type UndoGround, undoOf } from "./undo.ts";
 export { FILE_BYTES_MAX } from "./wire.ts";

@@ -12,12 +12,16 @@ import { reason } from "../base/reason.ts";
 import type { Instant } from "../base/time.ts";
 import type { Outcome, Tag, Transaction, View } from "../streams.ts";
 import type { Clients } from "./clients.ts";
+import type { ConfigOptions } from "./events.ts";
 import type { ClusterState, MountParts } from "./fuse/context.ts";
-import { type AppliedEntry, Mount } from "./fuse/mount.ts";
+import { Mount } from "./fuse/mount.ts";
+import { LOCKS } from "./fuse/paths.ts";
 import { decodeRequest, encodeNotice, encodeReply } from "./fuse/wire.ts";
 import { LockAges } from "./lock_ages.ts";
 import type { Raft } from "./raft.ts";
+import type { Step } from "./replica.ts";
 import type { Tree } from "./tree.ts";
+import type { Entry } from "./wire.ts";
 
 /** Rounds of outcomes and new tries in one step; more is a loop: a bug. */
 const ROUNDS_MAX = 10_000;
@@ -28,9 +32,7 @@ export interface SeatParts {
   readonly clients: Clients;
   readonly tree: () => Tree;
   readonly frozen: () => string | null;
-  readonly seed: number;
-  readonly groupId: number;
-  readonly wallAtStart: number;
+  readonly options: Pick<ConfigOptions, "seed" | "groupId" | "wallAtStart">;
 }
 
 /** See the module's note. */
@@ -47,7 +49,7 @@ export class MountSeat {
 
   constructor(parts: SeatParts, now: Instant) {
     this.#parts = parts;
-    this.#prng = new Prng(parts.seed).split();
+    this.#prng = new Prng(parts.options.seed).split();
     this.#startedAt = now;
     this.#online = [parts.raft.self];
     this.#mount = new Mount(this.#mountParts(), now);
@@ -67,9 +69,16 @@ export class MountSeat {
   }
 
   /** An entry was applied. */
-  onApplied(entry: AppliedEntry): void {
-    for (const { path } of entry.changes) this.#ages.note(path);
-    this.#mount.onApplied(entry, this.#parts.raft.now);
+  onApplied(entry: Entry, step: Step): void {
+    for (const { path } of step.changes) this.#ages.note(path);
+    const request = entry.kind === "transaction" ? entry.transaction.request : null;
+    this.#mount.onApplied({ request, ...step }, this.#parts.raft.now);
+  }
+
+  /** The whole tree is another one. */
+  onReplaced(): void {
+    this.#ages.note(LOCKS);
+    this.#mount.onReplaced(this.#parts.raft.now);
   }
 
   /** The outcome of a client's request: taken where it is the mount's. */
@@ -94,7 +103,7 @@ export class MountSeat {
   /** The end of a step: outcomes are told, new tries sent, and what the kernel is told goes out. */
   turn(): void {
     const { raft, clients, tree } = this.#parts;
-    this.#ages.look(tree().rows, raft.role === "leader", raft.now);
+    this.#ages.look(tree().view, raft.role === "leader", raft.now);
     for (let round = 0; this.#proposed || this.#outcomes.length > 0; round++) {
       assert(round < ROUNDS_MAX, "The mount's transactions come to rest");
       this.#proposed = false;
@@ -122,10 +131,10 @@ export class MountSeat {
   }
 
   #mountParts(): MountParts {
-    const { raft, clients, tree, frozen, groupId } = this.#parts;
+    const { raft, clients, tree, frozen, options } = this.#parts;
     return {
       self: raft.self,
-      gid: groupId,
+      gid: options.groupId ?? 0,
       tree,
       frozen,
       applied: () => raft.applied,
@@ -144,7 +153,8 @@ export class MountSeat {
   }
 
   #wallSeconds(now: Instant): number {
-    return Math.floor(this.#parts.wallAtStart + (now - this.#startedAt) / 1000);
+    const { wallAtStart = 0 } = this.#parts.options;
+    return Math.floor(wallAtStart + (now - this.#startedAt) / 1000);
   }
 
   #cluster(): ClusterState {

@@ -13,11 +13,12 @@ import type { Prng } from "../base/prng.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import { after, EPOCH, type Instant } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
-import type { DatabaseBatch, StoredEntry } from "../host/ports.ts";
+import type { DatabaseBatch, LogBase, StoredEntry, StoredSpec } from "../host/ports.ts";
 import type { Fact, Request, WitnessRegister } from "../streams.ts";
 import { type Electorate, electorateOf, needsBoth } from "./electorate.ts";
 import type { ConfigEffect } from "./events.ts";
 import type { Log } from "./log.ts";
+import type { Transfer } from "./transfer.ts";
 import { decodeEntry, encodeEntry, encodeMessage, type Entry, type Message } from "./wire.ts";
 
 /** `precandidate` asks whether it could win before it disturbs anybody. */
@@ -26,6 +27,8 @@ export type Role = "follower" | "precandidate" | "candidate" | "leader";
 /** What a leader knows of one other member. */
 export interface Progress {
   next: number;
+  /** What was sent counts as under way from here on: where sending began anew. */
+  floor: number;
   /** Durable there up to here. */
   match: number;
   ackedAt: Instant;
@@ -33,6 +36,14 @@ export interface Progress {
   round: number;
   /** Its log or tree is not ours: it does not count. */
   diverged: boolean;
+  /** Where that was seen. */
+  divergedAt: number;
+  /** The highest index at which its tree was compared with ours and is the same. */
+  agreed: number;
+  /** Its log ends before ours begins: only a snapshot helps. */
+  behind: boolean;
+  /** The snapshot on its way. */
+  transfer: Transfer | null;
 }
 
 /** The description of the cluster at some index of the log. */
@@ -83,6 +94,8 @@ export class Raft {
   stateCrc = 0;
   /** Our own log is durable up to here. */
   durable: number;
+  /** We were found to differ from our peers, and are not rebuilt yet. */
+  diverged: boolean;
   electionAt: Instant;
   heardLeaderAt: Instant = EPOCH;
   granted = new Set<NodeId>();
@@ -118,10 +131,13 @@ export class Raft {
       readonly term: number;
       readonly vote: NodeId | null;
       readonly applied: number;
+      /** The description in force at the log's base; absent where none was compacted away. */
+      readonly stored?: StoredSpec | null;
+      readonly diverged?: boolean;
     },
     now: Instant,
   ) {
-    const { self, log, prng, spec, term, vote, applied } = parts;
+    const { self, log, prng, spec, term, vote, applied, stored = null } = parts;
     this.self = self;
     this.log = log;
     this.prng = prng;
@@ -131,10 +147,13 @@ export class Raft {
     this.commit = applied;
     this.applied = applied;
     this.durable = log.last;
+    this.diverged = parts.diverged ?? false;
     this.#inherited = log.last;
     const highest = Math.max(...spec.members.map((member) => member.id));
-    this.#specs = [{ spec, index: 0, highest }];
-    for (let index = 1; index <= log.last; index++) this.#noteSpec(log.at(index));
+    this.#specs = [stored === null ? { spec, index: 0, highest } : specAtOf(stored)];
+    for (let index = log.base.index + 1; index <= log.last; index++) {
+      this.#noteSpec(log.at(index));
+    }
     this.timing = timingOf(this.spec.profile);
     this.electionAt = after(now, this.#electionDelay());
   }
@@ -160,6 +179,13 @@ export class Raft {
     const committed = this.#specs.filter((each) => each.index <= known).at(-1);
     assert(committed !== undefined, "The first description is committed");
     return committed;
+  }
+
+  /** The description that was in force after the entry at an index, which is not before the base. */
+  specBefore(index: number): SpecAt {
+    const found = this.#specs.filter((each) => each.index <= index).at(-1);
+    assert(found !== undefined, "The description at the log's base is kept");
+    return found;
   }
 
   /** True where this node has a vote. */
@@ -221,6 +247,34 @@ export class Raft {
     this.timing = timingOf(this.spec.profile);
   }
 
+  /** Lets the applied beginning of the log go, here and in the database. */
+  compact(index: number): void {
+    assert(index <= this.applied, "What is not applied stays in the log");
+    this.log.compact(index);
+    const first = this.specBefore(index);
+    this.#specs = this.#specs.filter((each) => each.index >= first.index);
+    this.persist({ compact: { base: this.log.base, spec: storedSpecOf(first) } }, { lazy: true });
+  }
+
+  /**
+   * Goes on behind the state of another replica, which the caller persists. What follows `base` in
+   * our log stays where the log matches there: of the rest nothing was committed.
+   */
+  restart(base: LogBase, spec: SpecAt | null): { readonly keepLog: boolean } {
+    const { log } = this;
+    const keepLog = log.termAt(base.index) === base.term && log.chainAt(base.index) === base.chain;
+    log.restart(base, keepLog);
+    const kept = this.#specs.filter((each) => keepLog && each.index > base.index);
+    this.#specs = [spec ?? this.specBefore(base.index), ...kept];
+    this.commit = base.index;
+    this.applied = base.index;
+    this.#inherited = Math.min(Math.max(this.#inherited, base.index), log.last);
+    this.durable = Math.min(this.durable, log.last);
+    for (const pending of this.#pending) pending.last = Math.min(pending.last, log.last);
+    this.timing = timingOf(this.spec.profile);
+    return { keepLog };
+  }
+
   /** Emits a persist; `done` runs when it and all before it are durable. */
   persist(batch: DatabaseBatch, options: { lazy?: boolean; done?: () => void } = {}): void {
     const number = ++this.#number;
@@ -241,7 +295,7 @@ export class Raft {
 
   /** Term and vote as the database keeps them. */
   hardState(): NonNullable<DatabaseBatch["hardState"]> {
-    return { term: this.term, vote: this.vote ?? 0 };
+    return { term: this.term, vote: this.vote ?? 0, diverged: this.diverged };
   }
 
   /** Sends a message; `eager` ones do not wait for what is being persisted. */
@@ -309,10 +363,23 @@ export class Raft {
 
   /** Begins to track a member as leader. */
   follow(node: NodeId): void {
-    const next = this.log.last + 1;
-    const start = { next, match: 0, ackedAt: this.now, round: 0, diverged: false };
-    this.progress.set(node, start);
+    const { last } = this.log;
+    this.progress.set(node, {
+      ...{ next: last + 1, floor: last, match: 0, ackedAt: this.now, round: 0 },
+      ...{ diverged: false, divergedAt: 0, agreed: 0, behind: false, transfer: null },
+    });
   }
+}
+
+function specAtOf({ index, body }: StoredSpec): SpecAt {
+  const entry = decodeEntry(body);
+  assert(entry?.kind === "spec", "A stored description is one");
+  return { spec: entry.spec, index, highest: entry.highest };
+}
+
+/** A description as the database keeps it; null for the one that is in no log. */
+export function storedSpecOf({ spec, index, highest }: SpecAt): StoredSpec | null {
+  return index === 0 ? null : { index, body: encodeEntry({ kind: "spec", spec, highest }) };
 }
 
 /** A new log entry of this term. */

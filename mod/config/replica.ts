@@ -5,19 +5,29 @@
  * @module
  */
 import { crc32 } from "../base/checksum.ts";
-import { Writer } from "../base/bytes.ts";
-import { encodeText } from "../base/bytes.ts";
+import { clipText, encodeText, Writer } from "../base/bytes.ts";
 import { type Problem, problem } from "../base/problem.ts";
-import type { DatabaseContent, StoredHistory, StoredRow } from "../host/ports.ts";
-import type { Change, Outcome } from "../streams.ts";
-import { type RowEdit, Tree, type TreeLimits } from "./tree.ts";
-import { type Entry, isProblemCode } from "./wire.ts";
+import type {
+  DatabaseContent,
+  StoredHistory,
+  StoredRequest,
+  StoredRow,
+  UndoRow,
+} from "../host/ports.ts";
+import type { Change, Outcome, Transaction } from "../streams.ts";
+import { type Applied, type RowEdit, Tree, type TreeLimits } from "./tree.ts";
+import { type Entry, isProblemCode, WHY_BYTES_MAX } from "./wire.ts";
 
 /**
  * Log indexes for which a request is remembered. A request whose `base` is older is refused: whether
  * it was applied cannot be told any more.
  */
 export const REQUEST_WINDOW = 65_536;
+/**
+ * Bytes of an undo record; of a transaction that would need more none is kept. It crosses to the
+ * database's thread in one piece, and no beat may wait for that.
+ */
+export const UNDO_BYTES_MAX = 16 * 1024 * 1024;
 
 /** What applying one entry did. */
 export interface Step {
@@ -26,7 +36,17 @@ export interface Step {
   readonly rows: readonly StoredRow[];
   readonly removed: readonly number[];
   readonly edits: readonly RowEdit[];
-  readonly history: StoredHistory | null;
+  /** Null for an entry that is no transaction, or one that was applied before. */
+  readonly history: Omit<StoredHistory, "term"> | null;
+}
+
+/** The state after some entry, as one replica hands it to another. */
+export interface ReplicaState {
+  readonly applied: number;
+  readonly stateCrc: number;
+  readonly rows: readonly StoredRow[];
+  /** In log order. */
+  readonly requests: readonly StoredRequest[];
 }
 
 interface Remembered {
@@ -36,20 +56,47 @@ interface Remembered {
 
 /** See the module's note. */
 export class Replica {
-  readonly tree: Tree;
   readonly #requests = new Map<string, Remembered>();
-  #applied: number;
-  #crc: number;
+  readonly #limits: TreeLimits | undefined;
+  #tree = new Tree([]);
+  #applied = 0;
+  #crc = 0;
 
-  constructor(stored: DatabaseContent, limits?: TreeLimits) {
-    this.tree = new Tree(stored.rows, limits);
-    this.#applied = stored.applied.index;
-    this.#crc = stored.applied.stateCrc;
-    for (const { index, request, problem: code, why } of stored.history) {
-      if (index + REQUEST_WINDOW < this.#applied) continue;
-      const known = isProblemCode(code) ? problem(code, why) : null;
-      this.#requests.set(request, { index, problem: known });
+  /** `limits`: of the tree, the same on all replicas; as a rule what `tree.ts` says. */
+  constructor({ rows, requests, applied }: DatabaseContent, limits?: TreeLimits) {
+    this.#limits = limits;
+    this.restore({ rows, requests, applied: applied.index, stateCrc: applied.stateCrc });
+  }
+
+  /** Becomes what another replica is; asserts that the rows make a tree. */
+  restore({ rows, requests, applied, stateCrc }: ReplicaState): void {
+    this.#tree = new Tree(rows, this.#limits);
+    this.#applied = applied;
+    this.#crc = stateCrc;
+    this.#requests.clear();
+    for (const { index, request, problem: code, why } of requests) {
+      if (index + REQUEST_WINDOW < applied) continue;
+      const known = isProblemCode(code) ? code : "bug";
+      const refused = code === "" ? null : problem(known, why);
+      this.#requests.set(request, { index, problem: refused });
     }
+  }
+
+  /** The state as it is now; what comes later does not change it. */
+  state(): ReplicaState {
+    const requests = [...this.#requests].map(([request, { index, problem: refused }]) => ({
+      index,
+      request,
+      problem: refused?.code ?? "",
+      why: refused?.why ?? "",
+    }));
+    const rows = this.#tree.rows();
+    return { applied: this.#applied, stateCrc: this.#crc, rows, requests };
+  }
+
+  /** The tree; another object after {@link restore}. */
+  get tree(): Tree {
+    return this.#tree;
   }
 
   /** Index of the last applied entry. */
@@ -80,22 +127,28 @@ export class Replica {
     const late = base >= index || index - base > REQUEST_WINDOW;
     const result = late
       ? problem("config.expired-request", `its base ${base} is too old or new at ${index}`)
-      : this.tree.apply(transaction, { index, writer });
-    const refused = "code" in result ? result : null;
-    this.#remember(transaction.request, { index, problem: refused });
-    const history = {
-      index,
-      request: transaction.request,
-      problem: refused?.code ?? "",
-      why: refused?.why ?? "",
-    };
-    if ("code" in result) {
-      this.#crc = crc32(encodeText(result.code), this.#crc);
-      const outcome: Outcome = { ok: false, problem: result };
-      return { outcome, changes: [], rows: [], removed: [], edits: [], history };
-    }
-    this.#crc = crc32(bytesOf(result.rows, result.removed), this.#crc);
-    return { outcome: this.#done(index), ...result, history };
+      : this.#tree.apply(transaction, { index, writer });
+    return "code" in result
+      ? this.#refused(index, transaction, result)
+      : this.#changed(index, transaction, result);
+  }
+
+  #refused(index: number, { request }: Transaction, { code, why: whole }: Problem): Step {
+    // It names paths, and may be as long as these: it goes over the wire and into the database.
+    const why = clipText(whole, WHY_BYTES_MAX);
+    const refused = problem(code, why);
+    this.#remember(request, { index, problem: refused });
+    this.#crc = crc32(encodeText(code), this.#crc);
+    const history = { index, request, problem: code, why, undo: [] };
+    return { ...this.#nothing(), outcome: { ok: false, problem: refused }, history };
+  }
+
+  #changed(index: number, { request }: Transaction, applied: Applied): Step {
+    const { rows, removed, edits, changes, undo } = applied;
+    this.#remember(request, { index, problem: null });
+    this.#crc = crc32(bytesOf(rows, removed), this.#crc);
+    const history = { index, request, problem: "", why: "", undo: bounded(undo) };
+    return { outcome: this.#done(index), changes, rows, removed, edits, history };
   }
 
   #nothing(): Step {
@@ -126,6 +179,12 @@ export class Replica {
       this.#requests.delete(oldest);
     }
   }
+}
+
+function bounded(undo: readonly UndoRow[]): readonly UndoRow[] | null {
+  let size = 0;
+  for (const { before } of undo) size += before?.data.length ?? 0;
+  return size <= UNDO_BYTES_MAX ? undo : null;
 }
 
 /** Everything that a transaction changed, as bytes; the same on every replica. */

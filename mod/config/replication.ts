@@ -8,12 +8,18 @@ import { crc32, formatCrc } from "../base/checksum.ts";
 import type { NodeId } from "../base/id.ts";
 import { reason } from "../base/reason.ts";
 import { after } from "../base/time.ts";
+import type { DatabaseBatch, LogBase } from "../host/ports.ts";
 import { isMajority, reachedBy } from "./electorate.ts";
 import type { Barrier, Progress, Raft } from "./raft.ts";
 import type { MessageOf } from "./wire.ts";
 
 /** Entries sent to a peer and not yet answered; more wait. */
 export const WINDOW_ENTRIES = 4096;
+/**
+ * Bytes of these. With one entry more, which may be that long, they fit the queue of a connection,
+ * past which frames are dropped.
+ */
+export const WINDOW_BYTES = 2 * 1024 * 1024;
 /** A leader steps down after this many election minima without a majority's answers. */
 const CHECK_QUORUM_RATIO = 1.5;
 
@@ -30,7 +36,7 @@ export function tickLeader(raft: Raft): void {
   for (const [node, progress] of raft.progress) {
     // Nothing came back for a while: what was sent may be lost; begin again behind the match.
     if (raft.now - progress.ackedAt > 4 * raft.timing.raftBeatMs) {
-      progress.next = progress.match + 1;
+      beginAt(progress, progress.match + 1);
     }
     sendAppend(raft, node, progress);
   }
@@ -49,8 +55,21 @@ export function hasContact(raft: Raft): boolean {
 /** Sends what is new to every member, at once. */
 export function replicateAll(raft: Raft): void {
   for (const [node, progress] of raft.progress) {
-    if (progress.next - progress.match <= WINDOW_ENTRIES) sendAppend(raft, node, progress);
+    if (hasRoom(raft, progress)) sendAppend(raft, node, progress);
   }
+}
+
+/** May more entries go to a member, or are enough under way? */
+function hasRoom(raft: Raft, { next, match, floor, transfer }: Progress): boolean {
+  const answered = Math.max(match, floor);
+  return transfer === null && next - answered <= WINDOW_ENTRIES &&
+    raft.log.bytesBetween(answered, next - 1) < WINDOW_BYTES;
+}
+
+/** Sending begins anew at an index: of what was sent before nothing is expected any more. */
+function beginAt(progress: Progress, next: number): void {
+  progress.next = next;
+  progress.floor = next - 1;
 }
 
 /** Tells one member how far is committed, without waiting for the next heartbeat. */
@@ -60,10 +79,14 @@ export function sendCommit(raft: Raft, to: NodeId): void {
 }
 
 function sendAppend(raft: Raft, to: NodeId, progress: Progress): void {
-  const prevIndex = progress.next - 1;
-  const prevTerm = raft.log.termAt(prevIndex) ?? 0;
-  const room = progress.next - progress.match <= WINDOW_ENTRIES;
-  const entries = room && !progress.diverged ? raft.log.from(progress.next) : [];
+  const { base } = raft.log;
+  // Its answer says whether it can be caught up from where the log begins.
+  if (progress.next <= base.index) beginAt(progress, base.index + 1);
+  // While a snapshot is on its way there is only the beat: index 0 matches every log.
+  const prevIndex = progress.transfer === null ? progress.next - 1 : 0;
+  const prevTerm = prevIndex === 0 ? 0 : raft.log.termAt(prevIndex) ?? 0;
+  const room = hasRoom(raft, progress) && !progress.diverged;
+  const entries = room ? raft.log.from(progress.next) : [];
   progress.next += entries.length;
   raft.send(to, {
     kind: "append",
@@ -76,25 +99,35 @@ function sendAppend(raft: Raft, to: NodeId, progress: Progress): void {
   }, true);
 }
 
-/** A follower (or a node that becomes one) is given entries. */
-export function onAppend(raft: Raft, from: NodeId, message: MessageOf<"append">): void {
-  const { term, prevIndex, prevTerm, entries, commit, round } = message;
-  const reply = (ok: boolean, index: number, chain: number) => {
-    const { term: now, applied, stateCrc: state } = raft;
-    raft.send(from, { kind: "append-reply", term: now, ok, index, chain, applied, state, round });
-  };
-  if (term < raft.term) return reply(false, raft.log.last + 1, 0);
-  const before = raft.term;
-  if (term > raft.term) raft.enterTerm(term);
+/** Part of a batch that the caller persists with what else it has to, before it answers. */
+type HardState = Pick<DatabaseBatch, "hardState">;
+
+/** A leader of this term, or of a newer one, is followed from now on. */
+export function hearLeader(raft: Raft, from: NodeId, term: number): HardState {
+  const newer = term > raft.term;
+  if (newer) raft.enterTerm(term);
   const because = reason("config.follows", { node: raft.name(from), term });
   if (raft.role !== "follower") raft.becomeFollower(from, because);
   if (raft.leader !== from) raft.say(`leader=${raft.name(from)}, term=${term}`, because);
   raft.leader = from;
   raft.heardLeaderAt = raft.now;
   raft.resetElection();
-  const hardState = raft.term > before ? { hardState: raft.hardState() } : {};
+  return newer ? { hardState: raft.hardState() } : {};
+}
+
+/** A follower (or a node that becomes one) is given entries. */
+export function onAppend(raft: Raft, from: NodeId, message: MessageOf<"append">): void {
+  const { term, commit, round } = message;
+  const reply = (ok: boolean, index: number, chain: number) => {
+    const { term: now, applied, stateCrc: state, diverged } = raft;
+    const rest = { applied, state, round, diverged };
+    raft.send(from, { kind: "append-reply", term: now, ok, index, chain, ...rest });
+  };
+  if (term < raft.term) return reply(false, raft.log.last + 1, 0);
+  const hardState = hearLeader(raft, from, term);
+  const { prevIndex, prevTerm, entries } = behindBase(raft.log.base, message);
   if (raft.log.termAt(prevIndex) !== prevTerm) {
-    if (raft.term > before) raft.persist(hardState);
+    if (hardState.hardState) raft.persist(hardState);
     const hint = prevIndex > raft.log.last
       ? raft.log.last + 1
       : raft.log.startOfTerm(prevIndex, raft.commit + 1);
@@ -107,7 +140,7 @@ export function onAppend(raft: Raft, from: NodeId, message: MessageOf<"append">)
   if (fresh >= 0) {
     const first = prevIndex + 1 + fresh;
     if (first <= raft.commit) {
-      if (raft.term > before) raft.persist(hardState);
+      if (hardState.hardState) raft.persist(hardState);
       return contradicted(raft, from, { index: first, body: entries[fresh]?.body });
     }
     const truncated = first <= raft.log.last;
@@ -116,9 +149,22 @@ export function onAppend(raft: Raft, from: NodeId, message: MessageOf<"append">)
     const copies = entries.slice(fresh).map((e) => ({ term: e.term, body: e.body.slice() }));
     const added = raft.append(copies);
     raft.persist({ ...hardState, ...(truncated ? { truncateFrom: first } : {}), entries: added });
-  } else if (raft.term > before) raft.persist(hardState);
+  } else if (hardState.hardState) raft.persist(hardState);
   raft.commit = Math.max(raft.commit, Math.min(commit, match));
   reply(true, match, raft.log.chainAt(match) ?? 0);
+}
+
+/** What of an append is not in our log's base: up to there all is committed, and in every leader's log. */
+function behindBase(
+  base: LogBase,
+  { prevIndex, prevTerm, entries }: MessageOf<"append">,
+): Pick<MessageOf<"append">, "prevIndex" | "prevTerm" | "entries"> {
+  if (prevIndex >= base.index) return { prevIndex, prevTerm, entries };
+  return {
+    prevIndex: base.index,
+    prevTerm: base.term,
+    entries: entries.slice(base.index - prevIndex),
+  };
 }
 
 /**
@@ -153,13 +199,21 @@ export function onAppendReply(
   progress.ackedAt = raft.now;
   progress.round = Math.max(progress.round, round);
   if (!ok) {
-    progress.next = Math.max(progress.match + 1, Math.min(index, raft.log.last + 1));
-    return sendAppend(raft, from, progress);
+    if (progress.transfer !== null) return;
+    beginAt(progress, Math.max(progress.match + 1, Math.min(index, raft.log.last + 1)));
+    // What it needs next is not in the log any more.
+    if (progress.next > raft.log.base.index) return sendAppend(raft, from, progress);
+    progress.behind = true;
+    return;
   }
   if (index > raft.log.last) return;
   progress.match = Math.max(progress.match, index);
+  // It holds what is before our log: no snapshot is needed (any more).
+  if (index >= raft.log.base.index && !progress.diverged) {
+    Object.assign(progress, { behind: false, transfer: null });
+  }
   progress.next = Math.max(progress.next, progress.match + 1);
-  if (progress.next <= raft.log.last) sendAppend(raft, from, progress);
+  if (progress.next <= raft.log.last && hasRoom(raft, progress)) sendAppend(raft, from, progress);
 }
 
 /** The highest index that may be committed now. */
@@ -197,7 +251,11 @@ export function addBarrier(raft: Raft, answer: Barrier["answer"]): void {
 /** Answers the barriers whose round a majority has answered and whose index is applied. */
 export function answerBarriers(raft: Raft, applied: number): void {
   if (raft.role !== "leader" || raft.barriers.length === 0) return;
-  const roundOf = (id: NodeId) => id === raft.self ? raft.round : raft.progress.get(id)?.round ?? 0;
+  const roundOf = (id: NodeId) => {
+    if (id === raft.self) return raft.round;
+    const progress = raft.progress.get(id);
+    return progress === undefined || progress.diverged ? 0 : progress.round;
+  };
   // The register names only us: nobody else can have committed anything.
   const witness = raft.witness.solo ? raft.round : 0;
   const confirmed = reachedBy(raft.electorates, roundOf, witness);

@@ -1,7 +1,7 @@
 /**
  * The persist queue of stream 2 (contract: `events.ts`). One transaction is under way at a time;
  * what comes in the meantime is joined into the next one. A frame waits for the persists before it,
- * unless it is eager or they are lazy.
+ * unless it is eager or they are lazy. The history is read when what was applied before is in it.
  *
  * A failed write is the end: nothing is sent or written after it, and the process must stop.
  *
@@ -9,8 +9,8 @@
  */
 import type { NodeId } from "../base/id.ts";
 import { after, type Instant, NEVER } from "../base/time.ts";
-import type { ClockPort, Database, DatabaseBatch, TimerHandle } from "../host/ports.ts";
-import { joinBatches } from "./batch.ts";
+import type { ClockPort, Database, HistoryAsk, HistoryPage, TimerHandle } from "../host/ports.ts";
+import { joinBatches, standsAlone } from "./batch.ts";
 import type { ConfigEffect, ConfigEvent } from "./events.ts";
 
 /** A lazy persist waits at most so long for one that is not lazy. */
@@ -19,6 +19,8 @@ export const LAZY_MS = 20;
 export const GROUP_MAX = 1024;
 /** Frames that may wait for the disk; more are dropped, as a full connection would drop them. */
 export const HELD_MAX = 8192;
+/** Readers of the history that may wait at once; more are refused. */
+export const READS_MAX = 64;
 
 /** What the driver performs. */
 export type PersistDriverEffect = Extract<ConfigEffect, { kind: "persist" | "frame" }>;
@@ -40,6 +42,16 @@ interface HeldFrame {
   readonly behind: number;
 }
 
+/** What a reader of the history is told. */
+type HistoryDone = (page: HistoryPage | { readonly failure: string }) => void;
+
+interface Read {
+  readonly ask: HistoryAsk;
+  readonly done: HistoryDone;
+  /** Number of the persist that must be durable first. */
+  readonly behind: number;
+}
+
 type Persist = Extract<ConfigEffect, { kind: "persist" }>;
 
 /** One per node. */
@@ -48,8 +60,11 @@ export class PersistDriver {
   readonly #timer: TimerHandle;
   #waiting: Persist[] = [];
   #held: HeldFrame[] = [];
+  #reads: Read[] = [];
   #committing = false;
   #durable = -1;
+  /** Number of the newest persist. */
+  #newest = -1;
   /** Number of the newest persist that frames wait for. */
   #barrier = -1;
   #lazyDue: Instant = NEVER;
@@ -69,16 +84,35 @@ export class PersistDriver {
     else if (this.#held.length < HELD_MAX) this.#held.push({ to, bytes, behind: this.#barrier });
   }
 
+  /** Reads the history, all that was applied before this call included. */
+  history(ask: HistoryAsk, done: HistoryDone): void {
+    if (this.#stopped) return done({ failure: "the node stops" });
+    if (this.#reads.length >= READS_MAX) return done({ failure: "too many read it already" });
+    this.#reads.push({ ask, done, behind: this.#newest });
+    // What is lazy must not be waited for.
+    if (this.#waiting.length > 0) this.#lazyDue = this.#parts.clock.now();
+    this.#commitNext();
+    this.#readNext();
+  }
+
   /** Drops all that waits; nothing is called any more. The database stays open. */
   close(): void {
     this.#stopped = true;
+    for (const { done } of this.#reads.splice(0)) done({ failure: "the node stops" });
     this.#timer.set(NEVER);
     this.#waiting = [];
     this.#held = [];
   }
 
+  #readNext(): void {
+    const ready = this.#reads.filter(({ behind }) => behind <= this.#durable);
+    this.#reads = this.#reads.filter(({ behind }) => behind > this.#durable);
+    for (const { ask, done } of ready) this.#parts.database.history(ask, done);
+  }
+
   #persist(effect: Persist): void {
     this.#waiting.push(effect);
+    this.#newest = effect.number;
     if (!effect.lazy) this.#barrier = effect.number;
     else if (this.#lazyDue === NEVER) {
       this.#lazyDue = after(this.#parts.clock.now(), LAZY_MS);
@@ -90,14 +124,20 @@ export class PersistDriver {
   /** Starts the next transaction where one is due and none is under way. */
   #commitNext(): void {
     if (this.#stopped || this.#committing || !this.#isDue()) return;
-    const group = this.#waiting.splice(0, GROUP_MAX);
+    const group = this.#waiting.splice(0, this.#groupSize());
     this.#lazyDue = NEVER;
     if (this.#waiting.some((each) => each.lazy)) this.#lazyDue = this.#parts.clock.now();
     this.#timer.set(NEVER);
-    const batch = group.map((each) => each.batch).reduce(joinBatches, EMPTY);
+    const batch = group.map((each) => each.batch).reduce(joinBatches);
     const upTo = group.at(-1)?.number ?? this.#durable;
     this.#committing = true;
     this.#parts.database.commit(batch, (failure) => this.#onDone(failure, upTo));
+  }
+
+  /** How many of those that wait make the next transaction. */
+  #groupSize(): number {
+    const alone = this.#waiting.findIndex(({ batch }) => standsAlone(batch));
+    return alone < 0 ? GROUP_MAX : Math.min(GROUP_MAX, Math.max(1, alone));
   }
 
   #isDue(): boolean {
@@ -117,10 +157,9 @@ export class PersistDriver {
     const free = this.#held.filter((frame) => frame.behind <= upTo);
     this.#held = this.#held.filter((frame) => frame.behind > upTo);
     for (const { to, bytes } of free) this.#parts.send(to, bytes);
+    this.#readNext();
     // The disk goes on while the core thinks about what is durable now.
     this.#commitNext();
     if (!this.#stopped) this.#parts.feed({ kind: "persisted", upTo });
   }
 }
-
-const EMPTY: DatabaseBatch = {};

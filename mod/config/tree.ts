@@ -8,7 +8,7 @@
  * @module
  */
 import { type Problem, problem } from "../base/problem.ts";
-import type { StoredRow } from "../host/ports.ts";
+import type { StoredRow, UndoRow } from "../host/ports.ts";
 import type { Change, Expectation, Operation, Transaction } from "../streams.ts";
 import { nodeId } from "../base/id.ts";
 import { contentAfter } from "./content.ts";
@@ -20,6 +20,8 @@ import { FILE_BYTES_MAX, OPERATIONS_MAX } from "./wire.ts";
 export const TREE_BYTES_MAX = 128 * 1024 * 1024;
 /** Files and directories. */
 export const INODES_MAX = 256 * 1024;
+/** The root has no row. */
+export { ROOT_INO } from "./rows.ts";
 const EMPTY = new Uint8Array(0);
 
 /** A file or directory; rows are never changed in place, they are replaced. */
@@ -46,7 +48,12 @@ export interface Applied {
   readonly changes: readonly Change[];
   /** The same by inode: who asks by inode needs to know what was there before. */
   readonly edits: readonly RowEdit[];
+  /** Every row that it touched, as it was before. */
+  readonly undo: readonly UndoRow[];
 }
+
+/** A tree for reading. */
+export type TreeReader = Pick<Tree, "find" | "row" | "rows" | "children">;
 
 /** When and by whom a transaction is applied. */
 export interface Stamp {
@@ -69,7 +76,7 @@ export class Tree {
   }
 
   /** Reading by path, inode or name. */
-  get rows(): RowsView {
+  get view(): RowsView {
     return this.#rows;
   }
 
@@ -93,9 +100,19 @@ export class Tree {
     return this.#rows.children(path);
   }
 
+  /** Every row. Rows are never changed, so this is the tree as it is now, whatever comes. */
+  rows(): readonly StoredRow[] {
+    return this.#rows.all();
+  }
+
+  /** The row of an inode, or null. */
+  row(ino: number): StoredRow | null {
+    return this.#rows.row(ino);
+  }
+
   /** Every row, and the changes that would make this tree out of an empty one. */
-  all(): Applied {
-    return { rows: this.#rows.all(), removed: [], changes: this.#rows.changes(), edits: [] };
+  all(): Omit<Applied, "undo"> {
+    return { rows: this.rows(), removed: [], changes: this.#rows.changes(), edits: [] };
   }
 
   /** Applies a transaction, or says why not and leaves the tree as it was. */
@@ -306,7 +323,8 @@ export class Tree {
       if (row !== null) return changeOf(path, row);
       return { path, kind: "gone", version: index, data: null, writer: nodeId(writer) };
     });
-    return { rows, removed, changes, edits };
+    const undo = [...this.#before].map(([ino, before]) => ({ ino, before }));
+    return { rows, removed, changes, edits, undo };
   }
 }
 

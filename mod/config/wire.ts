@@ -1,5 +1,6 @@
 /** What the replicas say to each other, and what a log entry holds. @module */
 import { CLUSTER_SPEC, type ClusterSpec, LINKS_MAX } from "../base/cluster.ts";
+import { Writer } from "../base/bytes.ts";
 import { PROBLEMS } from "../base/problem.ts";
 import {
   bool,
@@ -7,6 +8,7 @@ import {
   choice,
   decode,
   encode,
+  f64,
   hex,
   type Infer,
   list,
@@ -32,6 +34,12 @@ export const OPERATIONS_MAX = 1024;
 export const ENTRY_BYTES_MAX = FILE_BYTES_MAX + 128 * 1024;
 /** Bytes of entries in one append; one entry may be longer and then goes alone. */
 export const APPEND_BYTES_MAX = 256 * 1024;
+/** Bytes of the clause that says why a transaction was refused. */
+export const WHY_BYTES_MAX = 1000;
+/** Bytes of one chunk of a snapshot, and of one part that is longer and goes alone. */
+export const CHUNK_BYTES_MAX = 512 * 1024;
+/** Parts of one chunk. */
+export const PARTS_MAX = 16_384;
 /** Entries in one append. */
 export const APPEND_ENTRIES_MAX = 1024;
 
@@ -121,6 +129,8 @@ const MESSAGE = union({
       /** Rolling CRC of the tree at `applied`. */
       state: u32,
       round: u64,
+      /** It was told that it differs from its peers, and waits to be rebuilt. */
+      diverged: bool,
     }),
   ],
   vote: [3, struct({ term: u64, pre: bool, lastIndex: u64, lastTerm: u64 })],
@@ -142,14 +152,93 @@ const MESSAGE = union({
       id: u64,
       answer: union({
         done: [1, struct({ index: u64, crc32: u32 })],
-        refused: [2, struct({ code: text(63), why: text(1000) })],
+        refused: [2, struct({ code: text(63), why: text(WHY_BYTES_MAX) })],
         barrier: [3, struct({ ok: bool, index: u64 })],
       }),
     }),
   ],
   /** Asks the leader to remove a lock that is not renewed; no answer. */
   unlock: [16, struct({ path: PATH, version: u64 })],
+  /** One chunk of the leader's state, for one that the log cannot bring there any more. */
+  snapshot: [
+    7,
+    struct({
+      term: u64,
+      /** Number of the transfer, in the leader's count. */
+      transfer: u64,
+      /** The state is that after this entry; its term, the log's CRC chain, the tree's rolling CRC. */
+      index: u64,
+      lastTerm: u64,
+      chain: u32,
+      state: u32,
+      /** The receiver differs from its peers: it takes this whatever it has. */
+      forced: bool,
+      /** Number of the chunk, from 0. */
+      at: u64,
+      last: bool,
+      /** CRC-32 of this body, and of all bodies up to and with it. */
+      crc: u32,
+      whole: u32,
+      body: bytes(CHUNK_BYTES_MAX),
+    }),
+  ],
+  "snapshot-reply": [
+    8,
+    struct({
+      term: u64,
+      transfer: u64,
+      /** The chunk that it needs next; what is before it has arrived. */
+      next: u64,
+      /** All of it is installed here and durable, or was not needed. */
+      done: bool,
+    }),
+  ],
 });
+
+const PART = union({
+  /** The newest description of the cluster: its log entry, and its index. */
+  spec: [1, struct({ index: u64, body: bytes(ENTRY_BYTES_MAX) })],
+  /** A row, and the beginning of its content of `size` bytes. */
+  row: [
+    2,
+    struct({
+      ino: u64,
+      parent: u64,
+      name: text(255),
+      type: choice(["file", "directory"]),
+      mtime: f64,
+      version: u64,
+      writer: u16,
+      size: u32,
+      data: bytes(CHUNK_BYTES_MAX),
+    }),
+  ],
+  /** The content of the last row goes on. */
+  more: [3, struct({ data: bytes(CHUNK_BYTES_MAX) })],
+  /** What became of a request. */
+  request: [
+    4,
+    struct({ index: u64, request: hex(8), problem: text(63), why: text(WHY_BYTES_MAX) }),
+  ],
+  /** Nothing follows: so many there were. */
+  end: [5, struct({ rows: u32, requests: u32 })],
+});
+const PARTS = list(PART, PARTS_MAX);
+
+/** What a chunk of a snapshot is made of. */
+export type Part = Infer<typeof PART>;
+
+/** The body of a chunk; `size` is about how long it will be, so that it is written in one place. */
+export function encodeParts(parts: readonly Part[], size = 256): Uint8Array {
+  const writer = new Writer(size);
+  PARTS.write(writer, parts);
+  return writer.finish();
+}
+
+/** The parts of a chunk, or null where these are none. */
+export function decodeParts(body: Uint8Array): readonly Part[] | null {
+  return decode(PARTS, body);
+}
 
 /** A message between replicas. */
 export type Message = Infer<typeof MESSAGE>;

@@ -90,7 +90,7 @@ export class Daemon implements RunningNode {
     return this.#member().member.list(path);
   }
 
-  history(limit: number, path: string | null): readonly HistoryEntry[] {
+  history(limit: number, path: string | null): Promise<readonly HistoryEntry[]> {
     return this.#member().member.history(limit, path);
   }
 

@@ -84,8 +84,8 @@ export interface StoredEntry {
   readonly body: Uint8Array;
 }
 
-/** A fact about an applied transaction, kept for `config history` and for de-duplication. */
-export interface StoredHistory {
+/** What is remembered of an applied transaction, so that a retry of it is not applied again. */
+export interface StoredRequest {
   readonly index: number;
   readonly request: string;
   /** Empty for success, else the problem code. */
@@ -94,9 +94,63 @@ export interface StoredHistory {
   readonly why: string;
 }
 
+/** A row as it was before a transaction; `before` is null where there was none. */
+export interface UndoRow {
+  readonly ino: number;
+  readonly before: StoredRow | null;
+}
+
+/** What history keeps of an applied transaction, beside the log entry of that index. */
+export interface StoredHistory extends StoredRequest {
+  readonly term: number;
+  /** Every row that it touched, as it was before; null: too much to be kept. */
+  readonly undo: readonly UndoRow[] | null;
+}
+
+/** A transaction out of the history. */
+export interface HistoryRecord extends StoredHistory {
+  /** The log entry; encoded by config/wire.ts. */
+  readonly body: Uint8Array;
+}
+
+/** Where a log begins: the last entry that is not in it any more, and what came of all up to it. */
+export interface LogBase {
+  /** 0 for a log from its beginning. */
+  readonly index: number;
+  readonly term: number;
+  /** CRC chain of the log up to here. */
+  readonly chain: number;
+}
+
+/** The newest cluster description that was compacted away; `body` is its log entry. */
+export interface StoredSpec {
+  readonly index: number;
+  readonly body: Uint8Array;
+}
+
+/** The state of another replica, to be taken over as a whole. */
+export interface DatabaseInstall {
+  /** The state is that after this entry; the log begins there. */
+  readonly base: LogBase;
+  /** Null: no description has been in the log yet. */
+  readonly spec: StoredSpec | null;
+  readonly stateCrc: number;
+  readonly rows: readonly StoredRow[];
+  readonly requests: readonly StoredRequest[];
+  /** The log matches at `base`: what is behind it stays. Else all of it goes. */
+  readonly keepLog: boolean;
+  /** What was applied here so far was right. Else its history goes too. */
+  readonly keepHistory: boolean;
+}
+
 /** Everything that one durable step changes; absent parts stay as they are. */
 export interface DatabaseBatch {
-  readonly hardState?: { readonly term: number; readonly vote: number };
+  readonly hardState?: {
+    readonly term: number;
+    readonly vote: number;
+    /** This replica was found to differ from its peers, and is not rebuilt yet. */
+    readonly diverged: boolean;
+  };
   /** Entries from this index on are dropped before `entries` are added. */
   readonly truncateFrom?: number;
   readonly entries?: readonly StoredEntry[];
@@ -106,18 +160,49 @@ export interface DatabaseBatch {
     readonly stateCrc: number;
     readonly rows: readonly StoredRow[];
     readonly removed: readonly number[];
+    /** Of each the log entry is copied into the history. */
     readonly history: readonly StoredHistory[];
+    /** Requests up to this index are forgotten. */
+    readonly forget: number;
   };
+  /** Entries up to and with `base` go, after everything above. Not past the applied index. */
+  readonly compact?: { readonly base: LogBase; readonly spec: StoredSpec | null };
+  /** Alone in its batch, but for `hardState`. */
+  readonly install?: DatabaseInstall;
 }
 
 /** What a database holds when it is opened. */
 export interface DatabaseContent {
   readonly term: number;
   readonly vote: number;
+  readonly diverged: boolean;
+  readonly base: LogBase;
+  readonly spec: StoredSpec | null;
+  /** The log behind `base`. */
   readonly entries: readonly StoredEntry[];
   readonly applied: { readonly index: number; readonly term: number; readonly stateCrc: number };
   readonly rows: readonly StoredRow[];
-  readonly history: readonly StoredHistory[];
+  readonly requests: readonly StoredRequest[];
+}
+
+/** Which transactions are asked for: newest first, those above `from` and below `below`. */
+export interface HistoryAsk {
+  readonly below: number;
+  readonly from: number;
+  /** At most so many; one answer may have fewer. */
+  readonly limit: number;
+  /** With their undo records, which are the larger part; else these are null. */
+  readonly undo: boolean;
+}
+
+/** One answer out of the history. */
+export interface HistoryPage {
+  /** Newest first. */
+  readonly records: readonly HistoryRecord[];
+  /** There are more: ask again, below the last of these. */
+  readonly more: boolean;
+  /** No transaction after this index is missing. */
+  readonly since: number;
 }
 
 /** The durable side of stream 2. */
@@ -129,6 +214,11 @@ export interface DatabasePort {
 export interface Database {
   /** All of `batch`, durable, in order of the calls, before `done(null)`; `done(why)` on failure. */
   commit(batch: DatabaseBatch, done: (failure: string | null) => void): void;
+  /**
+   * Reads what is committed of the history; a text says why it cannot be read. Takes the disk for a
+   * page at a time only, so that commits do not wait for it.
+   */
+  history(ask: HistoryAsk, done: (page: HistoryPage | { readonly failure: string }) => void): void;
   close(): void;
 }
 

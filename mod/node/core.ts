@@ -12,7 +12,12 @@ import type { ClusterSpec } from "../base/cluster.ts";
 import type { Core } from "../base/core.ts";
 import type { BootId, EventId, NodeId } from "../base/id.ts";
 import { earliest, type Instant } from "../base/time.ts";
-import { ConfigCore, type ConfigEffect, type ConfigEvent } from "../config/mod.ts";
+import {
+  ConfigCore,
+  type ConfigEffect,
+  type ConfigEvent,
+  type ConfigLimits,
+} from "../config/mod.ts";
 import { HaCore, type HaEffect, type HaEvent } from "../ha/mod.ts";
 import { HeartbeatCore, type HeartbeatEffect, type HeartbeatEvent } from "../heartbeat/mod.ts";
 import type { DatabaseContent } from "../host/ports.ts";
@@ -66,6 +71,8 @@ export interface NodeOptions {
   readonly wallAtStart: number;
   /** Group of the files of the mount; default 0. */
   readonly groupId?: number;
+  /** How much of the log is kept; absent for what a daemon keeps. */
+  readonly configLimits?: ConfigLimits;
 }
 
 /** Facts and requests that one event may set off; more is a loop between streams: a bug. */
@@ -85,14 +92,17 @@ export class NodeCore implements Core<NodeEvent, NodeEffect> {
   #events = 0;
 
   constructor(options: NodeOptions, now: Instant) {
-    const { self, boot, spec, clusterKey, stored, disks, seed } = options;
+    const { self, boot, spec, clusterKey, stored, disks, seed, configLimits: limits } = options;
     this.#options = options;
     this.heartbeat = new HeartbeatCore(
       { self, boot, clusterKey, spec, profile: spec.profile },
       now,
     );
     const { wallAtStart, groupId = 0 } = options;
-    this.config = new ConfigCore({ self, spec, stored, seed, wallAtStart, groupId }, now);
+    this.config = new ConfigCore({
+      ...{ self, spec, stored, seed, wallAtStart, groupId },
+      ...(limits && { limits }),
+    }, now);
     this.ha = new HaCore(
       { self, boot, spec, seed: seed + 1, wallAtStart, startedAt: now },
       now,

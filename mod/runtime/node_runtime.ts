@@ -18,9 +18,12 @@ import type {
   FuseFailure,
   FuseMountOptions,
   FusePort,
+  HistoryAsk,
+  HistoryPage,
   Ports,
   TimerHandle,
 } from "../host/ports.ts";
+import type { ConfigLimits } from "../config/mod.ts";
 import { FuseDriver } from "../config/fuse_driver.ts";
 import { PeerDriver } from "../config/tcp_driver.ts";
 import { PersistDriver } from "../config/sqlite_driver.ts";
@@ -43,6 +46,8 @@ export interface RuntimeOptions {
   readonly bind: { readonly links: readonly string[]; readonly peer: string };
   /** Group of the files of the mount; default 0. */
   readonly groupId?: number;
+  /** How much of the log is kept; absent for what a daemon keeps. */
+  readonly configLimits?: ConfigLimits;
   readonly onFact?: (fact: Fact) => void;
   readonly onSaying?: (saying: Saying) => void;
   /** The core runs. */
@@ -154,6 +159,12 @@ export class NodeRuntime {
     });
   }
 
+  /** One page of the history, all that is applied now included. A text says why there is none. */
+  history(ask: HistoryAsk, done: (page: HistoryPage | { readonly failure: string }) => void): void {
+    if (this.#drivers === null) done({ failure: "the node is starting" });
+    else this.#drivers.persist.history(ask, done);
+  }
+
   /** Calls `done` once nothing runs here any more (after `ha.shutdown`). */
   onDrained(done: () => void): void {
     this.#draining = done;
@@ -182,7 +193,11 @@ export class NodeRuntime {
     const [a, b, c, d] = random.bytes(4) as unknown as [number, number, number, number];
     const seed = ((a * 256 + b) * 256 + c) * 256 + d;
     const wallAtStart = clock.wallSeconds();
-    const options = { self, boot, spec, clusterKey, stored, disks, seed, wallAtStart, groupId };
+    const { configLimits } = this.#options;
+    const options = {
+      ...{ self, boot, spec, clusterKey, stored, disks, seed, wallAtStart, groupId },
+      ...(configLimits && { configLimits }),
+    };
     this.#core = new NodeCore(options, clock.now());
     try {
       assert(this.#database !== null, "An opened database is known");

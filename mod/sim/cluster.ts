@@ -11,6 +11,7 @@ import { toHex } from "../base/bytes.ts";
 import type { Prng } from "../base/prng.ts";
 import { KEY_BYTES } from "../base/seal.ts";
 import type { Millis } from "../base/time.ts";
+import type { ConfigLimits } from "../config/mod.ts";
 import { NodeRuntime } from "../runtime/mod.ts";
 import { freshBlocks } from "../storage/mod.ts";
 import type { Fact, Saying } from "../streams.ts";
@@ -112,6 +113,7 @@ export class SimCluster {
       spec: this.spec,
       disks: this.spec.witness === null ? [] : [SHARED_DISK],
       bind: { links: member.links, peer: member.peer },
+      configLimits: limitsOf(this.world.options),
       onFact: (fact) => {
         if (node.life !== runtime) return;
         node.runtime = runtime;
@@ -154,6 +156,15 @@ export class SimCluster {
 /** World time of an instant of a host's clock. */
 export function worldTime(node: SimNode, at: Parameters<SimHost["clock"]["worldTime"]>[0]): Millis {
   return node.host.clock.worldTime(at);
+}
+
+function limitsOf(options: WorldOptions): ConfigLimits {
+  return {
+    tailBytes: options.logTailBytes,
+    tailEntries: options.logTailEntries,
+    tailBytesMax: options.logTailBytesMax,
+    chunkBytes: options.snapshotChunkBytes,
+  };
 }
 
 function hostName(at: number): string {

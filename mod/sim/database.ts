@@ -4,15 +4,22 @@
  *
  * @module
  */
+import { assert } from "../base/assert.ts";
 import type { Prng } from "../base/prng.ts";
 import type {
   Database,
   DatabaseBatch,
   DatabaseContent,
+  DatabaseInstall,
   DatabasePort,
+  HistoryAsk,
+  HistoryPage,
+  HistoryRecord,
+  LogBase,
   StoredEntry,
-  StoredHistory,
+  StoredRequest,
   StoredRow,
+  StoredSpec,
 } from "../host/ports.ts";
 import type { Life } from "./life.ts";
 import { draw, drawSlow } from "./options.ts";
@@ -20,16 +27,26 @@ import { Happening, type World } from "./world.ts";
 
 type OpenDone = Parameters<DatabasePort["open"]>[0];
 
+/** Transactions that the history keeps; the real one counts bytes. */
+export const HISTORY_KEPT = 10_000;
+/** Transactions on one page. */
+const PAGE_MAX = 100;
+const FROM_THE_BEGINNING: LogBase = { index: 0, term: 0, chain: 0 };
+
 /** What lies on the host's own disk. */
 export class DatabaseStore {
   readonly world: World;
   readonly prng: Prng;
-  #term = 0;
-  #vote = 0;
+  #hard = { term: 0, vote: 0, diverged: false };
+  #base = FROM_THE_BEGINNING;
+  #spec: StoredSpec | null = null;
   #entries: StoredEntry[] = [];
   #applied = { index: 0, term: 0, stateCrc: 0 };
   readonly #rows = new Map<number, StoredRow>();
-  readonly #history = new Map<number, StoredHistory>();
+  readonly #requests = new Map<number, StoredRequest>();
+  /** In log order. */
+  readonly #history = new Map<number, HistoryRecord>();
+  #since = 0;
   #damage: string | null = null;
   #failure: string | null = null;
 
@@ -56,29 +73,77 @@ export class DatabaseStore {
   content(): DatabaseContent | { readonly damaged: string } {
     if (this.#damage !== null) return { damaged: this.#damage };
     return {
-      term: this.#term,
-      vote: this.#vote,
+      ...this.#hard,
+      base: this.#base,
+      spec: this.#spec,
       entries: this.#entries.slice(),
       applied: this.#applied,
       rows: [...this.#rows.values()].sort((a, b) => a.ino - b.ino),
-      history: [...this.#history.values()].sort((a, b) => a.index - b.index),
+      requests: [...this.#requests.values()].sort((a, b) => a.index - b.index),
     };
+  }
+
+  /** One page of the history. */
+  history({ below, from, limit, undo }: HistoryAsk): HistoryPage {
+    const asked = [...this.#history.values()].reverse()
+      .filter(({ index }) => index > from && index < below);
+    const size = Math.min(limit, PAGE_MAX);
+    const records = asked.slice(0, size).map((each) => undo ? each : { ...each, undo: null });
+    return { records, more: asked.length > size, since: this.#since };
   }
 
   /** One transaction, at once and whole. */
   apply(batch: DatabaseBatch): void {
-    const { hardState, truncateFrom, entries, applied } = batch;
+    const { hardState, truncateFrom, entries, applied, compact, install } = batch;
     if (truncateFrom !== undefined) this.#truncate(truncateFrom);
     for (const entry of entries ?? []) this.#put(entry);
-    if (hardState !== undefined) {
-      this.#term = hardState.term;
-      this.#vote = hardState.vote;
+    if (hardState !== undefined) this.#hard = hardState;
+    if (applied !== undefined) this.#apply(applied);
+    if (compact !== undefined) this.#begin(compact.base, compact.spec);
+    if (install !== undefined) this.#install(install);
+  }
+
+  #apply(applied: NonNullable<DatabaseBatch["applied"]>): void {
+    const { index, term, stateCrc, rows, removed, history, forget } = applied;
+    this.#applied = { index, term, stateCrc };
+    for (const ino of removed) this.#rows.delete(ino);
+    for (const row of rows) this.#rows.set(row.ino, row);
+    for (const each of history) {
+      const entry = this.#entries.findLast((stored) => stored.index === each.index);
+      assert(entry !== undefined, "What is applied is in the log");
+      const { request, problem, why } = each;
+      this.#requests.set(each.index, { index: each.index, request, problem, why });
+      this.#history.set(each.index, { ...each, body: entry.body });
     }
-    if (applied === undefined) return;
-    this.#applied = { index: applied.index, term: applied.term, stateCrc: applied.stateCrc };
-    for (const ino of applied.removed) this.#rows.delete(ino);
-    for (const row of applied.rows) this.#rows.set(row.ino, row);
-    for (const each of applied.history) this.#history.set(each.index, each);
+    for (const at of this.#requests.keys()) {
+      if (at > forget) break;
+      this.#requests.delete(at);
+    }
+    for (const at of this.#history.keys()) {
+      if (this.#history.size <= HISTORY_KEPT) break;
+      this.#history.delete(at);
+      this.#since = at;
+    }
+  }
+
+  #install(install: DatabaseInstall): void {
+    const { base, spec, stateCrc, rows, requests, keepLog, keepHistory } = install;
+    this.#rows.clear();
+    for (const row of rows) this.#rows.set(row.ino, row);
+    this.#requests.clear();
+    for (const each of requests) this.#requests.set(each.index, each);
+    if (!keepLog) this.#entries = [];
+    if (!keepHistory) this.#history.clear();
+    this.#since = base.index;
+    this.#applied = { index: base.index, term: base.term, stateCrc };
+    this.#begin(base, spec);
+  }
+
+  #begin(base: LogBase, spec: StoredSpec | null): void {
+    const kept = this.#entries.findIndex(({ index }) => index > base.index);
+    this.#entries = kept < 0 ? [] : this.#entries.slice(kept);
+    this.#base = base;
+    this.#spec = spec;
   }
 
   #truncate(from: number): void {
@@ -143,6 +208,17 @@ class OpenDatabase implements Database {
     if (this.#closed || !this.#life.act()) return;
     this.#commits.push({ batch, done });
     if (this.#commits.length === 1) this.#begin();
+  }
+
+  history(ask: HistoryAsk, done: (page: HistoryPage) => void): void {
+    if (this.#closed || !this.#life.act()) return;
+    const { world, prng } = this.#store;
+    world.after(draw(prng, world.options.databaseCommitMs), () => {
+      const page = this.#store.history(ask);
+      this.#life.deliver(() => {
+        if (!this.#closed) done(page);
+      });
+    });
   }
 
   /** What was handed over before is still written; nothing is told any more. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { CONFIG_LIMITS } from "../config/mod.ts";
 import { CLOCK_DRIFT_RATIO } from "../base/timing.ts";
 import type { Millis } from "../base/time.ts";
 import type { Prng } from "../base/prng.ts";
@@ -55,6 +56,12 @@ export interface WorldOptions {
   readonly databaseSlowMs: Range;
   /** A commit in flight at a crash is durable; else it is absent. */
   readonly databaseCrashDurable: number;
+
+  /** How much of the log a node keeps, and how a snapshot is cut: `ConfigLimits`. */
+  readonly logTailBytes: number;
+  readonly logTailEntries: number;
+  readonly logTailBytesMax: number;
+  readonly snapshotChunkBytes: number;
 
   readonly processStartMs: Range;
   readonly processStartFails: number;
@@ -110,6 +117,10 @@ export const DEFAULTS: WorldOptions = {
   databaseSlow: 0.005,
   databaseSlowMs: [20, 150],
   databaseCrashDurable: 0.5,
+  logTailBytes: CONFIG_LIMITS.tailBytes,
+  logTailEntries: CONFIG_LIMITS.tailEntries,
+  logTailBytesMax: CONFIG_LIMITS.tailBytesMax,
+  snapshotChunkBytes: CONFIG_LIMITS.chunkBytes,
   processStartMs: [1, 40],
   processStartFails: 0.005,
   processStopMs: [2, 500],

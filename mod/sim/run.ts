@@ -39,6 +39,8 @@ export interface RunResult {
   readonly acknowledged: number;
   readonly starts: number;
   readonly takeovers: number;
+  /** States that a node took over from another. */
+  readonly snapshots: number;
 }
 
 /** When faults begin: by then the cluster has formed. */
@@ -67,6 +69,7 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     diskCrashTorn: prng.fraction(),
     rebootMs: [500, 8000],
     watchdogPresent: prng.chance(0.9),
+    ...drawLog(new Prng(seed * 4 + 3)),
   };
   const faults = drawFaults(prng, {
     nodes: shape.nodes,
@@ -103,6 +106,18 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
   }
 }
 
+/** Half of all clusters keep so little of their log that whoever was away needs a snapshot. */
+function drawLog(prng: Prng): Partial<WorldOptions> {
+  if (!prng.chance(0.5)) return {};
+  return {
+    logTailBytes: prng.between(0, 1500),
+    logTailEntries: prng.between(0, 8),
+    // Less, and a slow network would never bring a snapshot over before its log is gone.
+    logTailBytesMax: prng.between(20_000, 80_000),
+    snapshotChunkBytes: prng.between(200, 2000),
+  };
+}
+
 /** Plays a plan. */
 export function play(plan: RunPlan, hear: (line: string) => void = quiet): RunResult {
   return new Run(plan, hear).play();
@@ -122,6 +137,7 @@ class Run {
   readonly #admin: Admin;
   #starts = 0;
   #takeovers = 0;
+  #snapshots = 0;
 
   constructor(plan: RunPlan, hear: (line: string) => void) {
     this.#plan = plan;
@@ -139,6 +155,7 @@ class Run {
           if (fact.fact === "ha.takeover") this.#takeovers++;
         },
         onSaying: (node, { stream, text, routine }) => {
+          if (stream === "config" && text.startsWith("snapshot=")) this.#snapshots++;
           if (!routine) line(node, stream, text);
         },
         onLife: (node, what) => line(node, "host", what),
@@ -185,6 +202,7 @@ class Run {
       acknowledged: this.#clients.acknowledged,
       starts: this.#starts,
       takeovers: this.#takeovers,
+      snapshots: this.#snapshots,
     };
   }
 

@@ -90,10 +90,10 @@ export class FakeNode implements RunningNode {
       .filter((key) => key.startsWith(prefix) && !key.slice(prefix.length).includes("/"))
       .map((key) => this.entry(key) as TreeEntry);
   }
-  history(limit: number, path: string | null): readonly HistoryEntry[] {
+  history(limit: number, path: string | null): Promise<readonly HistoryEntry[]> {
     this.calls.push({ history: { limit, path } });
     const entry = { txn_id: 0x7f3e, term: 2, author: "root@nodeA", reason: "api PUT", time: 1 };
-    return [{ ...entry, diff: ["ha/resources.cfg +120"], problem: null }];
+    return Promise.resolve([{ ...entry, diff: ["ha/resources.cfg +120"], problem: null }]);
   }
   change(ask: ChangeAsk): Promise<Outcome> {
     this.asks.push(ask);

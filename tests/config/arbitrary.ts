@@ -70,7 +70,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   plain({
     kind: fc.constant("append-reply" as const),
     ...{ term: count, ok: fc.boolean(), index: count, applied: count, round: count },
-    ...{ chain: u32, state: u32 },
+    ...{ chain: u32, state: u32, diverged: fc.boolean() },
   }),
   plain({
     kind: fc.constant("vote" as const),
@@ -89,6 +89,16 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
       plain({ kind: fc.constant("refused" as const), code: path, why: path }),
       plain({ kind: fc.constant("barrier" as const), ok: fc.boolean(), index: count }),
     ),
+  }),
+  plain({
+    kind: fc.constant("snapshot" as const),
+    ...{ term: count, transfer: count, index: count, lastTerm: count, at: count },
+    ...{ chain: u32, state: u32, crc: u32, whole: u32 },
+    ...{ forced: fc.boolean(), last: fc.boolean(), body: fc.uint8Array({ maxLength: 40 }) },
+  }),
+  plain({
+    kind: fc.constant("snapshot-reply" as const),
+    ...{ term: count, transfer: count, next: count, done: fc.boolean() },
   }),
 );
 

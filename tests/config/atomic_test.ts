@@ -46,7 +46,8 @@ function apply(replica: Replica, database: FakeDatabase, index: number, what: En
   database.write({
     applied: {
       ...{ index, term: 1, stateCrc: replica.crc, rows, removed },
-      history: history === null ? [] : [history],
+      history: history === null ? [] : [{ ...history, term: 1 }],
+      forget: 0,
     },
   });
   return step;

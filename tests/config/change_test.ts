@@ -120,7 +120,8 @@ Deno.test("readyLearner() is one that holds everything, answers, and waits for n
 
 Deno.test("Twins.differs() compares log and tree at equal indexes, as far back as it remembers", () => {
   const [raft, twins] = [leader(), new Twins()];
-  const ack = { kind: "append-reply", term: 1, ok: true, round: 0 } as const;
+  const rest = { round: 0, diverged: false };
+  const ack = { kind: "append-reply", term: 1, ok: true, ...rest } as const;
   const chain = raft.log.chainAt(1) ?? 0;
   twins.note(1, 77);
   const same = { ...ack, index: 1, chain, applied: 1, state: 77 };
@@ -144,6 +145,7 @@ Deno.test("a peer that differs is named, does not count, and gets nothing more",
     applied: 0,
     state: 0,
     round: 0,
+    diverged: false,
   } as const;
   lone.hear(2, { ...reply, index: 2, chain: 12345 });
   const told = lone.facts.filter(({ fact }) => fact === "config.diverged");

@@ -8,6 +8,7 @@ import {
   type ChannelOutput,
   FRAME_BYTES_MAX,
   type KeyLookup,
+  PEER_VERSION,
   STREAM_ALIVE,
 } from "../../mod/config/channel.ts";
 import { Handshake } from "../../mod/config/noise.ts";
@@ -166,7 +167,7 @@ Deno.test("Channel binds mode and id into the handshake: the same key under anot
 });
 
 Deno.test("Channel refuses another version of either end by name", () => {
-  const introduction = new Writer().u16(2).u16(1).bytes(new Uint8Array(8)).finish();
+  const introduction = new Writer().u16(PEER_VERSION + 1).u16(1).bytes(new Uint8Array(8)).finish();
   const { initiator, responder } = makePair();
   const hello = concatWrites(initiator.start());
   const named = hello.subarray(4, 21);

@@ -174,7 +174,7 @@ Deno.test("a retried removal and creation are applied once each, whoever leads w
     if (dead !== undefined) desk.start(dead);
     desk.run(3000);
     for (const node of desk.nodes) assert.equal(node.core?.stat("a"), null, `seed ${seed}`);
-    const lines = desk.node(1).core?.history(100, null) ?? [];
-    assert.equal(lines.length, 2, "each is one transaction of the history");
+    const { history } = desk.node(1).database;
+    assert.equal(history.length, 2, "each is one transaction of the history");
   }
 });

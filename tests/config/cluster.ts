@@ -8,11 +8,16 @@ import { clusterId, type NodeId, nodeId, requestId } from "../../mod/base/id.ts"
 import { Prng } from "../../mod/base/prng.ts";
 import { reason } from "../../mod/base/reason.ts";
 import { instant } from "../../mod/base/time.ts";
-import { ConfigCore, type ConfigEffect, type ConfigEvent } from "../../mod/config/mod.ts";
+import {
+  ConfigCore,
+  type ConfigEffect,
+  type ConfigEvent,
+  type ConfigLimits,
+} from "../../mod/config/mod.ts";
 import type {
   DatabaseBatch,
   DatabaseContent,
-  StoredEntry,
+  HistoryRecord,
   StoredRow,
 } from "../../mod/host/ports.ts";
 import type { Fact, Outcome, Request, Transaction, WitnessRegister } from "../../mod/streams.ts";
@@ -31,41 +36,70 @@ export function specOf(nodes: number, witness: boolean): ClusterSpec {
   return { id, name: "test", profile: "fast", members, witness: disk };
 }
 
-const EMPTY: DatabaseContent = {
+/** What the database of a new node holds. */
+export const EMPTY: DatabaseContent = {
   term: 0,
   vote: 0,
+  diverged: false,
+  base: { index: 0, term: 0, chain: 0 },
+  spec: null,
   entries: [],
   applied: { index: 0, term: 0, stateCrc: 0 },
   rows: [],
-  history: [],
+  requests: [],
 };
 
 /** What the disk of one node holds. */
 export class FakeDatabase {
   content: DatabaseContent = EMPTY;
+  /** Snapshots that were installed. */
+  installs = 0;
+  /** In log order. */
+  history: readonly HistoryRecord[] = [];
 
   write(batch: DatabaseBatch): void {
-    let { term: newest, vote, entries, applied, rows, history } = this.content;
-    if (batch.hardState) ({ term: newest, vote } = batch.hardState);
-    if (batch.truncateFrom !== undefined) {
-      entries = entries.filter((each) => each.index < (batch.truncateFrom ?? 0));
-    }
+    const { hardState, truncateFrom, compact, install } = batch;
+    let { entries, base, spec, ...rest } = this.content;
+    if (hardState) rest = { ...rest, ...hardState };
+    if (truncateFrom !== undefined) entries = entries.filter(({ index }) => index < truncateFrom);
     if (batch.entries) entries = [...entries, ...batch.entries];
     if (batch.applied) {
-      const map = new Map<number, StoredRow>(rows.map((row) => [row.ino, row]));
-      for (const ino of batch.applied.removed) map.delete(ino);
-      for (const row of batch.applied.rows) map.set(row.ino, row);
-      rows = [...map.values()];
-      history = [...history, ...batch.applied.history];
-      const { index, term, stateCrc } = batch.applied;
-      applied = { index, term, stateCrc };
+      rest = { ...rest, ...appliedTo(rest, batch.applied) };
+      const added = batch.applied.history.map((each): HistoryRecord => {
+        const entry = entries.find(({ index }) => index === each.index);
+        return { ...each, body: entry?.body ?? new Uint8Array(0) };
+      });
+      this.history = [...this.history, ...added];
     }
-    entries.forEach((each: StoredEntry, at: number) => assert.equal(each.index, at + 1));
-    this.content = { term: newest, vote, entries, applied, rows, history };
+    if (compact) ({ base, spec } = compact);
+    if (install) {
+      this.installs++;
+      ({ base, spec } = install);
+      const { stateCrc, rows, requests, keepLog } = install;
+      if (!keepLog) entries = [];
+      const applied = { index: base.index, term: base.term, stateCrc };
+      rest = { ...rest, applied, rows, requests };
+    }
+    entries = entries.filter(({ index }) => index > base.index);
+    entries.forEach(({ index }, at) => assert.equal(index, base.index + at + 1));
+    assert.ok(rest.applied.index >= base.index, "only what is applied is compacted");
+    this.content = { ...rest, base, spec, entries };
   }
 }
 
-interface Node {
+function appliedTo(
+  { rows, requests }: Pick<DatabaseContent, "rows" | "requests">,
+  applied: NonNullable<DatabaseBatch["applied"]>,
+): Pick<DatabaseContent, "rows" | "requests" | "applied"> {
+  const map = new Map<number, StoredRow>(rows.map((row) => [row.ino, row]));
+  for (const ino of applied.removed) map.delete(ino);
+  for (const row of applied.rows) map.set(row.ino, row);
+  const known = [...requests, ...applied.history].filter(({ index }) => index > applied.forget);
+  const { index, term, stateCrc } = applied;
+  return { rows: [...map.values()], requests: known, applied: { index, term, stateCrc } };
+}
+
+export interface Node {
   readonly id: NodeId;
   readonly database: FakeDatabase;
   core: ConfigCore | null;
@@ -98,6 +132,10 @@ export class Desk {
   cut = new Set<string>();
   /** What a node's mount tells its kernel. */
   onFuse: (node: NodeId, bytes: Uint8Array) => void = () => {};
+  /** Nodes that are started from now on keep so much of their log. */
+  limits: ConfigLimits | null = null;
+  /** The test makes replicas differ. */
+  mayDiverge = false;
   #due: Due[] = [];
   #seq = 0;
 
@@ -131,7 +169,10 @@ export class Desk {
     node.life++;
     const stored = node.database.content;
     node.core = new ConfigCore(
-      { self: node.id, spec, stored, seed: this.prng.u32() },
+      {
+        ...{ self: node.id, spec, stored, seed: this.prng.u32() },
+        ...(this.limits && { limits: this.limits }),
+      },
       instant(this.now),
     );
     this.feed(node, { kind: "tick" });
@@ -279,7 +320,7 @@ export class Desk {
     this.facts.push({ node: node.id, fact });
     if (fact.fact === "config.outcome") this.outcomes.set(fact.tag, fact.outcome);
     if (fact.fact === "config.barrier") this.barriers.set(fact.tag, fact);
-    assert.notEqual(fact.fact, "config.diverged");
+    if (!this.mayDiverge) assert.notEqual(fact.fact, "config.diverged");
   }
 
   #asked(node: Node, request: Request): void {

@@ -84,6 +84,7 @@ Deno.test("an answer beyond our own log, or from nobody we know, counts for noth
     applied: 0,
     state: 0,
     round: 0,
+    diverged: false,
   } as const;
   lone.hear(3, { ...reply, term: 1, index: 99 });
   lone.hear(7, { ...reply, term: 1, index: 2, chain: lone.chain(2) });

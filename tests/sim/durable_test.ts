@@ -111,7 +111,7 @@ function content(seed: number, crash: "crash" | "power") {
       const entries = [{ index: 2 * index - 1, term: 1, body: block(1) }];
       database.commit({
         entries: [...entries, { index: 2 * index, term: 1, body: block(1) }],
-        hardState: { term: index, vote: index },
+        hardState: { term: index, vote: index, diverged: false },
       }, (failure) => {
         assert.equal(failure, null);
         durable = index;
@@ -164,18 +164,22 @@ Deno.test("SimDatabase truncates, replaces, applies and removes as a batch says"
     database.commit({
       truncateFrom: 2,
       entries: [entry(2, 2)],
-      hardState: { term: 2, vote: 3 },
+      hardState: { term: 2, vote: 3, diverged: false },
       applied: {
         index: 1,
         term: 1,
         stateCrc: 9,
         rows: [row(3, "c"), row(2, "b")],
         removed: [],
-        history: [{ index: 1, request: "r", problem: "", why: "" }],
+        history: [{ index: 1, term: 1, request: "r", problem: "", why: "", undo: [] }],
+        forget: 0,
       },
     }, () => {});
     database.commit({
-      applied: { index: 2, term: 2, stateCrc: 8, rows: [row(2, "d")], removed: [3], history: [] },
+      applied: {
+        ...{ index: 2, term: 2, stateCrc: 8, rows: [row(2, "d")], removed: [3], history: [] },
+        forget: 0,
+      },
     }, () => {});
   });
   site.world.runUntil(5000);
@@ -189,7 +193,7 @@ Deno.test("SimDatabase truncates, replaces, applies and removes as a batch says"
   assert.deepEqual([again.term, again.vote], [2, 3]);
   assert.deepEqual(again.applied, { index: 2, term: 2, stateCrc: 8 });
   assert.deepEqual(again.rows.map(({ ino, name }) => [ino, name]), [[2, "d"]]);
-  assert.deepEqual(again.history.length, 1);
+  assert.deepEqual(again.requests.length, 1);
 });
 
 Deno.test("DatabaseStore tells damage and failure in words", () => {
@@ -198,7 +202,10 @@ Deno.test("DatabaseStore tells damage and failure in words", () => {
   const failures: (string | null)[] = [];
   const database = a.boot().database.open(() => {
     a.store.failCommits("the disk is full");
-    database.commit({ hardState: { term: 5, vote: 1 } }, (failure) => failures.push(failure));
+    database.commit(
+      { hardState: { term: 5, vote: 1, diverged: false } },
+      (failure) => failures.push(failure),
+    );
   });
   site.world.runUntil(1000);
   assert.deepEqual(failures, ["the disk is full"]);

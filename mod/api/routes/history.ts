@@ -25,10 +25,10 @@ export const historyRoutes: readonly Route[] = [
         entries: z.array(HISTORY_ENTRY),
       }),
     },
-    problems: ["config.bad-path"],
-    handle({ node, query: { limit, path } }) {
+    problems: ["config.bad-path", "config.no-history"],
+    async handle({ node, query: { limit, path } }) {
       const below = path === undefined ? null : checkTreePath(path);
-      const entries = node.history(limit, below);
+      const entries = await node.history(limit, below);
       return json({ schema: "pentad.history/1", entries });
     },
   }),

@@ -166,7 +166,7 @@ export class AttributeCalls {
   }
 
   #plan(ino: number, { size, mtime }: SetAttributes): Plan {
-    const { rows } = this.#shared.parts.tree();
+    const { view: rows } = this.#shared.parts.tree();
     const row = rows.row(ino);
     const path = rows.pathOf(ino);
     if (row === null || path === null) return { errno: "ESTALE" };

@@ -53,7 +53,7 @@ export class Directories {
 
   #snapshot(ino: number): Entry[] {
     const { nodes, parts } = this.#shared;
-    const { rows } = parts.tree();
+    const { view: rows } = parts.tree();
     const parent = rows.row(ino)?.parent ?? ROOT_INO;
     const entries: Entry[] = [];
     const add = (name: string, node: number, kind: Entry["kind"]) =>

@@ -166,7 +166,7 @@ export class Files {
       retry: false,
       holds: [request.node],
       then: (index) => {
-        const row = parts.tree().rows.row(inoOf(index, 0));
+        const row = parts.tree().view.row(inoOf(index, 0));
         if (row === null) return { reply: "error", errno: "ENOENT" };
         return this.#created(request, { place: "row", row }, false);
       },

@@ -154,7 +154,7 @@ export class Mount {
   onReplaced(now: Instant): void {
     this.#shared.clock.now = now;
     const { nodes, notices, texts } = this.#shared;
-    const { rows } = this.#parts.tree();
+    const { view: rows } = this.#parts.tree();
     for (const pending of nodes.allPending()) {
       const row = rows.child(pending.directory, pending.name);
       if (row?.kind === "file") nodes.bind(pending, row.ino);
@@ -215,7 +215,7 @@ export class Mount {
   #follow(edit: RowEdit, { ours, silent }: { ours: boolean; silent: boolean }): void {
     const { nodes, handles, notices } = this.#shared;
     const { before, after } = edit;
-    const rows = this.#parts.tree().rows;
+    const rows = this.#parts.tree().view;
     if (before !== null && after === null) {
       for (const node of nodes.numbersOf(before.ino)) {
         if (handles.isOpen(node)) nodes.orphan(node, before);

@@ -34,7 +34,7 @@ export class Names {
       retry: false,
       holds: [request.node],
       then: (index) => {
-        const row = parts.tree().rows.row(inoOf(index, 0));
+        const row = parts.tree().view.row(inoOf(index, 0));
         if (row === null) return { reply: "error", errno: "ENOENT" };
         return this.#shared.entry({ place: "row", row });
       },
@@ -202,7 +202,7 @@ export class Names {
     if (place.place !== "row") return true;
     const { ino } = place.row;
     const pending = [...this.#shared.nodes.pendingIn(ino)].length;
-    return (this.#shared.parts.tree().rows.names(ino)?.size ?? 0) + pending === 0;
+    return (this.#shared.parts.tree().view.names(ino)?.size ?? 0) + pending === 0;
   }
 
   #locked({ node, directory }: Rename): number[] {

@@ -73,7 +73,7 @@ export class Nodes {
     if (special !== undefined) return { place: "special", special };
     const pending = this.#pending.get(node);
     if (pending !== undefined) return { place: "pending", pending };
-    const row = this.#tree().rows.row(this.#inos.get(node) ?? node);
+    const row = this.#tree().view.row(this.#inos.get(node) ?? node);
     if (row !== null) return { place: "row", row };
     return this.#orphans.get(node) ?? null;
   }
@@ -89,7 +89,7 @@ export class Nodes {
   lookup(directory: number, name: string): Findable | null {
     const special = directory === ROOT_INO ? specialNamed(name) : undefined;
     if (special !== undefined) return { place: "special", special };
-    const row = this.#tree().rows.child(directory, name);
+    const row = this.#tree().view.child(directory, name);
     if (row !== null) return { place: "row", row };
     const pending = this.pendingNamed(directory, name);
     return pending === undefined ? null : { place: "pending", pending };
@@ -137,10 +137,10 @@ export class Nodes {
       case "special":
         return place.special.name;
       case "row":
-        return this.#tree().rows.pathOf(place.row.ino);
+        return this.#tree().view.pathOf(place.row.ino);
       case "pending": {
         const { directory, name } = place.pending;
-        const parent = this.#tree().rows.pathOf(directory);
+        const parent = this.#tree().view.pathOf(directory);
         return parent === null ? null : join(parent, name);
       }
       case "orphan":

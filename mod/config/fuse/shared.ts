@@ -65,7 +65,7 @@ export class Shared {
   named(node: number, name: string): { readonly ino: number; readonly path: string } | Errno {
     const { nodes } = this;
     const ino = nodes.directory(node);
-    const directory = ino === null ? null : this.parts.tree().rows.pathOf(ino);
+    const directory = ino === null ? null : this.parts.tree().view.pathOf(ino);
     if (ino === null || directory === null) return nodes.find(node) ? "ENOTDIR" : "ESTALE";
     if (encodeText(name).length > NAME_BYTES_MAX) return "ENAMETOOLONG";
     return { ino, path: join(directory, name) };
@@ -78,7 +78,7 @@ export class Shared {
     }
     const guest = guestOf(path);
     if (guest === null) return null;
-    for (const ino of this.parts.tree().rows.guests.places(guest.vmid)) {
+    for (const ino of this.parts.tree().view.guests.places(guest.vmid)) {
       if (ino !== mover) return "EEXIST";
     }
     return null;

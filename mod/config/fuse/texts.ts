@@ -26,7 +26,7 @@ export class Texts {
   constructor(parts: MountParts, now: Instant) {
     this.#parts = parts;
     this.#startedAt = parts.wallSeconds(now);
-    this.#versions = new Versions(parts.tree().rows);
+    this.#versions = new Versions(parts.tree().view);
   }
 
   /** `1` was written to `.debug`: every refusal is said. */
@@ -41,7 +41,7 @@ export class Texts {
 
   /** The tree was replaced as a whole. */
   replaced(): void {
-    this.#versions.replaced(this.#parts.tree().rows, this.#parts.applied());
+    this.#versions.replaced(this.#parts.tree().view, this.#parts.applied());
   }
 
   /** The content of a virtual file, or the target of a link. */
@@ -110,7 +110,7 @@ export class Texts {
   }
 
   #guests(): unknown {
-    const { rows } = this.#parts.tree();
+    const { view: rows } = this.#parts.tree();
     const ids: Record<string, unknown> = {};
     for (const [ino, { vmid, node, kind }] of rows.guests.all()) {
       ids[vmid] = { node, type: kind, version: rows.row(ino)?.version ?? 0 };

@@ -5,7 +5,15 @@
  */
 import { assert } from "../../base/assert.ts";
 import { ProblemError } from "../../base/problem.ts";
-import type { Database, DatabaseBatch, DatabaseContent, DatabasePort } from "../ports.ts";
+import type {
+  Database,
+  DatabaseBatch,
+  DatabaseContent,
+  DatabasePort,
+  HistoryAsk,
+  StoredRow,
+} from "../ports.ts";
+import { type PackedState, packRequests, packRows } from "./packed_state.ts";
 import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
 
 /** Name of the database in the state directory; SQLite's `-wal` and `-shm` stand beside it. */
@@ -43,6 +51,7 @@ export interface LinuxDatabasePort extends DatabasePort {
 }
 
 type OpenDone = Parameters<DatabasePort["open"]>[0];
+type HistoryDone = Parameters<Database["history"]>[1];
 
 /** The database in this state directory. */
 export function linuxDatabase(directory: string): LinuxDatabasePort {
@@ -63,6 +72,7 @@ class WorkerDatabase implements Database {
   readonly #path: string;
   readonly #done: OpenDone;
   readonly #commits = new Map<number, (failure: string | null) => void>();
+  readonly #reads = new Map<number, HistoryDone>();
   #worker: Worker | null = null;
   #number = 0;
   #opened = false;
@@ -80,7 +90,16 @@ class WorkerDatabase implements Database {
     const number = this.#number++;
     this.#commits.set(number, done);
     const own = ownBytes(batch);
-    this.#post({ kind: "commit", number, batch: own }, buffersOf(bytesIn(own)));
+    const state = packedState(batch);
+    const transfer = buffersOf(bytesIn(own, state));
+    this.#post({ kind: "commit", number, batch: own, state }, transfer);
+  }
+
+  history(ask: HistoryAsk, done: HistoryDone): void {
+    assert(this.#opened && !this.#closed, "An open database has a history");
+    const number = this.#number++;
+    this.#reads.set(number, done);
+    this.#post({ kind: "history", number, ask });
   }
 
   /** Nothing is called back any more; batches handed over before are still written. */
@@ -88,6 +107,7 @@ class WorkerDatabase implements Database {
     if (this.#closed) return;
     this.#closed = true;
     this.#commits.clear();
+    this.#reads.clear();
     if (this.#worker === null) return;
     const closing = new Promise<void>((resolve) => this.#gone = resolve).then(() => {
       if (CLOSING.get(this.#path) === closing) CLOSING.delete(this.#path);
@@ -123,7 +143,12 @@ class WorkerDatabase implements Database {
       case "committed": {
         const done = this.#commits.get(answer.number);
         this.#commits.delete(answer.number);
-        done?.(answer.failure);
+        return done?.(answer.failure);
+      }
+      case "history": {
+        const done = this.#reads.get(answer.number);
+        this.#reads.delete(answer.number);
+        done?.(answer.page);
       }
     }
   }
@@ -135,6 +160,7 @@ class WorkerDatabase implements Database {
 
   #onBroken(why: string): void {
     const commits = [...this.#commits.values()];
+    const reads = [...this.#reads.values()];
     const opened = this.#opened;
     const told = this.#closed;
     this.close();
@@ -142,6 +168,7 @@ class WorkerDatabase implements Database {
     if (told) return;
     if (!opened) this.#done({ damaged: why });
     for (const done of commits) done(why);
+    for (const done of reads) done({ failure: why });
   }
 
   #end(): void {
@@ -157,20 +184,44 @@ class WorkerDatabase implements Database {
 
 /** The batch with byte strings of its own: the caller keeps its memory, ours goes to the Worker. */
 function ownBytes(batch: DatabaseBatch): DatabaseBatch {
-  const { entries, applied } = batch;
+  const { entries, applied, install } = batch;
   return {
     ...batch,
     ...(entries && { entries: entries.map((entry) => ({ ...entry, body: entry.body.slice() })) }),
     ...(applied && {
       applied: {
         ...applied,
-        rows: applied.rows.map((row) => ({ ...row, data: row.data.slice() })),
+        rows: applied.rows.map(ownRow),
+        history: applied.history.map((each) => ({
+          ...each,
+          undo: each.undo &&
+            each.undo.map(({ ino, before }) => ({ ino, before: before && ownRow(before) })),
+        })),
       },
     }),
+    // The long part of it goes packed.
+    ...(install && { install: { ...install, rows: [], requests: [] } }),
   };
 }
 
-function* bytesIn({ entries, applied }: DatabaseBatch): Iterable<Uint8Array> {
+function packedState({ install }: DatabaseBatch): PackedState | null {
+  if (install === undefined) return null;
+  return { rows: packRows(install.rows), requests: packRequests(install.requests) };
+}
+
+function ownRow(row: StoredRow): StoredRow {
+  return { ...row, data: row.data.slice() };
+}
+
+/** What of these crosses without being copied once more. */
+function* bytesIn(
+  { entries, applied }: DatabaseBatch,
+  state: PackedState | null,
+): Iterable<{ readonly buffer: ArrayBufferLike }> {
   for (const { body } of entries ?? []) yield body;
   for (const { data } of applied?.rows ?? []) yield data;
+  for (const { undo } of applied?.history ?? []) {
+    for (const { before } of undo ?? []) if (before !== null) yield before.data;
+  }
+  if (state !== null) yield* [state.rows.numbers, state.rows.data, state.requests.indexes];
 }

@@ -20,7 +20,7 @@ import { Replica } from "../../../mod/config/replica.ts";
 import type { TreeLimits } from "../../../mod/config/tree.ts";
 import type { Entry } from "../../../mod/config/wire.ts";
 import type { Operation, Outcome, Transaction } from "../../../mod/streams.ts";
-import { specOf } from "../cluster.ts";
+import { EMPTY, specOf } from "../cluster.ts";
 
 export const GID = 33;
 export const CALL_MS = 5000;
@@ -37,7 +37,7 @@ interface Proposal {
 export class Seat {
   readonly bench: Bench;
   readonly id: number;
-  replica: Replica;
+  readonly replica: Replica;
   readonly mount: Mount;
   readonly answers = new Map<number, FuseReply>();
   readonly notices: FuseNotice[] = [];
@@ -50,13 +50,7 @@ export class Seat {
   constructor(bench: Bench, id: number, limits?: TreeLimits) {
     this.bench = bench;
     this.id = id;
-    this.replica = new Replica(
-      {
-        ...{ term: 0, vote: 0, entries: [], rows: [], history: [] },
-        applied: { index: 0, term: 0, stateCrc: 0 },
-      },
-      limits,
-    );
+    this.replica = new Replica(EMPTY, limits);
     const { spec } = bench;
     this.cluster = { spec, specIndex: 1, online: spec.members.map((each) => each.id), version: 1 };
     this.mount = new Mount({
@@ -112,11 +106,7 @@ export class Seat {
 
   /** Takes another node's tree as a whole, as from a snapshot. */
   adopt({ replica }: Seat): void {
-    const { applied: index, crc: stateCrc, tree } = replica;
-    this.replica = new Replica({
-      ...{ term: 0, vote: 0, entries: [], history: [], rows: tree.all().rows },
-      applied: { index, term: 0, stateCrc },
-    });
+    this.replica.restore(replica.state());
     this.mount.onReplaced(this.bench.now);
     this.tick();
   }

@@ -10,6 +10,7 @@ import { encodeReply } from "../../../mod/config/fuse/wire.ts";
 import { SimKernel } from "../../../mod/sim/fuse_kernel.ts";
 import { type OpenHow, SimProgram } from "../../../mod/sim/fuse_program.ts";
 import type { Done, Outcome } from "../../../mod/sim/fuse_walk.ts";
+import { CONFIG_LIMITS, type ConfigLimits } from "../../../mod/config/compaction.ts";
 import { Desk, specOf } from "../cluster.ts";
 
 const { fuseCallMs: CALL_MS } = timingOf("fast");
@@ -21,8 +22,10 @@ class World {
   readonly #kernels = new Map<number, SimKernel>();
   readonly #programs = new Map<number, SimProgram>();
 
-  constructor(nodes: number, seed = 1) {
-    this.desk = new Desk(seed, specOf(nodes, false));
+  constructor(nodes: number, seed = 1, limits: ConfigLimits | null = null) {
+    this.desk = new Desk(seed, specOf(nodes, false), 0);
+    this.desk.limits = limits;
+    for (const node of this.desk.nodes) this.desk.start(node);
     this.desk.onFuse = (node, bytes) => this.#kernels.get(node)?.write(bytes);
     for (const { id } of this.desk.nodes) this.mount(id);
     this.desk.until(() => this.desk.leader() !== undefined);
@@ -215,6 +218,33 @@ Deno.test("the leader dies under a close: the next one commits it, once", () => 
   const outcome = ended as Outcome<null> | null;
   assert.ok(outcome?.ok, JSON.stringify(outcome));
   assert.equal(world.text(id, "log"), "one\ntwo\n");
+});
+
+Deno.test("a mount goes on when its replica gets the whole tree of another one", () => {
+  const world = new World(3, 1, { ...CONFIG_LIMITS, tailBytes: 0, tailEntries: 4 });
+  const { desk } = world;
+  assert.ok(world.wait((done) => world.program(1).writeFile("f", encodeText("old"), done)).ok);
+  desk.run(500);
+  const away = [1, 2, 3].find((id) => id !== desk.leader()?.id) ?? 0;
+  const others = [1, 2, 3].filter((id) => id !== away);
+  const found = world.wait<{ node: number }>((done) => world.program(away).stat("f", done));
+  assert.ok(found.ok);
+  world.cut(away, others);
+  desk.run(2000);
+  const writer = world.program(others[0] ?? 0);
+  for (let number = 0; number < 40; number++) {
+    const text = encodeText(`new ${number}`);
+    assert.ok(world.wait((done) => writer.writeFile("f", text, done)).ok);
+  }
+  world.kernel(away).notices.length = 0;
+  world.heal();
+  desk.until(() => world.text(away, "f") === "new 39");
+  desk.until(() => desk.node(away).database.installs === 1);
+  const told = world.kernel(away).notices.some((each) =>
+    each.notice === "inode" && each.node === found.value.node
+  );
+  assert.ok(told, "the kernel forgets what it knew");
+  assert.ok(world.wait((done) => world.program(away).writeFile("f", encodeText("x"), done)).ok);
 });
 
 Deno.test("a dead node's lock is free 120 s after its last renewal, and not before", () => {

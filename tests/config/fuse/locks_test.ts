@@ -68,7 +68,7 @@ Deno.test("better: the manager's own lock is EBUSY to everybody: its version is 
 
 Deno.test("LockAges: a version counts from the leader's first sight of it, not longer and not shorter", () => {
   const { bench, here } = desk();
-  const { rows } = bench.first.replica.tree;
+  const rows = bench.first.replica.tree.view;
   here.mkdir(LOCK);
   const first = bench.first.replica.tree.find(LOCK)?.version ?? 0;
   const ages = new LockAges();
@@ -91,7 +91,7 @@ Deno.test("LockAges: a version counts from the leader's first sight of it, not l
 
 Deno.test("LockAges: a new leader begins anew, and a removed lock is forgotten", () => {
   const { bench, here } = desk();
-  const { rows } = bench.first.replica.tree;
+  const rows = bench.first.replica.tree.view;
   here.mkdir(LOCK);
   const { version } = bench.first.replica.tree.find(LOCK) ?? assert.fail();
   const ages = new LockAges();
@@ -112,7 +112,7 @@ Deno.test("LockAges: the manager's lock never expires", () => {
   const path = "priv/lock/ha_manager_lock";
   bench.elsewhere({ op: "mkdir", path });
   const ages = new LockAges();
-  ages.look(bench.first.replica.tree.rows, true, instant(0));
+  ages.look(bench.first.replica.tree.view, true, instant(0));
   const version = bench.first.replica.tree.find(path)?.version ?? 0;
   assert.equal(ages.expired(path, version, instant(10 * LOCK_EXPIRY_MS)), null);
 });

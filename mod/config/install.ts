@@ -1,0 +1,126 @@
+/**
+ * The receiving side of snapshots. Chunks are gathered in memory; the whole is verified, installed
+ * in one durable batch, and only then acknowledged. A crash leaves the old state or the new one; in
+ * the former case the leader sends everything again.
+ *
+ * @module
+ */
+import type { NodeId } from "../base/id.ts";
+import { reason } from "../base/reason.ts";
+import type { LogBase } from "../host/ports.ts";
+import { decodeEntry, type MessageOf } from "./wire.ts";
+import type { Raft, SpecAt } from "./raft.ts";
+import type { Replica } from "./replica.ts";
+import { hearLeader } from "./replication.ts";
+import { type SnapshotContent, SnapshotReader } from "./snapshot_reader.ts";
+
+type SnapshotMessage = MessageOf<"snapshot">;
+
+/** A snapshot as its leader names it. */
+interface Incoming {
+  readonly from: NodeId;
+  readonly term: number;
+  readonly transfer: number;
+  readonly reader: SnapshotReader;
+}
+
+/** See the module's note. */
+export class Installer {
+  readonly #raft: Raft;
+  readonly #replica: Replica;
+  #incoming: Incoming | null = null;
+  /** What was installed last: its acknowledgement may have been lost. */
+  #installed: Omit<Incoming, "reader"> | null = null;
+
+  constructor(raft: Raft, replica: Replica) {
+    this.#raft = raft;
+    this.#replica = replica;
+  }
+
+  /** A leader sends a chunk. True where the replica is another one now. */
+  onChunk(from: NodeId, message: SnapshotMessage): boolean {
+    const raft = this.#raft;
+    const reply = (next: number, done = false) => {
+      const { transfer } = message;
+      raft.send(from, { kind: "snapshot-reply", term: raft.term, transfer, next, done });
+    };
+    if (message.term < raft.term) return reply(0), false;
+    const hardState = hearLeader(raft, from, message.term);
+    if (hardState.hardState) raft.persist(hardState);
+    if (this.#isOld(from, message)) return reply(message.at + 1, true), false;
+    if (message.forced) this.#admit(from, message);
+    const { reader } = this.#incomingOf(from, message);
+    // What came before is needed first, or is here already.
+    if (message.at !== reader.next) return reply(reader.next), false;
+    const fault = reader.take(message);
+    if (fault !== null) return this.#refuse(from, fault), false;
+    if (!message.last) return reply(reader.next), false;
+    const content = reader.finish();
+    if (typeof content === "string") return this.#refuse(from, content), false;
+    this.#install(from, message, content);
+    reply(reader.next, true);
+    return true;
+  }
+
+  /** Called at each step: what nobody goes on with is forgotten. */
+  tend(): void {
+    const { term, leader } = this.#raft;
+    const { from, term: since } = this.#incoming ?? { from: leader, term };
+    if (from !== leader || since !== term) this.#incoming = null;
+  }
+
+  /** It would take us back, or is here already. */
+  #isOld(from: NodeId, { forced, index, term, transfer }: SnapshotMessage): boolean {
+    const last = this.#installed;
+    if (last?.from === from && last.term === term && last.transfer === transfer) return true;
+    return !forced && index <= this.#raft.commit;
+  }
+
+  /** We were told that we differ. That is kept: until we are rebuilt our vote could only do harm. */
+  #admit(from: NodeId, { index }: SnapshotMessage): void {
+    const raft = this.#raft;
+    if (raft.diverged) return;
+    raft.diverged = true;
+    raft.persist({ hardState: raft.hardState() });
+    const args = { node: raft.name(from), base: index };
+    raft.say("this replica differs from its peers", reason("config.rebuilt-by", args));
+  }
+
+  #incomingOf(from: NodeId, { term, transfer, index }: SnapshotMessage): Incoming {
+    const known = this.#incoming;
+    if (known?.from === from && known.term === term && known.transfer === transfer) return known;
+    this.#incoming = { from, term, transfer, reader: new SnapshotReader(index) };
+    return this.#incoming;
+  }
+
+  #refuse(from: NodeId, fault: string): void {
+    this.#incoming = null;
+    const because = reason("config.bad-snapshot", { node: this.#raft.name(from), why: fault });
+    this.#raft.say(`snapshot of ${this.#raft.name(from)} refused`, because);
+  }
+
+  #install(from: NodeId, message: SnapshotMessage, content: SnapshotContent): void {
+    const raft = this.#raft;
+    const { index, lastTerm, chain, state: stateCrc, transfer, term, forced } = message;
+    const base: LogBase = { index, term: lastTerm, chain };
+    const { spec, rows, requests } = content;
+    const { keepLog } = raft.restart(base, specAtOf(content));
+    this.#replica.restore({ applied: index, stateCrc, rows, requests });
+    raft.stateCrc = stateCrc;
+    raft.diverged = false;
+    raft.persist({
+      hardState: raft.hardState(),
+      install: { base, spec, stateCrc, rows, requests, keepLog, keepHistory: !forced },
+    });
+    this.#incoming = null;
+    this.#installed = { from, term, transfer };
+    const what = `snapshot=0x${index.toString(16)}, chunks=${message.at + 1}, rows=${rows.length}`;
+    raft.say(what, reason("config.snapshot-installed", { node: raft.name(from), index }));
+  }
+}
+
+function specAtOf({ spec }: SnapshotContent): SpecAt | null {
+  const entry = spec === null ? null : decodeEntry(spec.body);
+  if (spec === null || entry?.kind !== "spec") return null;
+  return { spec: entry.spec, index: spec.index, highest: entry.highest };
+}

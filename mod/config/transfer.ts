@@ -1,0 +1,98 @@
+/**
+ * One snapshot on its way to one member: a few chunks are under way at a time, and are kept until
+ * they are acknowledged. Whatever was lost is sent again from there; a member that lost all of it
+ * (its daemon died) gets it from the first chunk on.
+ *
+ * @module
+ */
+import type { Instant } from "../base/time.ts";
+import { type Chunk, type Snapshot, SnapshotEncoder } from "./snapshot.ts";
+
+/** Chunks that are sent and not acknowledged; with a megabyte a connection is full. */
+export const WINDOW_CHUNKS = 4;
+
+/** What a transfer is made with. */
+export interface TransferOptions {
+  /** In the leader's count; never used twice in a term. */
+  readonly number: number;
+  readonly snapshot: Snapshot;
+  readonly chunkBytes: number;
+  /** The receiver takes it whatever it has. */
+  readonly forced: boolean;
+}
+
+/** See the module's note. */
+export class Transfer {
+  readonly number: number;
+  readonly snapshot: Snapshot;
+  readonly forced: boolean;
+  /** When the receiver last got further, or was last sent everything anew. */
+  movedAt: Instant;
+  readonly #chunkBytes: number;
+  #encoder: SnapshotEncoder;
+  /** Encoded and not acknowledged. */
+  #window: Chunk[] = [];
+  /** How many of these were sent. */
+  #sent = 0;
+  #acknowledged = 0;
+  /** The chunk that was sent again because another came before it; once, then after a while. */
+  #repeated = -1;
+
+  constructor({ number, snapshot, chunkBytes, forced }: TransferOptions, now: Instant) {
+    this.number = number;
+    this.snapshot = snapshot;
+    this.forced = forced;
+    this.movedAt = now;
+    this.#chunkBytes = chunkBytes;
+    this.#encoder = new SnapshotEncoder(snapshot, chunkBytes);
+  }
+
+  /** Chunks that have arrived there. */
+  get acknowledged(): number {
+    return this.#acknowledged;
+  }
+
+  /** What there is room to send now; each chunk is given out once, unless {@link resend} is called. */
+  due(): readonly Chunk[] {
+    while (this.#window.length < WINDOW_CHUNKS) {
+      const chunk = this.#encoder.next();
+      if (chunk === null) break;
+      this.#window.push(chunk);
+    }
+    const due = this.#window.slice(this.#sent);
+    this.#sent = this.#window.length;
+    return due;
+  }
+
+  /** The receiver needs this chunk next. */
+  acknowledge(next: number, now: Instant): void {
+    if (next === 0 && this.#acknowledged > 0) return this.#begin(now);
+    const arrived = next - this.#acknowledged;
+    // It got another chunk than the one that it needs: that one was lost, or overtaken.
+    if (arrived === 0 && this.#sent > 0 && this.#repeated !== next) {
+      this.#repeated = next;
+      this.#sent = 0;
+    }
+    // Not more than was sent, whatever it says; less is an answer that came late.
+    if (arrived <= 0 || arrived > this.#sent) return;
+    this.#window.splice(0, arrived);
+    this.#sent -= arrived;
+    this.#acknowledged = next;
+    this.movedAt = now;
+  }
+
+  /** What is not acknowledged is due once more. */
+  resend(now: Instant): void {
+    this.#sent = 0;
+    this.movedAt = now;
+  }
+
+  #begin(now: Instant): void {
+    this.#encoder = new SnapshotEncoder(this.snapshot, this.#chunkBytes);
+    this.#window = [];
+    this.#sent = 0;
+    this.#acknowledged = 0;
+    this.#repeated = -1;
+    this.movedAt = now;
+  }
+}

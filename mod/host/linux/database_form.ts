@@ -1,0 +1,119 @@
+/**
+ * The tables of the database, and the way from an older form of them to this one.
+ *
+ * | form | what changed |
+ * |---|---|
+ * | 1 | `meta`, `log` from its beginning, `tree`, `history` as the memory of requests |
+ * | 2 | the log has a base; `request` is that memory; `history` holds transactions and undo records |
+ *
+ * @module
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { putHistory } from "./database_history.ts";
+import {
+  bytesOf,
+  crcOf,
+  Damage,
+  EMPTY_META,
+  type Meta,
+  metaCrc,
+  readRequests,
+  requestCrc,
+} from "./database_rows.ts";
+
+/** Form of the tables, in `user_version`. */
+export const FORM = 2;
+
+const LOG_AND_TREE = `
+  CREATE TABLE log (
+    idx INTEGER PRIMARY KEY, term INTEGER NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE tree (
+    ino INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL,
+    mtime REAL NOT NULL, version INTEGER NOT NULL, writer INTEGER NOT NULL,
+    data BLOB NOT NULL, crc INTEGER NOT NULL
+  ) STRICT;
+`;
+
+/** What form 2 brought. */
+const META_AND_HISTORY = `
+  CREATE TABLE meta (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    term INTEGER NOT NULL, vote INTEGER NOT NULL, diverged INTEGER NOT NULL,
+    applied INTEGER NOT NULL, applied_term INTEGER NOT NULL, state_crc INTEGER NOT NULL,
+    base INTEGER NOT NULL, base_term INTEGER NOT NULL, base_chain INTEGER NOT NULL,
+    spec_index INTEGER NOT NULL, spec BLOB, since INTEGER NOT NULL,
+    crc INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE request (
+    idx INTEGER PRIMARY KEY, request TEXT NOT NULL, problem TEXT NOT NULL, why TEXT NOT NULL,
+    crc INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE history (
+    idx INTEGER PRIMARY KEY, term INTEGER NOT NULL, stored_at INTEGER NOT NULL,
+    request TEXT NOT NULL, problem TEXT NOT NULL, why TEXT NOT NULL,
+    body BLOB NOT NULL, crc INTEGER NOT NULL, undo BLOB, undo_crc INTEGER NOT NULL
+  ) STRICT;
+`;
+
+/** Makes the tables, or brings older ones to this form: wholly or not at all. */
+export function bringToForm(database: DatabaseSync): void {
+  const form = database.prepare("PRAGMA user_version").get()?.user_version;
+  if (form === FORM) return;
+  if (form !== 0 && form !== 1) {
+    throw new Damage(`it has form ${String(form)}, this pentad reads 1 to ${FORM}`);
+  }
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    if (form === 0) database.exec(`${LOG_AND_TREE} ${META_AND_HISTORY}`);
+    else fromForm1(database);
+    database.exec(`PRAGMA user_version = ${FORM}; COMMIT;`);
+  } catch (error) {
+    database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function fromForm1(database: DatabaseSync): void {
+  const row = database.prepare("SELECT * FROM meta").get();
+  const meta: Meta | null = row === undefined ? null : {
+    ...EMPTY_META,
+    ...{ term: Number(row.term), vote: Number(row.vote), applied: Number(row.applied) },
+    ...{ appliedTerm: Number(row.applied_term), stateCrc: Number(row.state_crc) },
+  };
+  if (meta !== null) {
+    const { term, vote, applied, appliedTerm, stateCrc } = meta;
+    if (crcOf([term, vote, applied, appliedTerm, stateCrc]) !== row?.crc) {
+      throw new Damage("the row of term and vote fails its CRC-32");
+    }
+  }
+  const requests = readRequests(database, "history");
+  database.exec(`DROP TABLE meta; DROP TABLE history; ${META_AND_HISTORY}`);
+  if (meta !== null) putMeta(database)(meta);
+  const put = database.prepare("INSERT INTO request VALUES (?, ?, ?, ?, ?)");
+  const find = database.prepare("SELECT term, body FROM log WHERE idx = ?");
+  const keep = putHistory(database);
+  for (const each of requests) {
+    put.run(each.index, each.request, each.problem, each.why, requestCrc(each));
+    const entry = find.get(each.index);
+    if (entry === undefined) continue;
+    // What was before it was not kept: it can be shown, and not be taken back.
+    const history = { ...each, term: Number(entry.term), undo: null };
+    keep({ ...history, body: bytesOf(entry.body) }, 0);
+  }
+}
+
+/** A function that writes the one row of `meta`. */
+export function putMeta(database: DatabaseSync): (meta: Meta) => void {
+  const put = database.prepare(
+    "INSERT OR REPLACE INTO meta VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+  );
+  return (meta) => {
+    const { term, vote, diverged, applied, appliedTerm, stateCrc } = meta;
+    const { base, baseTerm, baseChain, specIndex, spec, since } = meta;
+    put.run(
+      ...[term, vote, diverged ? 1 : 0, applied, appliedTerm, stateCrc] as const,
+      ...[base, baseTerm, baseChain, specIndex, spec, since, metaCrc(meta)] as const,
+    );
+  };
+}
