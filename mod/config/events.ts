@@ -5,6 +5,14 @@ import type { DatabaseBatch, DatabaseContent } from "../host/ports.ts";
 import type { ConfigLimits } from "./compaction.ts";
 import type { CommonEffect, CommonEvent } from "../streams.ts";
 
+/** One request of the mount's kernel, as it was read from the device (`fuse/wire.ts` decodes it). */
+export type FuseEvent = { readonly kind: "fuse"; readonly bytes: Uint8Array };
+
+/** What the mount's kernel is told: the answer to one request, or what it should forget. */
+export type FuseEffect =
+  | { readonly kind: "fuse-reply"; readonly bytes: Uint8Array }
+  | { readonly kind: "fuse-notice"; readonly bytes: Uint8Array };
+
 export type ConfigEvent =
   | CommonEvent
   | FuseEvent
@@ -38,14 +46,6 @@ export type ConfigEffect =
     readonly batch: DatabaseBatch;
     readonly lazy: boolean;
   };
-
-/** One request of the mount's kernel, as it was read from the device (`fuse/wire.ts` decodes it). */
-export type FuseEvent = { readonly kind: "fuse"; readonly bytes: Uint8Array };
-
-/** What the mount's kernel is told: the answer to one request, or what it should forget. */
-export type FuseEffect =
-  | { readonly kind: "fuse-reply"; readonly bytes: Uint8Array }
-  | { readonly kind: "fuse-notice"; readonly bytes: Uint8Array };
 
 /** What the core is made with. */
 export interface ConfigOptions {

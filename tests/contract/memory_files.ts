@@ -74,9 +74,10 @@ export class MemoryFiles implements FuseHandlers {
   }
 
   /** Puts a file below the root, past the kernel. */
-  put(name: string, data: Uint8Array): number {
+  put(name: string, data: Uint8Array, mode = 0o640): number {
     const item = this.root.children.get(name) ?? this.#add(this.root, name, "file");
     item.data = data;
+    item.mode = mode;
     return item.node;
   }
 

@@ -91,7 +91,7 @@ Deno.test("LinuxFuseSession gives the event loop its turn, however much there is
   assert.deepEqual(channel.log, [...turn, ...turn, "wait", "request", ...END]);
 });
 
-Deno.test("LinuxFuseSession looks a moment for a following request, but not for a first one", async () => {
+Deno.test("LinuxFuseSession looks for a following request a moment, for a first one not", async () => {
   const channel = new Channel([NOTHING, REQUEST, NOTHING, NOTHING, REQUEST, NOTHING, REQUEST]);
   let looks = 0;
   channel.onRead = (result) => {
@@ -125,7 +125,7 @@ Deno.test("LinuxFuseSession answers until the end, and is silent after it", asyn
   assert.equal(channel.asides.length, 0);
 });
 
-Deno.test("LinuxFuseSession writes few notices at a time, drops those past the bound, and closes after them", async () => {
+Deno.test("LinuxFuseSession writes few notices at a time, bounds those that wait, and closes after them", async () => {
   const channel = new Channel([]);
   const session = sessionOf(channel);
   for (let i = 0; i < NOTICES_AT_ONCE_MAX + NOTICES_MAX + 10; i++) {

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { resourceId } from "../../mod/base/id.ts";
+import { after } from "../../mod/base/time.ts";
+import { boottime } from "../../mod/host/ffi/pidfd.ts";
 import { FuseDevice, MNT_FORCE, unmount as unmountPath } from "../../mod/host/ffi/fuse_device.ts";
 import { LinuxFusePort } from "../../mod/host/linux/fuse.ts";
 import { mountAt, parseMounts } from "../../mod/host/linux/mountinfo.ts";
 import type { FuseFailure, FuseMountOptions, FusePort, FuseSession } from "../../mod/host/ports.ts";
 import { fuseSuite, mount, unmount } from "../contract/fuse_suite.ts";
 import { MemoryFiles } from "../contract/memory_files.ts";
+import { LinuxProcessWorld } from "./process_world.ts";
 import { FuseServer, LinuxFuseWorld, run, whyNoFuse } from "./fuse_world.ts";
 
 const whyNot = whyNoFuse();
@@ -192,6 +196,31 @@ test("refuses what is no folder, and makes one that is missing", async (world, f
     `${world.folder}/deep/er`,
   );
   assert.equal(there?.source, "a b\\c");
+  await unmount(world, files);
+});
+
+test("runs programs of the daemon's own mount, in a folder of it", async (world, files) => {
+  mounted(await mount(world, files));
+  const script = (line: string) => new TextEncoder().encode(`#!/bin/sh\n${line}\n`);
+  files.put("tool", script("exec sleep 1000"), 0o755);
+  files.put("look", script(`exec grep -q sleep ${world.target}/tool`), 0o755);
+  const processes = new LinuxProcessWorld();
+  const port = processes.port();
+  port.guardUntil(after(boottime(), 600_000));
+  const id = resourceId("exec:tool");
+  const spec = { id, command: ["./tool"], environment: {}, directory: world.target };
+  assert.equal(await new Promise((done) => port.start(spec, done)), null);
+  const command = [`${world.target}/look`];
+  const health = await new Promise((done) =>
+    port.monitor({ id, command, timeoutMs: 60_000 }, done)
+  );
+  assert.deepEqual(health, { state: "running" });
+  const missing = { ...spec, id: resourceId("exec:other"), command: ["./missing"] };
+  assert.match(
+    await new Promise((done) => port.start(missing, (why) => done(why ?? ""))),
+    /missing/,
+  );
+  await processes.close();
   await unmount(world, files);
 });
 

@@ -1,8 +1,6 @@
 /** The simulated kernel keeps the promises of `FusePort`, as the Linux port does. @module */
 import assert from "node:assert/strict";
-import { HostFuse, SimFuse } from "../../mod/sim/fuse.ts";
-import { SimProgram } from "../../mod/sim/fuse_program.ts";
-import type { Done } from "../../mod/sim/fuse_walk.ts";
+import { type Done, HostFuse, SimFuse, SimProgram } from "../../mod/sim/mod.ts";
 import { type Files, fuseSuite, type FuseWorld, mount } from "../contract/fuse_suite.ts";
 import { MemoryFiles } from "../contract/memory_files.ts";
 

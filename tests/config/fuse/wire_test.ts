@@ -128,6 +128,19 @@ Deno.test("encodeReply() writes what a kernel reads back as the same answer", ()
   );
 });
 
+Deno.test("encodeReply() opens a new file past the page cache where it is asked to", () => {
+  const flags = { read: true, write: true, truncate: false, append: false, exclusive: false };
+  const call = asked({ call: "create", name: "a", mode: 0, flags });
+  const [attributes] = fc.sample(arbitrary.attributes, 1);
+  assert.ok(attributes !== undefined);
+  // struct fuse_entry_out, then u64 fh; u32 open_flags, of which bit 0 is FOPEN_DIRECT_IO.
+  const openFlags = (direct: boolean) => {
+    const bytes = encodeReply(call, { reply: "created", attributes, handle: 9, direct });
+    return new DataView(bytes.buffer).getUint32(16 + 128 + 8, true);
+  };
+  assert.deepEqual([openFlags(true), openFlags(false)], [1, 0]);
+});
+
 Deno.test("encodeReply() fills a directory with as many entries as fit, and counts them", () => {
   fc.assert(
     fc.property(
