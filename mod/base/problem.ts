@@ -5,21 +5,9 @@
  * @module
  */
 
-/** Exit codes of every command (ux.md a.3); part of the interface. */
-export const EXIT = {
-  ok: 0,
-  failed: 1,
-  usage: 2,
-  degraded: 3,
-  noQuorum: 4,
-  unreachable: 5,
-  changed: 6,
-  unsafe: 7,
-  timeout: 8,
-  notFound: 9,
-  changes: 10,
-  bug: 70,
-} as const;
+import { EXIT } from "./exit.ts";
+
+export { EXIT };
 
 interface ProblemKind {
   /** What failed, in a few words. */
@@ -159,8 +147,20 @@ export const PROBLEMS = {
   },
   "config.too-large": {
     title: "Cannot store that much",
-    remedy: "a file holds 1 MiB, the tree 128 MiB and 262144 entries",
+    remedy: "split it: a file holds 1 MiB",
     status: 413,
+    exit: EXIT.failed,
+  },
+  "config.full": {
+    title: "Cannot store more: the tree is full",
+    remedy: "remove what is not needed: the tree holds 128 MiB and 262144 entries",
+    status: 507,
+    exit: EXIT.failed,
+  },
+  "config.guest-exists": {
+    title: "Cannot give a VMID twice",
+    remedy: "choose a free VMID, or move the guest's file from the node that has it",
+    status: 409,
     exit: EXIT.failed,
   },
   "config.expired-request": {

@@ -157,6 +157,8 @@ const MESSAGE = union({
       }),
     }),
   ],
+  /** Asks the leader to remove a lock that is not renewed; no answer. */
+  unlock: [16, struct({ path: PATH, version: u64 })],
   /** One chunk of the leader's state, for one that the log cannot bring there any more. */
   snapshot: [
     7,

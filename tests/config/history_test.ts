@@ -146,6 +146,15 @@ Deno.test("undoOf() the newest transaction brings back the tree before it, whate
   }));
 });
 
+Deno.test("undoOf() leaves alone what the transaction named and did not touch", () => {
+  const keeper = new Keeper();
+  keeper.apply([{ op: "mkdir", path: "d" }]);
+  keeper.apply([{ op: "rename", path: "d", to: "d" }, { op: "mkdir", path: "a" }]);
+  const undo = keeper.undo(2);
+  assert.ok(!("code" in undo));
+  assert.deepEqual(undo.operations, [{ op: "rmdir", path: "a" }]);
+});
+
 Deno.test("undoOf() an older one changes its own paths back, and is refused where others came after", () => {
   fc.assert(fc.property(steps, fc.nat(), (all, which) => {
     const keeper = played(all);
