@@ -50,7 +50,10 @@ if [ "$(stat -c %u "$base")" != "$(id -u)" ] || [ "$(stat -c %u "$dir")" != "$(i
   echo "error: \\"$dir\\" belongs to somebody else" >&2
   exit 1
 fi
-DENO_DIR="$dir/cache" DENO_NO_UPDATE_CHECK=1 exec "$dir/deno" run -A --quiet --no-check --cached-only "$dir/main.ts" "$@"
+DENO_DIR="$dir/cache"
+DENO_NO_UPDATE_CHECK=1
+export DENO_DIR DENO_NO_UPDATE_CHECK
+exec "$dir/deno" run -A --quiet --no-check --cached-only "$dir/main.ts" "$@"
 `;
 
 async function run(command: readonly string[], env: Record<string, string> = {}): Promise<boolean> {

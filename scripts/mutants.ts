@@ -8,26 +8,10 @@
  * @module
  */
 
-const ROOT = new URL("..", import.meta.url).pathname;
-const PAIR = ["--nodes", "2", "--witness"];
-const THREE = ["--nodes", "3"];
+import { type Mutant, PAIR, THREE } from "./mutant.ts";
+import { SNAPSHOT_MUTANTS } from "./mutants_snapshot.ts";
 
-/** One change of the code. */
-interface Mutant {
-  readonly name: string;
-  /** Below `mod/`. */
-  readonly file: string;
-  /** This text, which is there once, … */
-  readonly find: string;
-  /** … becomes this one. */
-  readonly put: string;
-  /** Further changes, right in themselves, without which the mistake would hardly ever matter. */
-  readonly aids?: readonly { readonly file: string; readonly find: string; readonly put: string }[];
-  /** Flags of the simulator, or the test that tells the story. */
-  readonly shape: readonly string[] | string;
-  /** It is caught within so many seeds. */
-  readonly seeds: number;
-}
+const ROOT = new URL("..", import.meta.url).pathname;
 
 const MUTANTS: readonly Mutant[] = [
   {
@@ -192,6 +176,7 @@ const MUTANTS: readonly Mutant[] = [
     shape: "tests/config/promise_test.ts",
     seeds: 1,
   },
+  ...SNAPSHOT_MUTANTS,
   {
     name: "witness register's set ignored, by the claim and by the vote",
     file: "config/witness.ts",

@@ -70,6 +70,11 @@ export const STATUS = z.strictObject({
     why: z.string().nullable(),
     next: z.string().nullable(),
   }).nullable(),
+  mount: z.strictObject({
+    path: z.string().nullable(),
+    state: z.enum(["mounted", "off", "failed"]),
+    why: z.string().nullable(),
+  }),
 });
 
 export const EVENT = z.strictObject({

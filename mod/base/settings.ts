@@ -66,6 +66,8 @@ export interface Settings {
     /** So many are kept; the oldest goes. */
     readonly keep: number;
   };
+  /** Where the replicated tree is mounted; `off`: nowhere. */
+  readonly mount: string;
 }
 
 /** When backups are made. */
@@ -122,6 +124,9 @@ const FILE = z.strictObject({
     keep: z.int().min(1).max(1000).default(7),
   }).prefault({}),
   profile: z.enum(PROFILE_NAMES as readonly ["standard", "fast"]).default("standard"),
+  mount: z.union([z.literal("off"), PATH], {
+    error: 'must be an absolute path, or "off"',
+  }).default("/etc/pve"),
 });
 
 /** All keys, by the path of their object; for suggestions. */

@@ -7,9 +7,9 @@
 import { equalBytes } from "../base/bytes.ts";
 import type { HistoryRecord, StoredRow } from "../host/ports.ts";
 import type { Operation } from "../streams.ts";
+import { contentAfter } from "./content.ts";
 import { pathsNamed, transactionOf } from "./history.ts";
 import type { PathDiff } from "./past.ts";
-import { contentAfter } from "./tree.ts";
 
 /** A path before and after a transaction; both null where it came and went within it. */
 export interface PathChange {
@@ -31,7 +31,11 @@ export function changesOf(record: HistoryRecord): readonly PathChange[] | null {
   const now = new Map(before);
   const { time } = transaction;
   for (const operation of transaction.operations) perform(now, operation, record.index, time);
-  return [...pathsNamed(transaction)].map((path) => ({
+  // Renaming something to itself touches nothing.
+  const operations = transaction.operations.filter((each) =>
+    each.op !== "rename" || each.path !== each.to
+  );
+  return [...pathsNamed({ ...transaction, operations })].map((path) => ({
     path,
     before: before.get(path) ?? null,
     after: now.get(path) ?? null,

@@ -2,7 +2,7 @@
 import { equalBytes } from "../base/bytes.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import type { HistoryRecord, StoredRow } from "../host/ports.ts";
-import { pathOf } from "./tree.ts";
+import { ROOT_INO } from "./tree.ts";
 
 /** A tree and how it came to be. */
 export interface Past {
@@ -77,4 +77,19 @@ export function rowsByPath(rows: readonly StoredRow[]): ReadonlyMap<string, Stor
     if (path !== null) paths.set(path, row);
   }
   return paths;
+}
+
+/** The path of a row, or null where one of its directories is not there. */
+function pathOf(
+  row: StoredRow,
+  rowOf: (ino: number) => StoredRow | null,
+): string | null {
+  let path = row.name;
+  for (let at = row.parent; at !== ROOT_INO;) {
+    const directory = rowOf(at);
+    if (directory === null) return null;
+    path = `${directory.name}/${path}`;
+    at = directory.parent;
+  }
+  return path;
 }

@@ -29,6 +29,8 @@ export interface Progress {
   next: number;
   /** What was sent counts as under way from here on: where sending began anew. */
   floor: number;
+  /** Last index of each append with entries that is under way. */
+  appends: number[];
   /** Durable there up to here. */
   match: number;
   ackedAt: Instant;
@@ -365,7 +367,7 @@ export class Raft {
   follow(node: NodeId): void {
     const { last } = this.log;
     this.progress.set(node, {
-      ...{ next: last + 1, floor: last, match: 0, ackedAt: this.now, round: 0 },
+      ...{ next: last + 1, floor: last, appends: [], match: 0, ackedAt: this.now, round: 0 },
       ...{ diverged: false, divergedAt: 0, agreed: 0, behind: false, transfer: null },
     });
   }

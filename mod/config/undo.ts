@@ -37,12 +37,15 @@ export function undoOf(record: HistoryRecord, { tree, later }: UndoGround): Undo
     const why = `what was before transaction ${record.index} is not kept`;
     return problem("config.no-history", why);
   }
+  const changed = new Set(record.undo.map(({ ino }) => ino));
   const then = new Map<string, StoredRow>();
   for (const { path, before } of record.undo) if (before !== null) then.set(path, before);
   const paths = [...new Set([...pathsNamed(transaction), ...then.keys()])].sort();
   const touched = touchedSince(paths, record.index, later);
   if (touched !== null) return touched;
-  const steps = paths.map((path) => ({ path, then: then.get(path) ?? null, now: tree.find(path) }));
+  const steps = paths.map((path) => ({ path, then: then.get(path) ?? null, now: tree.find(path) }))
+    // Named and not touched, as by a rename to itself: it was there before, as it is now.
+    .filter((step) => step.then !== null || step.now === null || changed.has(step.now.ino));
   const operations = [...takenAway(steps), ...putBack(steps)];
   const expect = steps.map(({ path, now }) => ({ path, version: now?.version ?? 0 }));
   return boundedUndo({ expect, operations });

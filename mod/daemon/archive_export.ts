@@ -1,7 +1,7 @@
 /** The tree at a point as the lines of `api/export.ts`. @module */
 import type { ExportEnd, ExportEntry, ExportHead } from "../api/export.ts";
 import { encodeText } from "../base/bytes.ts";
-import { type Point, rowsByPath, treeMode } from "../config/mod.ts";
+import { modeOf, type Point, rowsByPath } from "../config/mod.ts";
 import type { DatabaseView } from "../host/linux/database_view.ts";
 import { indexOf, rowsAt } from "./archive.ts";
 
@@ -16,7 +16,7 @@ export function* exportPieces(view: DatabaseView, point: Point): Generator<Uint8
   let piece = `${JSON.stringify(head)}\n`;
   // "a" comes before "a/b", whatever else is there.
   for (const [path, { kind, mtime, data }] of [...rows].sort(([a], [b]) => a < b ? -1 : 1)) {
-    const mode = treeMode(kind, path);
+    const mode = modeOf(kind, path);
     const entry: ExportEntry = { path, kind, mode, mtime, data: data.toBase64() };
     piece += `${JSON.stringify(entry)}\n`;
     if (piece.length < PIECE_CHARACTERS) continue;

@@ -27,7 +27,7 @@ import { ProblemError } from "../base/problem.ts";
 import { KEY_BYTES } from "../base/seal.ts";
 import type { Settings } from "../base/settings.ts";
 import { timingOf, type TimingRow, timingTable } from "../base/timing.ts";
-import { type EventLine, type StatusDocument, statusOf } from "../node/mod.ts";
+import { type EventLine, type MountStatus, type StatusDocument, statusOf } from "../node/mod.ts";
 import { NodeRuntime } from "../runtime/mod.ts";
 import type { Outcome } from "../streams.ts";
 import type { Point } from "../config/mod.ts";
@@ -38,6 +38,8 @@ import { HistoryDesk } from "./history_desk.ts";
 import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
+import { LinuxFusePort } from "../host/linux/fuse.ts";
+import { mountGroup, Mounting } from "./mounting.ts";
 import { Member } from "./member.ts";
 import { historyLimits, type HostPorts, linuxPorts } from "./ports.ts";
 import { Recorder } from "./recorder.ts";
@@ -52,7 +54,13 @@ interface Running {
   readonly desk: HistoryDesk;
   readonly backups: Backups;
   readonly ports: HostPorts;
+  /** Null where the settings say `off`. */
+  mounting: Mounting | null;
 }
+
+const NO_MOUNT: MountStatus = { path: null, state: "off", why: null };
+/** fuse(4) */
+const FUSE_DEVICE = "/dev/fuse";
 
 /** One host. See the module's note. */
 export class Daemon implements RunningNode {
@@ -84,8 +92,10 @@ export class Daemon implements RunningNode {
 
   status(): StatusDocument {
     const { name } = this.#settings;
+    const at = new Date().toISOString();
     const backup = this.#running?.backups.status() ?? null;
-    return statusOf(this.#running?.runtime ?? null, { name, at: new Date().toISOString(), backup });
+    const mount = this.#running?.mounting?.status() ?? NO_MOUNT;
+    return statusOf(this.#running?.runtime ?? null, { name, at, backup, mount });
   }
 
   streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown {
@@ -308,6 +318,7 @@ export class Daemon implements RunningNode {
         spec: identity.spec,
         disks: settings.disks,
         bind: settings.bind,
+        groupId: mountGroup(),
         onFact: (fact) => {
           running?.member.onFact(fact);
           running?.desk.onFact(fact);
@@ -323,6 +334,7 @@ export class Daemon implements RunningNode {
       running = this.#around({ runtime, ports, identity });
     }).finally(() => this.#starting = false);
     this.#running = running;
+    if (settings.mount !== "off") running.mounting = this.#mount(running.runtime, settings.mount);
     this.#recorder.write({
       stream: "node",
       text: `${settings.name} runs, boot=${boot.slice(0, 8)}`,
@@ -347,11 +359,19 @@ export class Daemon implements RunningNode {
       recorder: this.#recorder,
       flushed: () => desk.flushed(),
     });
-    return { runtime, member, desk, backups, ports };
+    return { runtime, member, desk, backups, ports, mounting: null };
+  }
+
+  #mount(runtime: NodeRuntime, target: string): Mounting {
+    const say = (text: string) =>
+      this.#recorder.write({ stream: "config", text, routine: false, code: null });
+    return new Mounting({ runtime, fuse: new LinuxFusePort({ device: FUSE_DEVICE }), target, say });
   }
 
   async #halt(): Promise<void> {
     const running = this.#running;
+    // While the node still answers: what programs have written is committed.
+    await running?.mounting?.stop();
     this.#running = null;
     running?.backups.stop();
     running?.runtime.stop();

@@ -4,6 +4,7 @@ export { HEARD_BY, SERVED_BY } from "./wiring.ts";
 export type {
   BackupStatus,
   EventLine,
+  MountStatus,
   NodeStatus,
   ResourceStatus,
   StatusDocument,

@@ -8,6 +8,7 @@ import type { Board } from "./board.ts";
 import type { NodeCore } from "./core.ts";
 import type {
   BackupStatus,
+  MountStatus,
   NodeStatus,
   ResourceStatus,
   StatusDocument,
@@ -30,16 +31,15 @@ export interface StatusHead {
   /** RFC 3339, UTC. */
   readonly at: string;
   readonly backup?: BackupStatus | null;
+  readonly mount: MountStatus;
 }
 
 const NO_WATCHDOG = "no watchdog";
 
 /** Makes the document; `source` null on a host that is not a member of a cluster. */
-export function statusOf(
-  source: StatusSource | null,
-  { name, at, backup = null }: StatusHead,
-): StatusDocument {
-  if (source === null) return strangerStatus(name, at);
+export function statusOf(source: StatusSource | null, head: StatusHead): StatusDocument {
+  if (source === null) return strangerStatus(head);
+  const { at, mount, backup = null } = head;
   const { spec, self, board, boot } = source;
   const ha = source.node.ha.view();
   const config = source.node.config.view();
@@ -79,10 +79,11 @@ export function statusOf(
       writable: board.position?.writable === true && view.quorate,
     },
     backup,
+    mount,
   };
 }
 
-function strangerStatus(name: string, at: string): StatusDocument {
+function strangerStatus({ name, at, mount }: StatusHead): StatusDocument {
   return {
     schema: "pentad.status/1",
     cluster: null,
@@ -101,6 +102,7 @@ function strangerStatus(name: string, at: string): StatusDocument {
     resources: [],
     config: { version: 0, term: 0, index: 0, crc32: formatCrc(0), writable: false },
     backup: null,
+    mount,
   };
 }
 

@@ -37,6 +37,15 @@ export interface StatusDocument {
   };
   /** Scheduled backups of this node; null on a host that is no member. */
   readonly backup: BackupStatus | null;
+  readonly mount: MountStatus;
+}
+
+/** The replicated tree as files of this host. */
+export interface MountStatus {
+  /** Null where the settings say `off`. */
+  readonly path: string | null;
+  readonly state: "mounted" | "off" | "failed";
+  readonly why: string | null;
 }
 
 /** How the scheduled backups go. */

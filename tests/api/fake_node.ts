@@ -313,5 +313,6 @@ export function healthy(): Mutable<StatusDocument> {
       ...{ state: "ok", at: "2026-11-22T03:15:00.000Z", file: "/state/backup/config.db" },
       ...{ why: null, next: "2026-11-23T03:15:00.000Z" },
     },
+    mount: { path: "/etc/pve", state: "mounted", why: null },
   };
 }

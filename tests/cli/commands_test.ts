@@ -53,7 +53,7 @@ Deno.test("status --json is the document of the API, byte for byte a schema that
     const keys = (value: unknown) => Object.keys(value as object);
     assert.deepEqual(keys(status), [
       ...["schema", "cluster", "node", "at", "quorate", "votes", "armed", "watchdog", "guard"],
-      ...["dc", "dc_epoch", "leader", "nodes", "streams", "resources", "config", "backup"],
+      ...["dc", "dc_epoch", "leader", "nodes", "streams", "resources", "config", "backup", "mount"],
     ]);
     assert.deepEqual(keys(status.votes), ["present", "expected", "needed"]);
     assert.deepEqual(keys((status.nodes as unknown[])[0]), [

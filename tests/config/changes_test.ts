@@ -93,6 +93,17 @@ Deno.test("an undo record says where each row was, so that the tree can be rolle
   }));
 });
 
+Deno.test("changesOf() leaves out what was renamed to itself: nothing happened to it", () => {
+  const { records, states } = history([
+    [{ op: "create", path: "a" }],
+    [{ op: "rename", path: "a", to: "a" }, { op: "create", path: "b" }],
+  ]);
+  assert.equal(states.length, 3);
+  const [, record] = records;
+  assert.ok(record !== undefined);
+  assert.deepEqual(changesOf(record)?.map(({ path }) => path), ["b"]);
+});
+
 Deno.test("changesOf() knows nothing of what is not kept, and nothing happened where it was refused", () => {
   const { records } = history([[{ op: "create", path: "a" }]]);
   const [record] = records;
