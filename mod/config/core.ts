@@ -29,6 +29,7 @@ import {
   hasContact,
   onAppend,
   onAppendReply,
+  spreadCommit,
   tickLeader,
 } from "./replication.ts";
 import { Transfers } from "./transfers.ts";
@@ -130,6 +131,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#settle();
     this.#clients.pursue();
     if (raft.role === "leader") this.#settle();
+    spreadCommit(raft);
     this.#noteLead();
     this.#transfers.tend();
     this.#installer.tend();
