@@ -296,10 +296,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     answerBarriers(raft, this.#replica.applied);
     // A leader leads through its own removal, without a vote, and no longer (dissertation 4.2.2).
     if (raft.role !== "leader" || raft.isVoter || raft.specAt.index > raft.commit) return;
-    raft.becomeFollower(
-      null,
-      reason("config.deposed", { node: raft.name(raft.self), term: raft.term }),
-    );
+    const args = { node: raft.name(raft.self), term: raft.term };
+    raft.becomeFollower(null, reason("config.deposed", args));
   }
 
   /** Applies what is committed; tells the streams and whoever waits. */
