@@ -38,6 +38,9 @@ import {
 /** Bytes of entries that may be in the log and not committed; more are refused. */
 export const UNCOMMITTED_BYTES_MAX = 16 * 1024 * 1024;
 
+/** Requests of one life, so that the next one's numbers are others; the highest is a safe integer. */
+const LIFE_REQUESTS = 2 ** 20;
+
 /** Who is told what became of an entry of this leader's. */
 type Asker = { readonly local: number } | { readonly node: NodeId; readonly id: number };
 
@@ -61,12 +64,13 @@ export interface ClientParts {
 /** See the module's note. */
 export class Clients {
   readonly #parts: ClientParts;
-  readonly #proposals = new Proposals();
+  readonly #proposals: Proposals;
   readonly #askers = new Map<number, Asked>();
   #uncommittedBytes = 0;
 
   constructor(parts: ClientParts) {
     this.#parts = parts;
+    this.#proposals = new Proposals(parts.raft.prng.u32() * LIFE_REQUESTS);
   }
 
   /** When somebody's patience ends, or a leader is to be asked again. */

@@ -29,6 +29,7 @@ import {
   hasContact,
   onAppend,
   onAppendReply,
+  spreadCommit,
   tickLeader,
 } from "./replication.ts";
 import { Transfers } from "./transfers.ts";
@@ -130,6 +131,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#settle();
     this.#clients.pursue();
     if (raft.role === "leader") this.#settle();
+    spreadCommit(raft);
     this.#noteLead();
     this.#transfers.tend();
     this.#installer.tend();
@@ -294,10 +296,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     answerBarriers(raft, this.#replica.applied);
     // A leader leads through its own removal, without a vote, and no longer (dissertation 4.2.2).
     if (raft.role !== "leader" || raft.isVoter || raft.specAt.index > raft.commit) return;
-    raft.becomeFollower(
-      null,
-      reason("config.deposed", { node: raft.name(raft.self), term: raft.term }),
-    );
+    const args = { node: raft.name(raft.self), term: raft.term };
+    raft.becomeFollower(null, reason("config.deposed", args));
   }
 
   /** Applies what is committed; tells the streams and whoever waits. */

@@ -82,6 +82,18 @@ export function beginAt(progress: Progress, next: number): void {
   progress.appends = [];
 }
 
+/**
+ * Tells whoever waits for nothing else how far is committed: what a client of this node sees done
+ * should be seen on the others at once, not a heartbeat later.
+ */
+export function spreadCommit(raft: Raft): void {
+  if (raft.role !== "leader") return;
+  for (const [node, progress] of raft.progress) {
+    if (progress.told >= raft.commit || !hasRoom(raft, progress)) continue;
+    if (progress.appends.length === 0) sendAppend(raft, node, progress);
+  }
+}
+
 /** Tells one member how far is committed, without waiting for the next heartbeat. */
 export function sendCommit(raft: Raft, to: NodeId): void {
   const progress = raft.progress.get(to);
@@ -99,6 +111,7 @@ function sendAppend(raft: Raft, to: NodeId, progress: Progress): void {
   const entries = room ? raft.log.from(progress.next) : [];
   progress.next += entries.length;
   if (entries.length > 0) progress.appends.push(progress.next - 1);
+  progress.told = raft.commit;
   raft.send(to, {
     kind: "append",
     term: raft.term,
