@@ -276,3 +276,27 @@ Deno.test("Backups keeps as many as it is told, shows the newest, and says what 
     }
   });
 });
+
+Deno.test("Backups makes the first one by itself when it is due, after what is applied is in the file", async () => {
+  await withPast(async (world) => {
+    const pool = new ArchivePool();
+    const recorder = new Recorder(() => "c");
+    const said = Promise.withResolvers<string>();
+    recorder.listen(({ text }) => said.resolve(text));
+    const when = { kind: "every", hours: 1 } as const;
+    const settings = { state: world.directory, backup: { when, keep: 2 } };
+    const parts = { settings, database: world.path, identity: identityOf(world), pool, recorder };
+    const flushed = () => Promise.resolve(void world.apply(write("late", "x", true)));
+    const backups = new Backups({ ...parts, flushed });
+    try {
+      assert.match(await said.promise, /^backup=.*, index=2, \d+ bytes, verified$/);
+      const { file, state, next, at } = backups.status();
+      assert.equal(state, "ok");
+      assert.deepEqual([...readBackup(file ?? "").tree.keys()], ["late"]);
+      assert.equal(Date.parse(next ?? "") - Date.parse(at ?? ""), 3_600_000);
+    } finally {
+      backups.stop();
+      pool.close();
+    }
+  });
+});
