@@ -16,6 +16,9 @@ type Row = Extract<Place, { place: "row" }>;
 /** W_OK of access(2). */
 const WRITE_MASK = 2;
 
+/** The bits of a mode that let in anybody but the owner, who is root and comes in anyway. */
+const OTHERS = 0o077;
+
 /** See the module's note. */
 export class AttributeCalls {
   readonly #shared: Shared;
@@ -104,13 +107,17 @@ export class AttributeCalls {
     calls.reply(request, { reply: "data", data: texts.render(place.special) });
   }
 
-  /** Modes and owners follow from the path; what they are already may be "set". */
+  /**
+   * Modes and owners follow from the path. To "set" a mode is fine where group and others get no more
+   * than was asked for, so `cp -a`, `rsync -a` and `tar` are content; a mode that would have to keep
+   * somebody out whom the path lets in is refused, for a secret would seem safe.
+   */
   #whyNotOwn(place: Place, { mode, uid, gid }: SetAttributes): Errno | null {
     const { stat, parts } = this.#shared;
-    const same = mode === undefined || mode === stat.ownMode(place) || mode === stat.mode(place);
+    const fits = mode === undefined || (stat.ownMode(place) & ~mode & OTHERS) === 0;
     const owner = uid === undefined || uid === 0;
     const group = gid === undefined || gid === 0 || gid === parts.gid;
-    return same && owner && group ? null : "EPERM";
+    return fits && owner && group ? null : "EPERM";
   }
 
   #done(request: SetAttr): void {
