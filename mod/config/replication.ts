@@ -76,7 +76,7 @@ function hasRoom(raft: Raft, { next, match, floor, transfer, appends }: Progress
 }
 
 /** Sending begins anew at an index: of what was sent before nothing is expected any more. */
-function beginAt(progress: Progress, next: number): void {
+export function beginAt(progress: Progress, next: number): void {
   progress.next = next;
   progress.floor = next - 1;
   progress.appends = [];
