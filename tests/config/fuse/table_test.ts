@@ -137,6 +137,14 @@ Deno.test("chmod is ok where nobody gets more than was asked for, else EPERM (PV
   assert.equal(system.chmod("f", 0o440), "ok", "what is shown without quorum may be copied back");
 });
 
+Deno.test("chmod of a file that is being written is ok, as mkstemp(3) wants it, and no longer", () => {
+  const { system } = desk();
+  const writer = system.opened("f", WRITE);
+  assert.equal(system.chmod("f", 0o600), "ok");
+  assert.equal(system.close(writer), "ok");
+  assert.equal(system.chmod("f", 0o600), "EPERM");
+});
+
 Deno.test("chown to root and the group is ok, to anybody else EPERM", () => {
   const { system } = desk();
   assert.equal(system.chown("f", { uid: 0, gid: 0 }), "ok");
