@@ -16,6 +16,9 @@ type Row = Extract<Place, { place: "row" }>;
 /** W_OK of access(2). */
 const WRITE_MASK = 2;
 
+/** The bits of a mode that let in anybody but the owner, who is root and comes in anyway. */
+const OTHERS = 0o077;
+
 /** See the module's note. */
 export class AttributeCalls {
   readonly #shared: Shared;
@@ -57,7 +60,7 @@ export class AttributeCalls {
     const { node, set, handle } = request;
     const place = nodes.find(node);
     if (place === null) return calls.refuse(request, "ESTALE");
-    const refused = this.#whyNotOwn(place, set);
+    const refused = this.#whyNotOwn(request, place);
     if (refused !== null) return calls.refuse(request, refused);
     // An access time alone is nobody's business: it is shown as the time of the last change.
     if (set.size === undefined && set.mtime === undefined) return this.#done(request);
@@ -104,13 +107,19 @@ export class AttributeCalls {
     calls.reply(request, { reply: "data", data: texts.render(place.special) });
   }
 
-  /** Modes and owners follow from the path; what they are already may be "set". */
-  #whyNotOwn(place: Place, { mode, uid, gid }: SetAttributes): Errno | null {
-    const { stat, parts } = this.#shared;
-    const same = mode === undefined || mode === stat.ownMode(place) || mode === stat.mode(place);
+  /**
+   * Modes and owners follow from the path. To "set" a mode is fine where group and others get no more
+   * than was asked for, so `cp -a`, `rsync -a` and `tar` are content; a mode that would have to keep
+   * somebody out whom the path lets in is refused, for a secret would seem safe. But not of a file
+   * that is being written: mkstemp(3) asks for 0600 there, and for the true mode when it is whole.
+   */
+  #whyNotOwn({ node, set: { mode, uid, gid } }: SetAttr, place: Place): Errno | null {
+    const { stat, parts, handles } = this.#shared;
+    const writing = [...handles.on(node)].some(({ flags }) => flags.write);
+    const fits = mode === undefined || writing || (stat.ownMode(place) & ~mode & OTHERS) === 0;
     const owner = uid === undefined || uid === 0;
     const group = gid === undefined || gid === 0 || gid === parts.gid;
-    return same && owner && group ? null : "EPERM";
+    return fits && owner && group ? null : "EPERM";
   }
 
   #done(request: SetAttr): void {

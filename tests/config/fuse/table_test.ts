@@ -121,17 +121,28 @@ Deno.test("everything belongs to root and the group; times are one, in whole sec
   assert.ok(typeof directory !== "string" && directory.links === 2 && directory.size === 0);
 });
 
-Deno.test("chmod to its own mode is ok with and without quorum, any other is EPERM", () => {
+Deno.test("chmod is ok where nobody gets more than was asked for, else EPERM (PVE: only to its own mode)", () => {
   const { seat, system } = desk();
   for (const frozen of [false, true]) {
     seat.setFrozen(frozen);
     assert.equal(system.chmod("f", 0o640), "ok");
     assert.equal(system.chmod("priv/secret", 0o600), "ok");
     assert.equal(system.chmod("d", 0o755), "ok");
-    assert.equal(system.chmod("f", 0o644), "EPERM");
-    assert.equal(system.chmod("priv/secret", 0o640), "EPERM");
+    assert.equal(system.chmod("f", 0o644), "ok", "it stays 0640, which lets in fewer");
+    assert.equal(system.chmod("f", 0o444), "ok");
+    assert.equal(system.chmod("f", 0o600), "EPERM", "the group can read it all the same");
+    assert.equal(system.chmod("d", 0o700), "EPERM");
+    assert.equal(system.chmod("priv/secret", 0o640), "ok");
   }
   assert.equal(system.chmod("f", 0o440), "ok", "what is shown without quorum may be copied back");
+});
+
+Deno.test("chmod of a file that is being written is ok, as mkstemp(3) wants it, and no longer", () => {
+  const { system } = desk();
+  const writer = system.opened("f", WRITE);
+  assert.equal(system.chmod("f", 0o600), "ok");
+  assert.equal(system.close(writer), "ok");
+  assert.equal(system.chmod("f", 0o600), "EPERM");
 });
 
 Deno.test("chown to root and the group is ok, to anybody else EPERM", () => {
