@@ -247,6 +247,14 @@ const MUTANTS: readonly Mutant[] = [
     seeds: 400,
   },
   {
+    name: "answer to a former life's request taken",
+    file: "config/clients.ts",
+    find: "new Proposals(parts.raft.prng.u32() * LIFE_REQUESTS)",
+    put: "new Proposals(parts.raft.prng.u32() && 1)",
+    shape: "tests/config/life_test.ts",
+    seeds: 1,
+  },
+  {
     name: "expectations of a transaction ignored",
     file: "config/tree.ts",
     find: "if (found !== version) {",

@@ -4,30 +4,10 @@
  *
  * @module
  */
+import { EXIT, type ProblemKind } from "./exit.ts";
+import { PAST_PROBLEMS } from "./problem_past.ts";
 
-/** Exit codes of every command (ux.md a.3); part of the interface. */
-export const EXIT = {
-  ok: 0,
-  failed: 1,
-  usage: 2,
-  degraded: 3,
-  noQuorum: 4,
-  unreachable: 5,
-  changed: 6,
-  unsafe: 7,
-  timeout: 8,
-  notFound: 9,
-  changes: 10,
-  bug: 70,
-} as const;
-
-interface ProblemKind {
-  /** What failed, in a few words. */
-  readonly title: string;
-  readonly remedy: string;
-  readonly status: number;
-  readonly exit: number;
-}
+export { EXIT };
 
 /** Every code, with the remedy that is true whenever the code is. */
 export const PROBLEMS = {
@@ -159,8 +139,20 @@ export const PROBLEMS = {
   },
   "config.too-large": {
     title: "Cannot store that much",
-    remedy: "a file holds 1 MiB, the tree 128 MiB and 262144 entries",
+    remedy: "split it: a file holds 1 MiB",
     status: 413,
+    exit: EXIT.failed,
+  },
+  "config.full": {
+    title: "Cannot store more: the tree is full",
+    remedy: "remove what is not needed: the tree holds 128 MiB and 262144 entries",
+    status: 507,
+    exit: EXIT.failed,
+  },
+  "config.guest-exists": {
+    title: "Cannot give a VMID twice",
+    remedy: "choose a free VMID, or move the guest's file from the node that has it",
+    status: 409,
     exit: EXIT.failed,
   },
   "config.expired-request": {
@@ -187,6 +179,7 @@ export const PROBLEMS = {
     status: 404,
     exit: EXIT.notFound,
   },
+  ...PAST_PROBLEMS,
   "config.cannot-undo": {
     title: "Cannot take that transaction back",
     remedy: "read what is there now (pentad config get), and change that",
@@ -310,7 +303,7 @@ export const PROBLEMS = {
   "node.database-lost": {
     title: "Cannot use the database, and no peer holds another",
     remedy:
-      "restore a backup of the state directory; if this is one, remove its config.db-seal and start",
+      "move the state directory aside, start, and pentad config restore BACKUP; if it was put back on purpose, remove config.db-seal",
     status: 500,
     exit: EXIT.failed,
   },

@@ -29,6 +29,8 @@ export function warningsOf(status: StatusDocument): Warning[] {
     ...status.nodes.flatMap(ofNode),
     ...ofVotes(status),
     ...ofArms(status),
+    ...ofBackup(status),
+    ...ofMount(status),
   ];
   return [...found, ...ofStreams(status, found)]
     .sort((a, b) => Number(b.grade === "bad") - Number(a.grade === "bad"));
@@ -108,6 +110,21 @@ function ofArms({ armed, nodes }: StatusDocument): Warning[] {
     what: `the death of ${name} cannot be proven by waiting`,
     fix: 'give it a watchdog ("watchdog": "auto")',
   }));
+}
+
+/** One that was never made is not missed yet: the first is due within a day. */
+function ofBackup({ backup }: StatusDocument): Warning[] {
+  if (backup?.state !== "failed") return [];
+  const { title, remedy } = PROBLEMS["config.backup-failed"];
+  const what = `${title}: ${backup.why ?? "it is not known why"}`;
+  return [{ grade: "warn", code: "config.backup-failed", what, fix: remedy }];
+}
+
+function ofMount({ mount }: StatusDocument): Warning[] {
+  if (mount.state !== "failed") return [];
+  const what = `the tree is not mounted on ${mount.path}: ${mount.why}`;
+  const fix = 'make room there, or set "mount" in the settings to another folder or to "off"';
+  return [{ grade: "warn", code: "config.not-mounted", what, fix }];
 }
 
 /** A stream that is not well, and of which nothing was said yet. */

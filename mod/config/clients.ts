@@ -38,6 +38,9 @@ import {
 /** Bytes of entries that may be in the log and not committed; more are refused. */
 export const UNCOMMITTED_BYTES_MAX = 16 * 1024 * 1024;
 
+/** Requests of one life, so that the next one's numbers are others; the highest is a safe integer. */
+const LIFE_REQUESTS = 2 ** 20;
+
 /** Who is told what became of an entry of this leader's. */
 type Asker = { readonly local: number } | { readonly node: NodeId; readonly id: number };
 
@@ -54,17 +57,20 @@ export interface ClientParts {
   readonly applied: () => number;
   /** Why this node cannot have anything written now, as a clause; null where it may try. */
   readonly frozen: () => string | null;
+  /** Takes an outcome where the mount asked for it; false where another client did. */
+  readonly toMount: (tag: Tag, outcome: Outcome) => boolean;
 }
 
 /** See the module's note. */
 export class Clients {
   readonly #parts: ClientParts;
-  readonly #proposals = new Proposals();
+  readonly #proposals: Proposals;
   readonly #askers = new Map<number, Asked>();
   #uncommittedBytes = 0;
 
   constructor(parts: ClientParts) {
     this.#parts = parts;
+    this.#proposals = new Proposals(parts.raft.prng.u32() * LIFE_REQUESTS);
   }
 
   /** When somebody's patience ends, or a leader is to be asked again. */
@@ -99,6 +105,14 @@ export class Clients {
     }
   }
 
+  /** Takes a request back: true where it was sent to nobody, so that it surely is in no log. */
+  withdraw(tag: Tag): boolean {
+    const waiting = this.#proposals.all().find((each) => each.tag === tag);
+    if (waiting === undefined || waiting.sent > 0) return false;
+    this.#proposals.remove(waiting.id);
+    return true;
+  }
+
   #want(tag: Tag, want: Want): void {
     const { now, timing } = this.#parts.raft;
     const refused = faultOf(want);
@@ -116,7 +130,7 @@ export class Clients {
       if (waiting.want.want === "barrier") this.#answerBarrier(waiting.tag, false, 0);
       else if (why !== null) this.#refuse(waiting.tag, why);
       // It is committed, whatever keeps this node from applying it.
-      else if (waiting.done !== null) this.#tellDone(waiting.tag, waiting.done);
+      else if (waiting.done !== null) this.#tell(waiting.tag, waiting.done);
     }
     for (const waiting of this.#proposals.all()) {
       if (waiting.readIndex !== null) this.#settleBarrier(waiting);
@@ -226,11 +240,7 @@ export class Clients {
   #settleDone(waiting: Waiting, done: Extract<Outcome, { ok: true }>): void {
     if (done.index > this.#parts.applied()) return;
     this.#proposals.remove(waiting.id);
-    this.#tellDone(waiting.tag, done);
-  }
-
-  #tellDone(tag: Tag, outcome: Extract<Outcome, { ok: true }>): void {
-    this.#parts.raft.tell({ fact: "config.outcome", tag, outcome });
+    this.#tell(waiting.tag, done);
   }
 
   /**
@@ -270,7 +280,7 @@ export class Clients {
     const waiting = this.#proposals.get(asker.local);
     if (waiting === undefined) return;
     this.#proposals.remove(asker.local);
-    this.#parts.raft.tell({ fact: "config.outcome", tag: waiting.tag, outcome });
+    this.#tell(waiting.tag, outcome);
   }
 
   #answer(to: NodeId, id: number, answer: Answer): void {
@@ -283,7 +293,12 @@ export class Clients {
   }
 
   #refuse(tag: Tag, refused: Problem): void {
-    this.#parts.raft.tell({ fact: "config.outcome", tag, outcome: refusedBy(refused) });
+    this.#tell(tag, refusedBy(refused));
+  }
+
+  #tell(tag: Tag, outcome: Outcome): void {
+    if (this.#parts.toMount(tag, outcome)) return;
+    this.#parts.raft.tell({ fact: "config.outcome", tag, outcome });
   }
 }
 

@@ -15,6 +15,7 @@ export type FuseEffect =
 
 export type ConfigEvent =
   | CommonEvent
+  | FuseEvent
   /** One opened frame of the peer channel; authenticated as a member's, its content still hostile. */
   | { readonly kind: "frame"; readonly from: NodeId; readonly bytes: Uint8Array }
   /** The persist effect with this number is durable; so are all before it. */
@@ -22,6 +23,8 @@ export type ConfigEvent =
 
 export type ConfigEffect =
   | CommonEffect
+  /** Waits for no persist: what is answered as done is durable on a majority. */
+  | FuseEffect
   /**
    * To a member over the peer channel; best effort. `eager` frames do not wait for a persist before
    * them (a leader's entries, which the peers store while we do).
@@ -51,8 +54,12 @@ export interface ConfigOptions {
   readonly spec: ClusterSpec;
   /** What the database held at start; empty on a new node. */
   readonly stored: DatabaseContent;
-  /** Seed for election timeouts and nothing else. */
+  /** Seed for election timeouts and for request ids of the mount. */
   readonly seed: number;
+  /** Seconds since 1970 at start, for the mount's files; default 0. */
+  readonly wallAtStart?: number;
+  /** Group of the mount's files; default 0. */
+  readonly groupId?: number;
   /** How much of the log is kept, and how a snapshot is cut; as a rule {@link CONFIG_LIMITS}. */
   readonly limits?: ConfigLimits;
 }

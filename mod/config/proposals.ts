@@ -46,7 +46,15 @@ export interface Given {
 /** Keeps what waits. */
 export class Proposals {
   readonly #waiting = new Map<number, Waiting>();
-  #next = 1;
+  #next: number;
+
+  /**
+   * `first` is drawn at random for each life of a node: an answer that a former life waited for must
+   * not be taken for the answer to something else.
+   */
+  constructor(first: number) {
+    this.#next = first;
+  }
 
   /** Takes a request, or says that there are too many. */
   add(tag: Tag, want: Want, timing: { now: Instant; waitMs: Millis }): Waiting | null {

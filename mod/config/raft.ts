@@ -37,6 +37,10 @@ export interface Progress {
   next: number;
   /** What was sent counts as under way from here on: where sending began anew. */
   floor: number;
+  /** Last index of each append with entries that is under way. */
+  appends: number[];
+  /** The commit index that it was last told. */
+  told: number;
   /** Durable there up to here. */
   match: number;
   ackedAt: Instant;
@@ -431,7 +435,15 @@ export class Raft {
   follow(node: NodeId): void {
     const { last } = this.log;
     this.progress.set(node, {
-      ...{ next: last + 1, floor: last, match: 0, ackedAt: this.now, round: 0 },
+      ...{
+        next: last + 1,
+        floor: last,
+        appends: [],
+        told: 0,
+        match: 0,
+        ackedAt: this.now,
+        round: 0,
+      },
       ...{ diverged: false, divergedAt: 0, agreed: 0, behind: false, transfer: null },
       ...{ recovery: null, loss: null },
     });

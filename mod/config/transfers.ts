@@ -11,6 +11,7 @@
 import { reason } from "../base/reason.ts";
 import type { NodeId } from "../base/id.ts";
 import { type Progress, type Raft, storedSpecOf } from "./raft.ts";
+import { beginAt } from "./replication.ts";
 import type { ReplicaState } from "./replica.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { Transfer } from "./transfer.ts";
@@ -92,9 +93,8 @@ export class Transfers {
     const { index } = transfer.snapshot.base;
     // Rebuilt, it holds this and nothing else, whatever it acknowledged before.
     progress.match = transfer.forced ? index : Math.max(progress.match, index);
-    progress.next = progress.match + 1;
-    Object.assign(progress, { floor: progress.match, transfer: null, behind: false });
-    progress.diverged = false;
+    beginAt(progress, progress.match + 1);
+    Object.assign(progress, { transfer: null, behind: false, diverged: false });
     raft.beatAt = raft.now;
   }
 

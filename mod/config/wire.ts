@@ -157,6 +157,8 @@ const MESSAGE = union({
       }),
     }),
   ],
+  /** Asks the leader to remove a lock that is not renewed; no answer. */
+  unlock: [16, struct({ path: PATH, version: u64 })],
   /** One chunk of the leader's state, for one that the log cannot bring there any more. */
   snapshot: [
     7,
@@ -264,6 +266,9 @@ export function decodeMessage(input: Uint8Array): Message | null {
 }
 
 const ENTRY_SCHEMA = ENTRY as unknown as Schema<Entry>;
+
+/** The entry that holds a cluster's description. */
+export type SpecEntry = Extract<Entry, { readonly kind: "spec" }>;
 
 /** Bytes of a log entry. */
 export function encodeEntry(entry: Entry): Uint8Array {

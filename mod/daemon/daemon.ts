@@ -4,28 +4,44 @@
  * @module
  */
 import type {
+  BackupReport,
   ChangeAsk,
-  HistoryEntry,
+  ChangePage,
+  HistoryList,
+  HistoryPageAsk,
   InitAsk,
   JoinAsk,
+  RestoreAsk,
+  RestoreReport,
   RunningNode,
+  TransactionDetail,
+  TreeDiff,
   TreeEntry,
+  UndoAnswer,
+  UndoAsk,
 } from "../api/running_node.ts";
 import { toHex } from "../base/bytes.ts";
 import { type ClusterSpec, specFault } from "../base/cluster.ts";
 import { bootId, clusterId, isNodeName, nodeId } from "../base/id.ts";
-import { ProblemError } from "../base/problem.ts";
+import { type ProblemCode, ProblemError } from "../base/problem.ts";
 import { KEY_BYTES } from "../base/seal.ts";
 import type { Settings } from "../base/settings.ts";
 import { timingOf, type TimingRow, timingTable } from "../base/timing.ts";
-import { type EventLine, type StatusDocument, statusOf } from "../node/mod.ts";
+import { type EventLine, type MountStatus, type StatusDocument, statusOf } from "../node/mod.ts";
 import { NodeRuntime } from "../runtime/mod.ts";
 import type { Outcome } from "../streams.ts";
+import type { Point } from "../config/mod.ts";
+import { DATABASE_NAME, makeDatabase } from "../host/linux/database.ts";
+import { ArchivePool } from "./archive_pool.ts";
+import { Backups } from "./backups.ts";
+import { HistoryDesk } from "./history_desk.ts";
 import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
+import { LinuxFusePort } from "../host/linux/fuse.ts";
+import { mountGroup, Mounting } from "./mounting.ts";
 import { Member } from "./member.ts";
-import { type HostPorts, linuxPorts } from "./ports.ts";
+import { historyLimits, type HostPorts, linuxPorts } from "./ports.ts";
 import { Recorder } from "./recorder.ts";
 import { type Identity, readIdentity, retireIdentity, writeIdentity } from "./state.ts";
 
@@ -35,17 +51,33 @@ const SHUTDOWN_LIMIT_MS = 60_000;
 interface Running {
   readonly runtime: NodeRuntime;
   readonly member: Member;
+  readonly desk: HistoryDesk;
+  readonly backups: Backups;
   readonly ports: HostPorts;
+  /** Null where the settings say `off`. */
+  mounting: Mounting | null;
 }
+
+/** A node whose database cannot be written stays readable for so long before its process ends. */
+const FAILED_MS = 60_000;
+/** What does not pass by itself at once: to start again and again would not help. */
+const WAITS: readonly ProblemCode[] = ["node.disk-full", "node.disk-read-only"];
+
+const NO_MOUNT: MountStatus = { path: null, state: "off", why: null };
+/** fuse(4) */
+const FUSE_DEVICE = "/dev/fuse";
 
 /** One host. See the module's note. */
 export class Daemon implements RunningNode {
   readonly #settings: Settings;
   readonly #selfCommand: readonly string[];
   readonly #recorder: Recorder;
+  readonly #pool = new ArchivePool();
   readonly #onEnd: (code: number, why: string) => void;
   #running: Running | null = null;
   #starting = false;
+  #failed: { readonly code: ProblemCode; readonly why: string } | null = null;
+  #failedFor: ReturnType<typeof setTimeout> | undefined;
 
   /** `onEnd` is called when the process must end: 0 for an orderly stop, 70 for a fatal fault. */
   constructor(
@@ -67,11 +99,15 @@ export class Daemon implements RunningNode {
 
   status(): StatusDocument {
     const { name } = this.#settings;
-    return statusOf(this.#running?.runtime ?? null, { name, at: new Date().toISOString() });
+    const at = new Date().toISOString();
+    const backup = this.#running?.backups.status() ?? null;
+    const mount = this.#running?.mounting?.status() ?? NO_MOUNT;
+    const failed = this.#failed;
+    return statusOf(this.#running?.runtime ?? null, { name, at, backup, mount, failed });
   }
 
   streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown {
-    return this.#member().runtime.node[stream].view();
+    return this.#reader().runtime.node[stream].view();
   }
 
   timing(): readonly TimingRow[] {
@@ -79,19 +115,70 @@ export class Daemon implements RunningNode {
   }
 
   entry(path: string): TreeEntry | null {
-    return this.#member().member.entry(path);
+    return this.#reader().member.entry(path);
   }
 
   read(path: string): Uint8Array | null {
-    return this.#member().runtime.node.config.read(path);
+    return this.#reader().runtime.node.config.read(path);
   }
 
   list(path: string): readonly TreeEntry[] | null {
-    return this.#member().member.list(path);
+    return this.#reader().member.list(path);
   }
 
-  history(limit: number, path: string | null): Promise<readonly HistoryEntry[]> {
-    return this.#member().member.history(limit, path);
+  history(ask: HistoryPageAsk): Promise<HistoryList> {
+    return this.#member().desk.list(ask);
+  }
+
+  transaction(txn: number): Promise<TransactionDetail> {
+    return this.#member().desk.transaction(txn);
+  }
+
+  diff(from: Point, to: Point, path: string | null): Promise<TreeDiff> {
+    return this.#member().desk.diff(from, to, path);
+  }
+
+  undo(ask: UndoAsk): Promise<UndoAnswer> {
+    return this.#member().desk.undo(ask);
+  }
+
+  exportTree(at: Point): Promise<ReadableStream<Uint8Array>> {
+    return this.#member().desk.exportTree(at);
+  }
+
+  applied(): number {
+    return this.#member().desk.applied();
+  }
+
+  changesAfter(index: number): Promise<ChangePage> {
+    return this.#member().desk.changesAfter(index);
+  }
+
+  onApplied(listener: () => void): () => void {
+    return this.#member().desk.onApplied(listener);
+  }
+
+  backup(file: string | null): Promise<BackupReport> {
+    return this.#member().backups.make(file);
+  }
+
+  async restore({ file, alone }: RestoreAsk): Promise<RestoreReport> {
+    this.#mustBeFree();
+    // It takes its time; nothing else may become of this host meanwhile.
+    this.#starting = true;
+    try {
+      const { name, links, peer, state } = this.#settings;
+      const self = { name, links, peer };
+      retireIdentity(state, `before-${Date.now()}`);
+      const ask = { file, directory: state, self, alone };
+      const { identity, applied, at } = await this.#pool.ask("restore", ask);
+      // From here on the host is a member, whenever it is started.
+      writeIdentity(state, identity);
+      await this.#begin(identity);
+      return { cluster: identity.spec.name, id: identity.spec.id, txn_id: applied, at };
+    } finally {
+      this.#starting = false;
+    }
   }
 
   change(ask: ChangeAsk): Promise<Outcome> {
@@ -184,10 +271,13 @@ export class Daemon implements RunningNode {
   }
 
   async shutdown(): Promise<void> {
+    clearTimeout(this.#failedFor);
     if (this.#running !== null) {
-      await this.#drain();
+      // A node that failed is stopped already.
+      if (this.#failed === null) await this.#drain();
       await this.#halt();
     }
+    this.#pool.close();
     this.#onEnd(0, "stopped in order");
   }
 
@@ -220,6 +310,7 @@ export class Daemon implements RunningNode {
   async #become(identity: Identity): Promise<void> {
     // A database without an identity is what an interrupted leave left: never this member's.
     retireIdentity(this.#settings.state, `before-${Date.now()}`);
+    makeDatabase(this.#settings.state);
     writeIdentity(this.#settings.state, identity);
     await this.#begin(identity);
   }
@@ -238,18 +329,23 @@ export class Daemon implements RunningNode {
         spec: identity.spec,
         disks: settings.disks,
         bind: settings.bind,
-        onFact: (fact) => running?.member.onFact(fact),
+        groupId: mountGroup(),
+        onFact: (fact) => {
+          running?.member.onFact(fact);
+          running?.desk.onFact(fact);
+        },
         onSaying: (saying) => this.#recorder.say(saying),
         // A database never answers within its own opening: what follows has run by then.
         onReady: () => running && resolve(running),
-        onFatal: (why) => {
-          reject(new ProblemError("node.state-damaged", why));
-          this.#onEnd(1, why);
+        onFatal: (why, code) => {
+          reject(new ProblemError(code, why));
+          this.#onFatal(code, why);
         },
       });
-      running = { runtime, member: new Member(runtime), ports };
+      running = this.#around({ runtime, ports, identity });
     }).finally(() => this.#starting = false);
     this.#running = running;
+    if (settings.mount !== "off") running.mounting = this.#mount(running.runtime, settings.mount);
     this.#recorder.write({
       stream: "node",
       text: `${settings.name} runs, boot=${boot.slice(0, 8)}`,
@@ -258,15 +354,62 @@ export class Daemon implements RunningNode {
     });
   }
 
+  /**
+   * The node is stopped: it beats, votes, acknowledges and renews nothing any more. Where only a
+   * person can help the daemon stays for a while and lets itself be read; then the next one tries.
+   */
+  #onFatal(code: ProblemCode, why: string): void {
+    const { message } = new ProblemError(code, why);
+    if (this.#running === null || !WAITS.includes(code)) return this.#onEnd(1, message);
+    this.#failed = { code, why };
+    this.#recorder.write({ stream: "config", text: message, routine: false, code: null });
+    this.#failedFor = setTimeout(() => this.#onEnd(1, message), FAILED_MS);
+  }
+
+  /** What serves the API beside a runtime. */
+  #around(
+    { runtime, ports, identity }: Pick<Running, "runtime" | "ports"> & { identity: Identity },
+  ): Running {
+    const settings = this.#settings;
+    const database = `${settings.state}/${DATABASE_NAME}`;
+    const member = new Member(runtime);
+    const pool = this.#pool;
+    const change = (ask: ChangeAsk) => member.change(ask);
+    const limits = historyLimits(settings);
+    const desk = new HistoryDesk({ runtime, pool, database, limits, change });
+    const backups = new Backups({
+      ...{ settings, database, identity, pool },
+      recorder: this.#recorder,
+      flushed: () => desk.flushed(),
+    });
+    return { runtime, member, desk, backups, ports, mounting: null };
+  }
+
+  #mount(runtime: NodeRuntime, target: string): Mounting {
+    const say = (text: string) =>
+      this.#recorder.write({ stream: "config", text, routine: false, code: null });
+    return new Mounting({ runtime, fuse: new LinuxFusePort({ device: FUSE_DEVICE }), target, say });
+  }
+
   async #halt(): Promise<void> {
     const running = this.#running;
+    // While the node still answers: what programs have written is committed.
+    await running?.mounting?.stop();
     this.#running = null;
+    running?.backups.stop();
     running?.runtime.stop();
     running?.member.stop();
     await running?.ports.close();
   }
 
+  /** Who can do something. */
   #member(): Running {
+    if (this.#failed !== null) throw new ProblemError(this.#failed.code, this.#failed.why);
+    return this.#reader();
+  }
+
+  /** Who can be read, even where it can do nothing any more. */
+  #reader(): Running {
     if (this.#running !== null) return this.#running;
     if (this.#starting) throw new ProblemError("node.starting", "its database is being read");
     throw new ProblemError("join.not-a-member", `"${this.#settings.name}" belongs to no cluster`);

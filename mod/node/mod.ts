@@ -2,7 +2,9 @@
 export { NodeCore, type NodeEffect, type NodeEvent, type NodeOptions } from "./core.ts";
 export { HEARD_BY, SERVED_BY } from "./wiring.ts";
 export type {
+  BackupStatus,
   EventLine,
+  MountStatus,
   NodeStatus,
   ResourceStatus,
   StatusDocument,

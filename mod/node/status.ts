@@ -2,11 +2,19 @@
 import { formatCrc } from "../base/checksum.ts";
 import { type ClusterSpec, type Member, nameOf } from "../base/cluster.ts";
 import type { BootId, NodeId } from "../base/id.ts";
+import { type ProblemCode, PROBLEMS } from "../base/problem.ts";
 import { formatMillis, type Instant } from "../base/time.ts";
 import type { View, Vitals } from "../streams.ts";
 import type { Board } from "./board.ts";
 import type { NodeCore } from "./core.ts";
-import type { NodeStatus, ResourceStatus, StatusDocument, StreamStatus } from "./view.ts";
+import type {
+  BackupStatus,
+  MountStatus,
+  NodeStatus,
+  ResourceStatus,
+  StatusDocument,
+  StreamStatus,
+} from "./view.ts";
 
 /** A running node as the status sees it; the runtime is one. */
 export interface StatusSource {
@@ -18,18 +26,53 @@ export interface StatusSource {
   now(): Instant;
 }
 
+/** Why a node was stopped. */
+export interface StatusFailure {
+  readonly code: ProblemCode;
+  readonly why: string;
+}
+
 /** What a host says before it is a member, and what is said of every one. */
 export interface StatusHead {
   readonly name: string;
   /** RFC 3339, UTC. */
   readonly at: string;
+  /** The node is stopped, for its database failed; only what it knew can be read. */
+  readonly failed?: StatusFailure | null;
+  readonly backup?: BackupStatus | null;
+  readonly mount: MountStatus;
 }
 
 const NO_WATCHDOG = "no watchdog";
 
 /** Makes the document; `source` null on a host that is not a member of a cluster. */
-export function statusOf(source: StatusSource | null, { name, at }: StatusHead): StatusDocument {
-  if (source === null) return strangerStatus(name, at);
+export function statusOf(source: StatusSource | null, head: StatusHead): StatusDocument {
+  if (source === null) return strangerStatus(head);
+  const { failed = null } = head;
+  const document = memberStatus(source, head);
+  return failed === null ? document : failedStatus(document, failed);
+}
+
+/** What it knew last, and that it takes part in nothing any more. */
+function failedStatus(document: StatusDocument, failed: StatusFailure): StatusDocument {
+  const { title, remedy } = PROBLEMS[failed.code];
+  const now = `${title} (${failed.why}); ${remedy}`;
+  return {
+    ...document,
+    quorate: false,
+    armed: false,
+    guard: { state: "lapsed", margin_ms: 0 },
+    streams: document.streams.map(({ name }) => ({
+      name,
+      state: "failed",
+      now: name === "config" ? now : "stopped",
+    })),
+    config: { ...document.config, writable: false },
+  };
+}
+
+function memberStatus(source: StatusSource, head: StatusHead): StatusDocument {
+  const { at, mount, backup = null } = head;
   const { spec, self, board, boot } = source;
   const ha = source.node.ha.view();
   const config = source.node.config.view();
@@ -68,10 +111,12 @@ export function statusOf(source: StatusSource | null, { name, at }: StatusHead):
       crc32: formatCrc(config.stateCrc),
       writable: board.position?.writable === true && view.quorate,
     },
+    backup,
+    mount,
   };
 }
 
-function strangerStatus(name: string, at: string): StatusDocument {
+function strangerStatus({ name, at, mount }: StatusHead): StatusDocument {
   return {
     schema: "pentad.status/1",
     cluster: null,
@@ -89,6 +134,8 @@ function strangerStatus(name: string, at: string): StatusDocument {
     streams: [],
     resources: [],
     config: { version: 0, term: 0, index: 0, crc32: formatCrc(0), writable: false },
+    backup: null,
+    mount,
   };
 }
 

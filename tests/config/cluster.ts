@@ -134,6 +134,8 @@ export class Desk {
   delayMs = 5;
   now = 1000;
   cut = new Set<string>();
+  /** What a node's mount tells its kernel. */
+  onFuse: (node: NodeId, bytes: Uint8Array) => void = () => {};
   /** Nodes that are started from now on keep so much of their log. */
   limits: ConfigLimits | null = null;
   /** The test makes replicas differ. */
@@ -276,6 +278,9 @@ export class Desk {
     if (effect.kind === "tell") return this.#heard(node, effect.fact);
     if (effect.kind === "ask") return this.#asked(node, effect.request);
     if (effect.kind === "say") return;
+    if (effect.kind === "fuse-reply" || effect.kind === "fuse-notice") {
+      return this.onFuse(node.id, effect.bytes);
+    }
     const blocked = node.held.length > 0;
     const eager = effect.kind === "frame" && effect.eager;
     if (effect.kind === "persist" && effect.lazy && !blocked) {

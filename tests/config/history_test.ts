@@ -105,7 +105,9 @@ Deno.test("treeAt() says what it cannot tell: the future, before the history, an
   const why = (result: ReturnType<typeof treeAt>) => "code" in result ? result.why : "";
   assert.match(why(treeAt(past, 3)), /index 3 is not applied yet, 2 is/);
   assert.match(why(treeAt({ ...past, since: 2 }, 1)), /begins behind index 2/);
-  const records = past.records.map((each) => each.index === 2 ? { ...each, undo: null } : each);
+  const records = [...past.records].map((each) =>
+    each.index === 2 ? { ...each, undo: null } : each
+  );
   assert.match(why(treeAt({ ...past, records }, 1)), /before transaction 2 is not kept/);
   assert.ok(!("code" in treeAt({ ...past, records }, 2)), "this one needs none");
 });
@@ -144,6 +146,15 @@ Deno.test("undoOf() the newest transaction brings back the tree before it, whate
     const dates = (rows: readonly StoredRow[]) => shown(rows);
     assert.deepEqual(dates(keeper.trees[index + 1] ?? []), dates(keeper.trees[index - 1] ?? []));
   }));
+});
+
+Deno.test("undoOf() leaves alone what the transaction named and did not touch", () => {
+  const keeper = new Keeper();
+  keeper.apply([{ op: "mkdir", path: "d" }]);
+  keeper.apply([{ op: "rename", path: "d", to: "d" }, { op: "mkdir", path: "a" }]);
+  const undo = keeper.undo(2);
+  assert.ok(!("code" in undo));
+  assert.deepEqual(undo.operations, [{ op: "rmdir", path: "a" }]);
 });
 
 Deno.test("undoOf() an older one changes its own paths back, and is refused where others came after", () => {

@@ -234,6 +234,32 @@ Deno.test("a replica that is told that it differs does not lead until it is rebu
   assert.equal(lone.last(3, "vote-reply")?.granted, true);
 });
 
+Deno.test("after a snapshot the log goes on at once, whatever was under way before it", () => {
+  const lone = new Lone();
+  lone.lead(2);
+  const rest = { applied: 0, state: 0, round: 0, diverged: false };
+  const reply = { kind: "append-reply", term: 1, ok: true, ...rest } as const;
+  lone.hear(3, { ...reply, index: 1, chain: lone.chain(1) });
+  // Two appends are on their way to node 3 when its log turns out to be another one.
+  for (const name of ["a", "b"]) {
+    lone.propose(name, transactionOf(1 + name.charCodeAt(0), [{ op: "create", path: name }]));
+  }
+  lone.hear(3, { ...reply, index: 1, chain: 12345 });
+  const { lastIndex, stateCrc } = lone.core.view();
+  const base = { index: 1, chain: lone.chain(1) };
+  lone.hear(2, { ...reply, ...base, applied: 1, state: stateCrc });
+  lone.acknowledge(2, lastIndex);
+  const sent = lone.last(3, "snapshot");
+  assert.ok(sent?.forced && sent.last);
+  const { transfer } = sent;
+  lone.sent.length = 0;
+  lone.hear(3, { kind: "snapshot-reply", term: 1, transfer, next: 1, done: true });
+  const went = lone.sent.flatMap(({ to, message }) =>
+    to === 3 && message.kind === "append" ? message.entries.map(() => message.prevIndex) : []
+  );
+  assert.deepEqual(went, [sent.index, sent.index], "both entries behind it");
+});
+
 Deno.test("of a pair the one that differs votes for the other, and never for itself", () => {
   const lone = new Lone(specOf(2, false));
   beat(lone, 0, 0, 3);

@@ -45,9 +45,13 @@ export class Lone {
   readonly outcomes = new Map<string, Outcome>();
   now = 1000;
 
-  constructor(spec: ClusterSpec = specOf(3, false), limits: ConfigLimits = CONFIG_LIMITS) {
+  constructor(
+    spec: ClusterSpec = specOf(3, false),
+    limits: ConfigLimits = CONFIG_LIMITS,
+    seed = 1,
+  ) {
     const stored = this.database.content;
-    const options = { self: nodeId(1), spec, stored, seed: 1, limits };
+    const options = { self: nodeId(1), spec, stored, seed, limits };
     this.core = new ConfigCore(options, instant(this.now));
     this.step({ kind: "tick" });
   }

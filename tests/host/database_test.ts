@@ -10,11 +10,33 @@ import { makeForm1 } from "./database_form1.ts";
 
 const MAIN = new URL("./database_main.ts", import.meta.url).pathname;
 
+/** The database without its seal. */
+const FILES = [DATABASE_NAME, `${DATABASE_NAME}-wal`];
+
+function copyIfThere(from: string, to: string): void {
+  try {
+    Deno.copyFileSync(from, to);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function forget(path: string): void {
+  for (const suffix of ["", "-wal", "-shm"]) {
+    try {
+      Deno.removeSync(`${path}${suffix}`);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
 /** Each life has a directory of its own: a copy of the last one's files, taken while they are open. */
 function linuxWorld(): DatabaseWorld {
   const folders = [Deno.makeTempDirSync({ prefix: "pentad-database-" })];
   const ports: DatabasePort[] = [];
   const opened: { close(): void }[] = [];
+  const kept: string[] = [];
   return {
     port() {
       const real = linuxDatabase(folders.at(-1) ?? "");
@@ -35,14 +57,33 @@ function linuxWorld(): DatabaseWorld {
     crash() {
       const [last, next] = [folders.at(-1), Deno.makeTempDirSync({ prefix: "pentad-database-" })];
       for (const { name } of Deno.readDirSync(last ?? "")) {
-        if (name.startsWith(DATABASE_NAME)) Deno.copyFileSync(`${last}/${name}`, `${next}/${name}`);
+        const whole = name.startsWith(DATABASE_NAME) && !name.includes(".lost-");
+        if (whole) Deno.copyFileSync(`${last}/${name}`, `${next}/${name}`);
       }
       folders.push(next);
       return Promise.resolve();
     },
+    hurt(how) {
+      const path = `${folders.at(-1)}/${DATABASE_NAME}`;
+      if (how === "gone") return forget(path);
+      const raw = new DatabaseSync(path);
+      raw.exec("UPDATE log SET body = x'0102'");
+      raw.close();
+    },
+    keep() {
+      const [from, to] = [folders.at(-1) ?? "", Deno.makeTempDirSync({ prefix: "pentad-kept-" })];
+      kept.push(to);
+      for (const name of FILES) copyIfThere(`${from}/${name}`, `${to}/${name}`);
+      return () => {
+        const now = folders.at(-1) ?? "";
+        forget(`${now}/${DATABASE_NAME}`);
+        for (const name of FILES) copyIfThere(`${to}/${name}`, `${now}/${name}`);
+      };
+    },
     settle: (answer) => answer,
     async close() {
       for (const database of opened) database.close();
+      for (const folder of kept) Deno.removeSync(folder, { recursive: true });
       for (const folder of folders) {
         await linuxDatabase(folder).settled();
         Deno.removeSync(folder, { recursive: true });

@@ -1,5 +1,6 @@
 /** Every route there is. @module */
 import type { Route } from "../route.ts";
+import { backupRoutes } from "./backup.ts";
 import { configRoutes } from "./config.ts";
 import { eventRoutes } from "./events.ts";
 import { haRoutes } from "./ha.ts";
@@ -8,6 +9,7 @@ import { historyRoutes } from "./history.ts";
 import { joinRoutes } from "./join.ts";
 import { statusRoutes } from "./status.ts";
 import { storageRoutes } from "./storage.ts";
+import { watchRoutes } from "./watch.ts";
 
 /** In the order of the OpenAPI document. */
 export const ROUTES: readonly Route[] = [
@@ -16,6 +18,8 @@ export const ROUTES: readonly Route[] = [
   ...heartbeatRoutes,
   ...configRoutes,
   ...historyRoutes,
+  ...watchRoutes,
+  ...backupRoutes,
   ...haRoutes,
   ...storageRoutes,
   ...joinRoutes,

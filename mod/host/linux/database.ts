@@ -15,7 +15,10 @@ import type {
   HistoryAsk,
   StoredRow,
 } from "../ports.ts";
+import { HISTORY_LIMITS, type HistoryLimits } from "./database_history.ts";
 import { type PackedState, packRequests, packRows } from "./packed_state.ts";
+import { failureCode } from "../database_failure.ts";
+import { DatabaseFile } from "./database_file.ts";
 import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
 
 /** Name of the database in the state directory; SQLite's `-wal` and `-shm` stand beside it. */
@@ -54,17 +57,32 @@ export interface LinuxDatabasePort extends DatabasePort {
 
 type HistoryDone = Parameters<Database["history"]>[1];
 
-/** The database in this state directory; `mustExist`: it was made before, and none is a loss. */
+/** How a database is opened. */
+export interface LinuxDatabaseOptions {
+  readonly limits?: HistoryLimits;
+  /** It was made before: where there is none, it is gone. */
+  readonly mustExist?: boolean;
+}
+
+/** The database in this state directory. */
 export function linuxDatabase(
   directory: string,
-  { mustExist = false }: { readonly mustExist?: boolean } = {},
+  { limits = HISTORY_LIMITS, mustExist = false }: LinuxDatabaseOptions = {},
 ): LinuxDatabasePort {
   const path = `${directory}/${DATABASE_NAME}`;
+  const opening = { path, limits, mustExist };
   return {
-    open: (done) => new WorkerDatabase({ path, mustExist, beginning: null }, done),
-    renew: (beginning, done) => new WorkerDatabase({ path, mustExist, beginning }, done),
+    open: (done) => new WorkerDatabase({ ...opening, beginning: null }, done),
+    renew: (beginning, done) => new WorkerDatabase({ ...opening, beginning }, done),
     settled: () => CLOSING.get(path) ?? Promise.resolve(),
   };
+}
+
+/** Makes the database of a node that is about to be one. Throws a ProblemError where it cannot. */
+export function makeDatabase(directory: string): void {
+  const opened = DatabaseFile.open(`${directory}/${DATABASE_NAME}`);
+  if ("damaged" in opened) throw new ProblemError(failureCode(opened.damaged), opened.damaged);
+  opened.file.close();
 }
 
 /**
@@ -76,6 +94,7 @@ const CLOSING = new Map<string, Promise<void>>();
 /** What is opened, and how. */
 interface Opening {
   readonly path: string;
+  readonly limits: HistoryLimits;
   readonly mustExist: boolean;
   readonly beginning: DatabaseBeginning | null;
 }
@@ -210,7 +229,7 @@ function ownBytes(batch: DatabaseBatch): DatabaseBatch {
         history: applied.history.map((each) => ({
           ...each,
           undo: each.undo &&
-            each.undo.map(({ ino, before }) => ({ ino, before: before && ownRow(before) })),
+            each.undo.map((was) => ({ ...was, before: was.before && ownRow(was.before) })),
         })),
       },
     }),

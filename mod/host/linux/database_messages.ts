@@ -1,4 +1,5 @@
 /** What the database's Worker and its owner say to each other. @module */
+import type { HistoryLimits } from "./database_history.ts";
 import type { PackedState } from "./packed_state.ts";
 import type {
   DatabaseBatch,
@@ -14,6 +15,7 @@ export type DatabaseAsk =
   | {
     readonly kind: "open";
     readonly path: string;
+    readonly limits: HistoryLimits;
     readonly mustExist: boolean;
     readonly beginning: DatabaseBeginning | null;
   }

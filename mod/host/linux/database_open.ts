@@ -6,7 +6,6 @@
  * @module
  */
 import { DatabaseSync } from "node:sqlite";
-import { toHex } from "../../base/bytes.ts";
 import type {
   DamageKind,
   DatabaseBeginning,
@@ -19,6 +18,7 @@ import { bringToForm, NewerForm, putMeta, putOrigin } from "./database_form.ts";
 import {
   Damage,
   EMPTY_META,
+  freshOrigin,
   type Meta,
   type Origin,
   readEntries,
@@ -103,7 +103,7 @@ function open(
 export function renewFile(path: string, beginning: DatabaseBeginning): DatabaseDamage | null {
   const { term, vote, sealed, recovery } = beginning;
   const rescued = { term, vote, known: recovery.known, sealed };
-  const origin: Origin = { uuid: newUuid(), opens: 0, recovery };
+  const origin = freshOrigin(recovery);
   let database: DatabaseSync | null = null;
   try {
     const aside = placeFor(path);
@@ -134,7 +134,7 @@ function begin(database: DatabaseSync): void {
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
   const [verdict] = Object.values(database.prepare("PRAGMA quick_check(1)").get() ?? {});
   if (verdict !== "ok") throw new Damage(`SQLite says: ${String(verdict)}`);
-  bringToForm(database, { uuid: newUuid(), opens: 0, recovery: null });
+  bringToForm(database, freshOrigin());
 }
 
 function readContent(
@@ -230,10 +230,6 @@ function exists(path: string): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
-}
-
-function newUuid(): string {
-  return toHex(crypto.getRandomValues(new Uint8Array(16)));
 }
 
 function messageOf(error: unknown): string {

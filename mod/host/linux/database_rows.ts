@@ -1,6 +1,6 @@
 /** Rows of the database: their CRC-32s, and how they are read back. @module */
 import type { DatabaseSync } from "node:sqlite";
-import { encodeText, Writer } from "../../base/bytes.ts";
+import { encodeText, toHex, Writer } from "../../base/bytes.ts";
 import { crc32 } from "../../base/checksum.ts";
 import type { StoredEntry, StoredRecovery, StoredRequest, StoredRow } from "../ports.ts";
 
@@ -59,6 +59,11 @@ export interface Origin {
   readonly uuid: string;
   readonly opens: number;
   readonly recovery: StoredRecovery | null;
+}
+
+/** That of a new database. */
+export function freshOrigin(recovery: StoredRecovery | null = null): Origin {
+  return { uuid: toHex(crypto.getRandomValues(new Uint8Array(16))), opens: 0, recovery };
 }
 
 /** Reads the row of `origin`. */

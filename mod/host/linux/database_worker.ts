@@ -5,6 +5,7 @@
  * @module
  */
 import { DatabaseFile } from "./database_file.ts";
+import type { HistoryLimits } from "./database_history.ts";
 import { unpackRequests, unpackRows } from "./packed_state.ts";
 import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
 
@@ -29,10 +30,12 @@ scope.onmessage = ({ data: ask }) => {
   }
 };
 
-function open({ path, mustExist, beginning }: Extract<DatabaseAsk, { kind: "open" }>): void {
+function open(
+  { path, limits, mustExist, beginning }: Extract<DatabaseAsk, { kind: "open" }>,
+): void {
   const opened = beginning === null
-    ? DatabaseFile.open(path, { mustExist })
-    : DatabaseFile.renew(path, beginning);
+    ? DatabaseFile.open(path, { limits, mustExist })
+    : DatabaseFile.renew(path, beginning, limits);
   if ("damaged" in opened) return scope.postMessage({ kind: "damaged", damage: opened });
   file = opened.file;
   const { content } = opened;
