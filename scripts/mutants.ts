@@ -9,6 +9,7 @@
  */
 
 import { type Mutant, PAIR, THREE } from "./mutant.ts";
+import { RECOVERY_MUTANTS } from "./mutants_recovery.ts";
 import { SNAPSHOT_MUTANTS } from "./mutants_snapshot.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -33,8 +34,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: "vote for a shorter log",
     file: "config/election.ts",
-    find: "const upToDate = raft.log.isUpToDate(lastTerm, lastIndex);",
-    put: "const upToDate = lastTerm >= 0 && lastIndex >= 0;",
+    find: "const upToDate = mayVote(raft, from, raft.log.isUpToDate(lastTerm, lastIndex));",
+    put: "const upToDate = mayVote(raft, from, lastTerm + lastIndex >= 0);",
     shape: THREE,
     seeds: 400,
   },
@@ -177,6 +178,7 @@ const MUTANTS: readonly Mutant[] = [
     seeds: 1,
   },
   ...SNAPSHOT_MUTANTS,
+  ...RECOVERY_MUTANTS,
   {
     name: "witness register's set ignored, by the claim and by the vote",
     file: "config/witness.ts",
@@ -283,7 +285,7 @@ async function lane(number: number, queue: Mutant[]): Promise<void> {
   const copy = `${folder}/${number}`;
   copyTree(`${ROOT}mod`, `${copy}/mod`);
   copyTree(`${ROOT}scripts`, `${copy}/scripts`);
-  for (const tests of ["config", "ha", "heartbeat"]) {
+  for (const tests of ["config", "contract", "ha", "heartbeat", "host"]) {
     copyTree(`${ROOT}tests/${tests}`, `${copy}/tests/${tests}`);
   }
   for (const name of ["deno.json", "deno.lock"]) {
@@ -323,6 +325,12 @@ async function isCaught(copy: string, mutant: Mutant): Promise<boolean> {
   const text = new TextDecoder().decode(stdout);
   const how = /^(seed|error:) .*/m.exec(text)?.[0] ??
     firstLine(new TextDecoder().decode(stderr));
+  // A test that is not there catches nothing.
+  const missing = /^.*failed, not found/m.exec(new TextDecoder().decode(stderr));
+  if (missing !== null) {
+    console.log(`STALE   ${name}: ${missing[0]}`);
+    return false;
+  }
   const caught = code !== 0;
   const verdict = caught ? "caught " : "ALIVE  ";
   console.log(`${verdict} ${name} (${seconds} s)${caught ? `: ${how}` : ""}`);

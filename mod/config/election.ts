@@ -62,7 +62,7 @@ export function onVote(raft: Raft, from: NodeId, message: MessageOf<"vote">): vo
   const leaderLives = raft.role === "leader" ||
     (raft.leader !== null && raft.now - raft.heardLeaderAt < raft.timing.electionMinMs);
   if (leaderLives || term < raft.term) return reply(false);
-  const upToDate = raft.log.isUpToDate(lastTerm, lastIndex) && mayVote(raft, from);
+  const upToDate = mayVote(raft, from, raft.log.isUpToDate(lastTerm, lastIndex));
   if (pre) return reply(upToDate && term > raft.term);
   if (term > raft.term) raft.enterTerm(term);
   const granted = upToDate && (raft.vote === null || raft.vote === from);
@@ -79,9 +79,10 @@ export function onVote(raft: Raft, from: NodeId, message: MessageOf<"vote">): vo
  * A replica that differs from its peers does not vote. Of a pair it votes for the other: without its
  * vote nobody could lead, and so nobody rebuild it; and the ends of the logs are compared all the same.
  */
-function mayVote(raft: Raft, candidate: NodeId): boolean {
+function mayVote(raft: Raft, candidate: NodeId, upToDate: boolean): boolean {
+  // What it has got back may go on behind the other's log, by entries that were never committed.
   if (raft.recovery !== null) return maySecond(raft, candidate);
-  return !raft.diverged || raft.electors.length <= 2;
+  return upToDate && (!raft.diverged || raft.electors.length <= 2);
 }
 
 /** An answer to our asking. */

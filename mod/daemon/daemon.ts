@@ -320,6 +320,7 @@ export class Daemon implements RunningNode {
     const boot = bootId(toHex(crypto.getRandomValues(new Uint8Array(8))));
     const ports = linuxPorts(settings, this.#selfCommand);
     this.#starting = true;
+    let begun: Running | null = null;
     const running = await new Promise<Running>((resolve, reject) => {
       let running: Running | null = null;
       const runtime = new NodeRuntime(ports, {
@@ -342,7 +343,12 @@ export class Daemon implements RunningNode {
           this.#onFatal(code, why);
         },
       });
-      running = this.#around({ runtime, ports, identity });
+      running = begun = this.#around({ runtime, ports, identity });
+    }).catch(async (error) => {
+      // What goes on would keep the process from ending.
+      begun?.backups.stop();
+      await ports.close();
+      throw error;
     }).finally(() => this.#starting = false);
     this.#running = running;
     if (settings.mount !== "off") running.mounting = this.#mount(running.runtime, settings.mount);

@@ -100,6 +100,15 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     kind: fc.constant("snapshot-reply" as const),
     ...{ term: count, transfer: count, next: count, done: fc.boolean() },
   }),
+  plain({
+    kind: fc.constant("recovery" as const),
+    ...{ term: count, nonce: count, known: fc.boolean() },
+  }),
+  plain({
+    kind: fc.constant("recovered" as const),
+    ...{ term: count, nonce: count, commit: count },
+  }),
+  plain({ kind: fc.constant("lost" as const), term: count }),
 );
 
 /** Ways in which bytes are damaged: turned, cut, lengthened, replaced. */

@@ -40,8 +40,13 @@ function lose(desk: Desk, node: Node, nonce = 7): void {
   node.database.content = { ...EMPTY, term, vote, sealed, recovery };
 }
 
-const isWhole = (node: Node) => node.core?.view().recovering === null;
-const holds = (node: Node, number: number) => node.core?.stat(`f${number}`) !== null;
+function isWhole(node: Node): boolean {
+  return node.core?.view().recovering === null;
+}
+
+function holds(node: Node, number: number): boolean {
+  return node.core?.stat(`f${number}`) !== null;
+}
 
 for (const short of [false, true]) {
   const how = short ? "a snapshot" : "the log";
@@ -52,9 +57,12 @@ for (const short of [false, true]) {
     lose(desk, hurt);
     desk.start(hurt);
     assert.match(hurt.core?.view().blocked ?? "", /recovering.*a row fails its CRC-32/);
-    write(desk, 30);
-    desk.until(() => isWhole(hurt) && holds(hurt, 30));
-    desk.until(() => hurt.database.content.recovery === null);
+    const tag = desk.propose(desk.leader() ?? hurt, 30);
+    desk.until(() => {
+      assert.ok(!isWhole(hurt) || holds(hurt, 29), "not before it holds what was committed");
+      return isWhole(hurt) && holds(hurt, 30);
+    });
+    desk.until(() => hurt.database.content.recovery === null && desk.outcomes.has(tag));
     assert.equal(hurt.database.installs, short ? 1 : 0);
     desk.until(() => desk.leader()?.core?.view().peers.every((peer) => !peer.recovering) === true);
     // It votes again.
@@ -210,4 +218,31 @@ Deno.test("judgeLoss() begins anew only where somebody else may hold what was lo
     const verdict = judgeLoss({ ...damage, kind }, { self, spec: three, nonce: 5 });
     assert.deepEqual(verdict, { code: `node.database-${code}`, why: "row 7" });
   }
+});
+
+Deno.test("who commits with the witness alone says so in its seal first, until the other holds it too", () => {
+  const desk = new Desk(9, specOf(2, true), 0);
+  const [first, second] = [desk.node(1), desk.node(2)];
+  desk.start(first);
+  desk.giveWitness(1);
+  desk.until(() => desk.leader() === first);
+  write(desk, 1);
+  assert.equal(first.database.content.sealed?.alone, true);
+  desk.start(second);
+  desk.until(() => holds(second, 1) && first.core?.view().commitSet === null);
+  write(desk, 2);
+  desk.until(() => first.database.content.sealed?.alone === false);
+  // Again alone, and lost: the other, which lacks that, must not lead.
+  desk.giveWitness(null);
+  desk.crash(second);
+  desk.until(() => desk.leader() === undefined);
+  desk.giveWitness(1);
+  desk.until(() => desk.leader() === first);
+  write(desk, 3);
+  lose(desk, first);
+  assert.equal(first.database.content.sealed?.alone, true);
+  desk.start(first);
+  desk.start(second);
+  desk.run(20_000);
+  assert.equal(desk.leader(), undefined, "what was committed alone would be lost");
 });

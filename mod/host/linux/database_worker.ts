@@ -5,7 +5,6 @@
  * @module
  */
 import { DatabaseFile } from "./database_file.ts";
-import type { HistoryLimits } from "./database_history.ts";
 import { unpackRequests, unpackRows } from "./packed_state.ts";
 import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
 
