@@ -29,6 +29,8 @@ export interface LocalClusterOptions {
   readonly watchdog: "process" | "none";
   /** Each node in a network namespace of its own; else all on loopback, with a cable each. */
   readonly network?: Namespaces;
+  /** Without cables: nothing can be cut, and nothing is carried by this process. */
+  readonly direct?: boolean;
   /** Each node mounts the tree on `pve` in its folder; needs root and /dev/fuse. */
   readonly mount?: boolean;
   /** Where daemons' own output goes; default: the node's folder. */
@@ -279,9 +281,9 @@ export class LocalCluster {
     const { network } = options;
     const net = `127.${10 + Math.floor(Math.random() * 240)}.${Math.floor(Math.random() * 256)}`;
     this.nodes = options.names.map((name, at) => {
-      const [here, there] = network === undefined
-        ? [`${net}.${10 + at}`, `${net}.${110 + at}`]
-        : [network.address(at), network.address(at)];
+      const own = network?.address(at) ?? `${net}.${10 + at}`;
+      const cabled = network === undefined && options.direct !== true;
+      const [here, there] = [own, cabled ? `${net}.${110 + at}` : own];
       const folder = `${this.folder}/${name}`;
       const node = new LocalNode(name, folder, {
         name,
@@ -295,7 +297,7 @@ export class LocalCluster {
         mount: options.mount ? `${folder}/pve` : "off",
       }, network?.prefix(at));
       if (this.lun !== null) node.plugDisk(this.lun);
-      if (network === undefined) {
+      if (cabled) {
         node.cable.carryUdp(`${there}:5405`, `${here}:5405`);
         node.cable.carryTcp(`${there}:5406`, `${here}:5406`);
       }
