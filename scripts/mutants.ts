@@ -267,7 +267,7 @@ const MUTANTS: readonly Mutant[] = [
     find: "if (found !== version) {",
     put: "if (found < 0) {",
     shape: THREE,
-    seeds: 400,
+    seeds: 40,
   },
 ];
 

@@ -4,32 +4,16 @@
  *
  * @module
  */
-import { runStep, STATIC_STEPS, type Step, UNIT_FOLDERS } from "./steps.ts";
+import { runStep, simSteps, STATIC_STEPS, testStep, UNIT_FOLDERS } from "./steps.ts";
 
-function sim(name: string, ...flags: string[]): Step {
-  return { name, arguments: ["run", "-A", "--no-check", "scripts/sim.ts", ...flags] };
-}
-
-const steps: readonly Step[] = [
-  ...STATIC_STEPS,
-  {
-    name: "unit tests and scenarios",
-    arguments: ["test", "-A", "--no-check", ...UNIT_FOLDERS],
-    tests: true,
-  },
-  sim("100 seeds, 3 nodes", "--seed", "1", "--count", "100", "--nodes", "3"),
-  sim(
-    "100 seeds, 2 nodes and witness",
-    "--seed",
-    "1",
-    "--count",
-    "100",
-    "--nodes",
-    "2",
-    "--witness",
-  ),
-];
+/** Of each shape. */
+const SEEDS = 100;
 
 let failed = 0;
-for (const step of steps) failed += (await runStep(step, false)).failed;
+for (const step of [...STATIC_STEPS, testStep("unit tests and scenarios", ...UNIT_FOLDERS)]) {
+  failed += (await runStep(step)).failed;
+}
+// One processor each.
+const sims = await Promise.all(simSteps(SEEDS).map((step) => runStep({ ...step, show: false })));
+failed += sims.reduce((sum, each) => sum + each.failed, 0);
 if (failed > 0) Deno.exit(1);

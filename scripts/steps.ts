@@ -5,6 +5,8 @@ export interface Step {
   readonly name: string;
   readonly arguments: readonly string[];
   readonly tests?: boolean;
+  /** Its output is worth reading although it ended well. */
+  readonly show?: boolean;
   /** It counts as hung after so long; default {@link MINUTES_MAX}. */
   readonly minutesMax?: number;
 }
@@ -32,8 +34,8 @@ export function readSummary(
   return { passed: count("passed"), failed: count("failed"), skipped: count("ignored") };
 }
 
-/** Runs `deno` with the step's arguments; prints its output only where it failed, or if `show`. */
-export async function runStep(step: Step, show: boolean): Promise<StepResult> {
+/** Runs `deno` with the step's arguments; prints its output where it failed, or is to be shown. */
+export async function runStep(step: Step): Promise<StepResult> {
   const started = performance.now();
   const child = new Deno.Command(Deno.execPath(), {
     args: [...step.arguments],
@@ -49,7 +51,7 @@ export async function runStep(step: Step, show: boolean): Promise<StepResult> {
   const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   const seconds = (performance.now() - started) / 1000;
   const ok = code === 0;
-  if (!ok || show) console.log(text.trimEnd());
+  if (!ok || step.show) console.log(text.trimEnd());
   console.log(`${ok ? "ok    " : "FAILED"} ${step.name} (${seconds.toFixed(1)} s)`);
   const counts = step.tests ? readSummary(text) : null;
   if (counts === null) {
@@ -68,6 +70,28 @@ export const STATIC_STEPS: readonly Step[] = [
   { name: "tidy", arguments: ["run", "-A", "scripts/tidy.ts"] },
   { name: "types", arguments: ["check", "main.ts", "mod", "tests", "scripts"] },
 ];
+
+/** Seeds 1 to `count` of a cluster of three, and of a pair with a witness. */
+export function simSteps(count: number): readonly Step[] {
+  const shapes: readonly (readonly [string, readonly string[]])[] = [
+    ["3 nodes", ["--nodes", "3"]],
+    ["2 nodes and witness", ["--nodes", "2", "--witness"]],
+  ];
+  return shapes.map(([name, flags]) => ({
+    name: `${count} seeds, ${name}`,
+    arguments: [
+      ...["run", "-A", "--no-check", "scripts/sim.ts", "--seed", "1", "--count", String(count)],
+      ...flags,
+    ],
+    show: true,
+    minutesMax: 30,
+  }));
+}
+
+/** One run of `deno test` over some folders. */
+export function testStep(name: string, ...folders: readonly string[]): Step {
+  return { name, arguments: ["test", "-A", "--no-check", ...folders], tests: true };
+}
 
 /** Folders under tests/ that are pure: no socket, file, process or mount. */
 export const UNIT_FOLDERS: readonly string[] = [

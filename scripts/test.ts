@@ -4,62 +4,30 @@
  *
  * @module
  */
-import { runStep, STATIC_STEPS, type Step, type StepResult, UNIT_FOLDERS } from "./steps.ts";
+import { runStep, simSteps, STATIC_STEPS, type StepResult } from "./steps.ts";
+import { testStep, UNIT_FOLDERS } from "./steps.ts";
 
 const at = Deno.args.indexOf("--seeds");
-const seeds = at < 0 ? "1000" : Deno.args[at + 1] ?? "1000";
+const seeds = Number(at < 0 ? 1000 : Deno.args[at + 1]);
+if (!Number.isSafeInteger(seeds) || seeds < 1) throw new Error("--seeds takes a whole number");
 
-const steps: readonly Step[] = [
+function script(name: string, file: string) {
+  return {
+    name,
+    arguments: ["run", "-A", "--no-check", `scripts/${file}`],
+    show: true,
+    minutesMax: 20,
+  };
+}
+
+const steps = [
   ...STATIC_STEPS,
-  {
-    name: "unit tests and scenarios",
-    arguments: ["test", "-A", "--no-check", ...UNIT_FOLDERS],
-    tests: true,
-  },
-  {
-    name: "edges: API and command line",
-    arguments: ["test", "-A", "--no-check", "tests/api", "tests/cli"],
-    tests: true,
-  },
-  {
-    name: "drivers against the real world",
-    arguments: ["test", "-A", "--no-check", "tests/host"],
-    tests: true,
-  },
-  { name: "whole daemons", arguments: ["test", "-A", "--no-check", "tests/daemon"], tests: true },
-  {
-    name: `${seeds} seeds, 3 nodes`,
-    arguments: [
-      "run",
-      "-A",
-      "--no-check",
-      "scripts/sim.ts",
-      "--seed",
-      "1",
-      "--count",
-      seeds,
-      "--nodes",
-      "3",
-    ],
-  },
-  {
-    name: `${seeds} seeds, 2 nodes and witness`,
-    arguments: [
-      "run",
-      "-A",
-      "--no-check",
-      "scripts/sim.ts",
-      "--seed",
-      "1",
-      "--count",
-      seeds,
-      "--nodes",
-      "2",
-      "--witness",
-    ],
-  },
-  { name: "mutants", arguments: ["run", "-A", "--no-check", "scripts/mutants.ts"] },
-  { name: "demo", arguments: ["run", "-A", "--no-check", "scripts/demo.ts"] },
+  testStep("unit tests and scenarios", ...UNIT_FOLDERS),
+  testStep("edges: API and command line", "tests/api", "tests/cli"),
+  testStep("drivers against the real world", "tests/host"),
+  testStep("whole daemons", "tests/daemon"),
+  script("mutants", "mutants.ts"),
+  script("demo", "demo.ts"),
 ];
 
 const skipped: string[] = [];
@@ -67,10 +35,9 @@ if (!exists("/dev/watchdog")) skipped.push("hardware watchdog: this host has no 
 skipped.push("SCSI reservations, FUSE, lab hosts: not built yet");
 
 const results: StepResult[] = [];
-for (const step of steps) {
-  const show = step.name.includes("seeds") || step.name === "mutants" || step.name === "demo";
-  results.push(await runStep(step, show));
-}
+for (const step of steps) results.push(await runStep(step));
+// One processor each.
+results.push(...await Promise.all(simSteps(seeds).map(runStep)));
 for (const why of skipped) console.log(`skipped  ${why}`);
 function sum(pick: (result: StepResult) => number): number {
   return results.reduce((total, result) => total + pick(result), 0);

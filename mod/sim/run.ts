@@ -9,6 +9,7 @@ import { Prng } from "../base/prng.ts";
 import { Admin } from "./admin.ts";
 import { Checks, type Violation } from "./checks.ts";
 import { Clients } from "./clients.ts";
+import { Contenders } from "./contenders.ts";
 import { type ClusterShape, SimCluster, type SimNode } from "./cluster.ts";
 import { drawFaults, type Fault, strike } from "./faults.ts";
 import type { WorldOptions } from "./options.ts";
@@ -20,6 +21,8 @@ export interface RunPlan {
   readonly world: Partial<WorldOptions>;
   readonly resources: number;
   readonly clients: number;
+  /** Clients that all write the same files. */
+  readonly contenders: number;
   readonly safetyMs: number;
   readonly faults: readonly Fault[];
   /** Orders of an administrator: at a time, a change of what is wanted or a move. */
@@ -78,7 +81,9 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     longest: 20_000,
   });
   const clients = prng.between(2, 30);
-  return { seed, shape, world, resources, clients, safetyMs, faults, orders: drawOrders() };
+  const contenders = prng.chance(0.5) ? prng.between(2, 6) : 0;
+  const orders = drawOrders();
+  return { seed, shape, world, resources, clients, contenders, safetyMs, faults, orders };
 
   function drawOrders(): RunPlan["orders"] {
     if (resources === 0) return [];
@@ -127,6 +132,7 @@ class Run {
   readonly #cluster: SimCluster;
   readonly #checks: Checks;
   readonly #clients: Clients;
+  readonly #contenders: Contenders;
   readonly #ids: readonly ResourceId[];
   readonly #admin: Admin;
   #starts = 0;
@@ -145,6 +151,7 @@ class Run {
         onFact: (node, fact) => {
           this.#checks.onFact(node, fact);
           this.#clients.onFact(node, fact);
+          this.#contenders.onFact(node, fact);
           if (fact.fact === "ha.takeover") this.#takeovers++;
         },
         onSaying: (node, { stream, text, routine }) => {
@@ -156,6 +163,7 @@ class Run {
     });
     this.#checks = new Checks(this.#cluster);
     this.#clients = new Clients(this.#cluster, this.#checks);
+    this.#contenders = new Contenders(this.#cluster, this.#checks, plan.contenders);
     this.#admin = new Admin(this.#cluster);
     this.#ids = Array.from({ length: plan.resources }, (_, at) => resourceId(`exec:r${at}`));
     this.#cluster.site.plant.onChange((id, host, runs) => {
@@ -182,7 +190,10 @@ class Run {
     while (world.now < end && this.#unrest() !== null) this.#runUntil(world.now + NUDGE_MS);
     const unrest = this.#unrest();
     if (unrest !== null) this.#checks.fail("a healed cluster comes to rest", unrest);
-    else this.#clients.verify();
+    else {
+      this.#clients.verify();
+      this.#contenders.verify();
+    }
     return {
       violations: this.#checks.violations,
       trace: world.trace,
@@ -200,6 +211,7 @@ class Run {
     while (world.now < time && this.#checks.violations.length === 0) {
       world.runUntil(Math.min(time, world.now + NUDGE_MS));
       this.#clients.nudge();
+      this.#contenders.nudge();
     }
     if (this.#checks.violations.length > 0) return;
   }
@@ -208,6 +220,7 @@ class Run {
   #heal(): void {
     const { site, nodes } = this.#cluster;
     this.#clients.calm();
+    this.#contenders.calm();
     site.network.heal();
     site.disks.heal();
     for (const node of nodes) {
@@ -227,7 +240,8 @@ class Run {
       if (runtime.board.position?.writable !== true) return `${name} cannot write`;
       if (!runtime.node.ha.view().guard.held) return `${name} holds no guard`;
     }
-    if (this.#clients.open() > 0) return `${this.#clients.open()} clients have no answer`;
+    const open = this.#clients.open() + this.#contenders.open();
+    if (open > 0) return `${open} clients have no answer`;
     const views = runtimes.map((runtime) => runtime?.node.config.view());
     if (new Set(views.map((view) => `${view?.applied} ${view?.stateCrc}`)).size !== 1) {
       return "replicas are not equal";

@@ -74,10 +74,10 @@ export class ControlGroups {
     for (const id of this.#ids()) {
       for (const folder of tree(`${this.#folder}/${id}`).reverse()) removeFolder(folder);
     }
-    for (let folder = this.#folder, up = 0; up < 3; up++) {
-      removeFolder(folder);
-      folder = folder.slice(0, folder.lastIndexOf("/"));
-    }
+    const [kind, token, root] = [0, 1, 2].map((up) =>
+      this.#folder.split("/").slice(0, up === 0 ? undefined : -up).join("/")
+    );
+    for (const folder of [kind, token, root]) removeFolder(folder ?? "");
   }
 
   #ids(): ResourceId[] {
