@@ -4,30 +4,10 @@
  *
  * @module
  */
+import { EXIT } from "./exit.ts";
+import { MEMBER_PROBLEMS, type ProblemKind } from "./member_problems.ts";
 
-/** Exit codes of every command (ux.md a.3); part of the interface. */
-export const EXIT = {
-  ok: 0,
-  failed: 1,
-  usage: 2,
-  degraded: 3,
-  noQuorum: 4,
-  unreachable: 5,
-  changed: 6,
-  unsafe: 7,
-  timeout: 8,
-  notFound: 9,
-  changes: 10,
-  bug: 70,
-} as const;
-
-interface ProblemKind {
-  /** What failed, in a few words. */
-  readonly title: string;
-  readonly remedy: string;
-  readonly status: number;
-  readonly exit: number;
-}
+export { EXIT };
 
 /** Every code, with the remedy that is true whenever the code is. */
 export const PROBLEMS = {
@@ -89,6 +69,12 @@ export const PROBLEMS = {
     title: "Cannot take more requests now",
     remedy: "try again in a moment; Retry-After says when",
     status: 429,
+    exit: EXIT.failed,
+  },
+  "api.socket-only": {
+    title: "Cannot do that over TCP",
+    remedy: "do it as root on the node itself, through its Unix socket",
+    status: 403,
     exit: EXIT.failed,
   },
   "cli.usage": {
@@ -181,6 +167,7 @@ export const PROBLEMS = {
     status: 409,
     exit: EXIT.unsafe,
   },
+  ...MEMBER_PROBLEMS,
   "config.no-history": {
     title: "Cannot look that far back",
     remedy: "see pentad config history for what this node keeps; another node may keep more",

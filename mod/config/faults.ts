@@ -6,6 +6,7 @@
  */
 import { LINKS_MAX, specFault } from "../base/cluster.ts";
 import { encodeText } from "../base/bytes.ts";
+import { isNodeName } from "../base/id.ts";
 import type { Expectation, Operation, SpecChange, Transaction } from "../streams.ts";
 import {
   decodeEntry,
@@ -112,7 +113,11 @@ export function messageFault(message: Message): string | null {
 function entryFault(body: Uint8Array): string | null {
   const entry = decodeEntry(body);
   if (entry === null) return "it is malformed";
-  return entry.kind === "spec" ? specFault(entry.spec) : null;
+  if (entry.kind === "forced") {
+    const odd = entry.out.some(({ id, name }) => id < 1 || !isNodeName(name));
+    if (odd) return "who is put out is no node";
+  }
+  return entry.kind === "spec" || entry.kind === "forced" ? specFault(entry.spec) : null;
 }
 
 function isCount(value: number, max = Number.MAX_SAFE_INTEGER): boolean {

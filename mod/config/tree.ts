@@ -42,6 +42,8 @@ export type TreeReader = Pick<Tree, "find" | "row" | "rows" | "children">;
 export interface Stamp {
   readonly index: number;
   readonly writer: number;
+  /** The limits of the whole tree do not count. */
+  readonly unbounded?: boolean;
 }
 
 /** See the module's note. */
@@ -155,6 +157,7 @@ export class Tree {
       const refused = this.#one(operation, { ...stamp, time, ino: inoOf(stamp.index, at) });
       if (refused !== null) return refused;
     }
+    if (stamp.unbounded) return null;
     if (this.#bytes > TREE_BYTES_MAX) {
       return problem("config.too-large", `the tree would hold ${this.#bytes} bytes`);
     }

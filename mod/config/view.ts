@@ -22,15 +22,19 @@ export function viewOf(
     committedChain: log.chainAt(raft.commit) ?? 0,
     commitSet: raft.witness.solo ? [raft.self] : null,
     diverged: raft.diverged,
-    peers: [...raft.progress].map(([node, { match, diverged, transfer }]) => ({
+    peers: [...raft.progress].map(([node, { match, diverged, transfer, catchUp }]) => ({
       node,
       match,
       lag: log.last - match,
       diverged,
+      catchUp: catchUp === null
+        ? null
+        : { round: catchUp.round, ready: catchUp.ready, slow: catchUp.slow },
       snapshot: transfer === null
         ? null
         : { index: transfer.snapshot.base.index, chunks: transfer.acknowledged },
     })),
+    transferTo: raft.leadTransfer?.to ?? null,
     blocked: raft.diverged ? DIVERGED : rest.blocked,
   };
 }

@@ -176,8 +176,10 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
   }
 
   #request(request: Request): void {
-    if (request.request === "ha.shutdown") this.#stopping = true;
-    else if (request.request === "storage.swap") this.#enqueue(request);
+    if (request.request === "ha.shutdown") {
+      this.#stopping = true;
+      this.#witness.retire();
+    } else if (request.request === "storage.swap") this.#enqueue(request);
     else if (request.request === "storage.fence") this.#fence(request.node);
   }
 
