@@ -7,6 +7,7 @@
 import type { TimingRow } from "../base/timing.ts";
 import type { EventLine, StatusDocument } from "../node/view.ts";
 import type { Operation, Outcome } from "../streams.ts";
+import type { MembershipNode } from "./membership_node.ts";
 
 /** A path of the replicated tree as it stands on this node. */
 export interface TreeEntry {
@@ -52,7 +53,7 @@ export interface JoinAsk {
 }
 
 /** A running daemon, member of a cluster or not. Refusals are ProblemErrors. */
-export interface RunningNode {
+export interface RunningNode extends MembershipNode {
   status(): StatusDocument;
   /** Everything the streams show: `heartbeat show`, `storage show`, HA scores. Plain JSON. */
   streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown;

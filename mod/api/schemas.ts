@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { EventLine, StatusDocument } from "../node/view.ts";
 import { STREAMS } from "../streams.ts";
+import type { MemberRow } from "./membership_node.ts";
 import type { HistoryEntry, TreeEntry } from "./running_node.ts";
 
 const NODE = z.strictObject({
@@ -87,6 +88,17 @@ export const HISTORY_ENTRY = z.strictObject({
   problem: z.string().nullable(),
 });
 
+export const MEMBER = z.strictObject({
+  name: z.string(),
+  id: z.int(),
+  self: z.boolean(),
+  role: z.enum(["voter", "learner"]),
+  leader: z.boolean(),
+  state: z.string(),
+  lag: z.int().nullable(),
+  note: z.string(),
+});
+
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 type Same<A, B> = [DeepReadonly<A>] extends [DeepReadonly<B>]
   ? [DeepReadonly<B>] extends [DeepReadonly<A>] ? true : never
@@ -97,4 +109,5 @@ export const SCHEMAS_AGREE: readonly [
   Same<z.infer<typeof EVENT>, EventLine>,
   Same<z.infer<typeof ENTRY>, TreeEntry>,
   Same<z.infer<typeof HISTORY_ENTRY>, HistoryEntry>,
-] = [true, true, true, true];
+  Same<z.infer<typeof MEMBER>, MemberRow>,
+] = [true, true, true, true, true];

@@ -5,14 +5,13 @@
  * @module
  */
 import { assert } from "../base/assert.ts";
-import { clipText } from "../base/bytes.ts";
 import type { NodeId } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { after, earliest, type Instant, NEVER } from "../base/time.ts";
 import type { StoredEntry } from "../host/ports.ts";
 import type { Outcome, Request, Tag } from "../streams.ts";
 import { type Asker, Backlog, keyOf, type Waiter } from "./backlog.ts";
-import { changeFault, transactionFault } from "./faults.ts";
+import { wantFault } from "./faults.ts";
 import { startTransfer } from "./lead_transfer.ts";
 import { changeSpec } from "./membership.ts";
 import {
@@ -20,6 +19,7 @@ import {
   diffOf,
   isRepeatable,
   Proposals,
+  refusalOf,
   refusedBy,
   type Waiting,
   type Want,
@@ -35,8 +35,12 @@ import {
   isProblemCode,
   type Message,
   type MessageOf,
-  WHY_BYTES_MAX,
 } from "./wire.ts";
+
+/** Changes of the members that may wait for a new leader's first commit. */
+const EARLY_MAX = 64;
+
+type ChangeWant = Extract<Want, { want: "change" }>;
 
 /** An asker and the term of its entry: another leader may put another entry at the same index. */
 interface Asked {
@@ -61,6 +65,8 @@ export class Clients {
   /** Writes of other nodes that are in our log: their retries add nothing. */
   readonly #underway = new Set<string>();
   readonly #backlog = new Backlog();
+  /** Changes of the members that wait for the first commit of this leader's own term. */
+  #early: { readonly want: ChangeWant; readonly asker: Asker }[] = [];
 
   constructor(parts: ClientParts) {
     this.#parts = parts;
@@ -81,6 +87,7 @@ export class Clients {
     this.#askers.clear();
     this.#underway.clear();
     this.#backlog.clear();
+    this.#early = [];
     // What was in our log may or may not be committed by the next leader: its request id sorts it out.
     for (const waiting of this.#proposals.all()) waiting.to = null;
   }
@@ -103,7 +110,7 @@ export class Clients {
 
   #want(tag: Tag, want: Want): void {
     const { now, timing } = this.#parts.raft;
-    const refused = faultOf(want);
+    const refused = wantFault(want);
     if (refused !== null) return this.#refuse(tag, refused);
     const frozen = this.#parts.frozen();
     if (frozen !== null) return this.#refuse(tag, problem("config.no-quorum", frozen));
@@ -198,6 +205,10 @@ export class Clients {
   ): Problem | null {
     const raft = this.#parts.raft;
     if (want.want === "change") {
+      if (raft.commit < raft.termStart && this.#early.length < EARLY_MAX) {
+        this.#early.push({ want, asker });
+        return null;
+      }
       const next = changeSpec(raft, want.change);
       if ("code" in next) return next;
       const entry: Entry = { kind: "spec", spec: next.spec, highest: next.highest };
@@ -225,6 +236,7 @@ export class Clients {
   #drain(): void {
     const { role, leadTransfer } = this.#parts.raft;
     if (role !== "leader" || leadTransfer !== null) return;
+    this.#drainEarly();
     const ready: Waiter[] = [];
     for (let next = this.#backlog.shift(); next !== null; next = this.#backlog.shift()) {
       const { asker, body } = next;
@@ -234,6 +246,23 @@ export class Clients {
       else ready.push(next);
     }
     if (ready.length > 0) this.#append(ready);
+  }
+
+  #drainEarly(): void {
+    const raft = this.#parts.raft;
+    if (this.#early.length === 0 || raft.commit < raft.termStart) return;
+    for (const { want, asker } of this.#early.splice(0)) {
+      if ("local" in asker && this.#proposals.get(asker.local) === undefined) continue;
+      const refused = this.accept(want, asker, raft.self);
+      if (refused === null) continue;
+      if ("node" in asker) this.#answer(asker.node, asker.id, refusalOf(refused));
+      else this.#refuseLocal(asker.local, refused);
+    }
+  }
+
+  #refuseLocal(id: number, refused: Problem): void {
+    const waiting = this.#proposals.get(id);
+    if (waiting !== undefined) this.#refuseWaiting(waiting, refused);
   }
 
   #append(waiters: readonly Waiter[]): void {
@@ -276,7 +305,7 @@ export class Clients {
     const asker = { node: from, id, request };
     // It asks again because it heard nothing yet; there is nothing to hear yet.
     if (request !== "" && (this.#underway.has(keyOf(asker)) || this.#backlog.has(asker))) return;
-    const refused = faultOf(want) ?? this.accept(want, asker, from);
+    const refused = wantFault(want) ?? this.accept(want, asker, from);
     if (refused !== null) this.#answer(from, id, refusalOf(refused));
   }
 
@@ -362,19 +391,4 @@ export class Clients {
   #refuse(tag: Tag, refused: Problem): void {
     this.#parts.raft.tell({ fact: "config.outcome", tag, outcome: refusedBy(refused) });
   }
-}
-
-function refusalOf({ code, why }: Problem): Answer {
-  return { kind: "refused", code, why: clipText(why, WHY_BYTES_MAX) };
-}
-
-/** What is wrong with what somebody wants, whoever leads. */
-function faultOf(want: Want): Problem | null {
-  if (want.want === "barrier" || want.want === "transfer") return null;
-  if (want.want === "propose") {
-    const fault = transactionFault(want.transaction);
-    return fault === null ? null : problem("config.too-large", fault);
-  }
-  const fault = changeFault(want.change);
-  return fault === null ? null : problem("join.refused", fault);
 }

@@ -155,6 +155,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       stateCrc: this.#replica.crc,
       quorate: this.#standing.writable,
       blocked: this.#standing.blocked,
+      removed: this.#standing.removed,
     });
   }
 

@@ -81,6 +81,8 @@ export interface ConfigView {
   }[];
   /** To whom the leadership is being handed over. */
   readonly transferTo: NodeId | null;
+  /** This node is no member any more, or a member says so and nobody else is heard. */
+  readonly removed: boolean;
   /** Why this node takes no part: a cascade (DESIGN.md section 7), its removal; null where it does. */
   readonly blocked: string | null;
 }

@@ -7,7 +7,9 @@
 import { LINKS_MAX, specFault } from "../base/cluster.ts";
 import { encodeText } from "../base/bytes.ts";
 import { isNodeName } from "../base/id.ts";
+import { type Problem, problem } from "../base/problem.ts";
 import type { Expectation, Operation, SpecChange, Transaction } from "../streams.ts";
+import type { Want } from "./proposals.ts";
 import {
   decodeEntry,
   ENTRY_BYTES_MAX,
@@ -97,6 +99,17 @@ export function changeFault(change: SpecChange): string | null {
     case "profile":
       return null;
   }
+}
+
+/** What is wrong with what somebody wants, whoever leads. */
+export function wantFault(want: Want): Problem | null {
+  if (want.want === "barrier" || want.want === "transfer") return null;
+  if (want.want === "propose") {
+    const fault = transactionFault(want.transaction);
+    return fault === null ? null : problem("config.too-large", fault);
+  }
+  const fault = changeFault(want.change);
+  return fault === null ? null : problem("join.refused", fault);
 }
 
 /** Why a message that could be decoded is not believed, or null. */

@@ -10,7 +10,7 @@ import { reason } from "../base/reason.ts";
 import type { LogBase } from "../host/ports.ts";
 import type { MessageOf } from "./wire.ts";
 import type { Raft } from "./raft.ts";
-import { type SpecAt, specAtOf } from "./specs.ts";
+import { specAtOf } from "./specs.ts";
 import type { Replica } from "./replica.ts";
 import { hearLeader } from "./replication.ts";
 import { type SnapshotContent, SnapshotReader } from "./snapshot_reader.ts";

@@ -5,11 +5,12 @@
  *
  * @module
  */
+import { clipText } from "../base/bytes.ts";
 import { type NodeId, nodeId } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { after, earliest, type Instant, type Millis } from "../base/time.ts";
 import type { Outcome, SpecChange, Tag, Transaction } from "../streams.ts";
-import type { Ask } from "./wire.ts";
+import { type Answer, type Ask, WHY_BYTES_MAX } from "./wire.ts";
 
 /** Requests of this node that may wait at once. */
 export const WAITING_MAX = 4096;
@@ -157,4 +158,9 @@ export function diffOf(transaction: Transaction): readonly string[] {
 /** The outcome that a problem makes. */
 export function refusedBy(refused: Problem): Outcome {
   return { ok: false, problem: refused };
+}
+
+/** A refusal as the leader answers it. */
+export function refusalOf({ code, why }: Problem): Answer {
+  return { kind: "refused", code, why: clipText(why, WHY_BYTES_MAX) };
 }

@@ -45,6 +45,12 @@ export class Standing {
     return this.#blocked;
   }
 
+  /** This node is out, as far as it can know. */
+  get removed(): boolean {
+    const { committedSpec, self } = this.#raft;
+    return memberOf(committedSpec.spec, self) === undefined || this.#removedBy !== null;
+  }
+
   /** Tells the description in force, if it is another one. */
   tellSpec(): void {
     const raft = this.#raft;

@@ -8,7 +8,7 @@ const DIVERGED = "this replica differs from its peers; it is rebuilt from the le
 /** The view of a replica; `rest` is what only its core knows. */
 export function viewOf(
   raft: Raft,
-  rest: Pick<ConfigView, "applied" | "stateCrc" | "quorate" | "blocked">,
+  rest: Pick<ConfigView, "applied" | "stateCrc" | "quorate" | "blocked" | "removed">,
 ): ConfigView {
   const { role, log } = raft;
   return {

@@ -11,6 +11,7 @@ import type {
   RunningNode,
   TreeEntry,
 } from "../api/running_node.ts";
+import type { ForceAnswer, ForceRequest, MembershipNode } from "../api/membership_node.ts";
 import { toHex } from "../base/bytes.ts";
 import { type ClusterSpec, specFault } from "../base/cluster.ts";
 import { bootId, clusterId, isNodeName, nodeId } from "../base/id.ts";
@@ -25,6 +26,7 @@ import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
 import { Member } from "./member.ts";
+import { Membership } from "./membership.ts";
 import { type HostPorts, linuxPorts } from "./ports.ts";
 import { Recorder } from "./recorder.ts";
 import { type Identity, readIdentity, retireIdentity, writeIdentity } from "./state.ts";
@@ -35,6 +37,7 @@ const SHUTDOWN_LIMIT_MS = 60_000;
 interface Running {
   readonly runtime: NodeRuntime;
   readonly member: Member;
+  readonly membership: Membership;
   readonly ports: HostPorts;
 }
 
@@ -154,14 +157,36 @@ export class Daemon implements RunningNode {
 
   async leave(): Promise<void> {
     const { runtime, member } = this.#member();
+    const { removed } = runtime.node.config.view();
     const voters = runtime.spec.members.filter((each) => each.role === "voter");
     if (voters.length === 1 && voters[0]?.id === runtime.self) {
       throw new ProblemError("join.last-member", `"${this.#settings.name}" is the last voter`);
     }
     await this.#drain();
-    await member.changeSpec({ change: "remove", node: runtime.self });
+    // Who was removed already has nobody to ask.
+    if (!removed) await member.changeSpec({ change: "remove", node: runtime.self });
     await this.#halt();
     retireIdentity(this.#settings.state, String(Date.now()));
+  }
+
+  members(): ReturnType<MembershipNode["members"]> {
+    return this.#member().membership.members();
+  }
+
+  promote(name: string): Promise<void> {
+    return this.#member().membership.promote(name);
+  }
+
+  removeMember(name: string): Promise<void> {
+    return this.#member().membership.removeMember(name);
+  }
+
+  transferLead(name: string | null): Promise<string> {
+    return this.#member().membership.transferLead(name);
+  }
+
+  forceSingle(request: ForceRequest): Promise<ForceAnswer> {
+    return this.#member().membership.forceSingle(request);
   }
 
   newTicket(minutes: number): Promise<string> {
@@ -247,7 +272,8 @@ export class Daemon implements RunningNode {
           this.#onEnd(1, why);
         },
       });
-      running = { runtime, member: new Member(runtime), ports };
+      const member = new Member(runtime);
+      running = { runtime, member, membership: new Membership(runtime, member), ports };
     }).finally(() => this.#starting = false);
     this.#running = running;
     this.#recorder.write({

@@ -8,6 +8,7 @@ import { changePath, existingVersion } from "../config_change.ts";
 import { unreadable } from "../io.ts";
 import { wholeNumber } from "../options.ts";
 import { safeText } from "../print.ts";
+import { forceCommand, memberCommand, transferCommand } from "./member.ts";
 
 const LIMIT_DEFAULT = 20;
 const LIMIT_MAX = 10_000;
@@ -23,7 +24,10 @@ export function configCommand(cli: Cli): CommandUnknownOpts {
     .addCommand(setCommand(cli))
     .addCommand(rmCommand(cli))
     .addCommand(mkdirCommand(cli))
-    .addCommand(historyCommand(cli));
+    .addCommand(historyCommand(cli))
+    .addCommand(memberCommand(cli))
+    .addCommand(transferCommand(cli))
+    .addCommand(forceCommand(cli));
 }
 
 function readOption() {
