@@ -32,6 +32,10 @@ const ASK_ELECTIONS = 2;
 /** Tries to replace the register; each one that fails says what is there. */
 const SWAPS_MAX = 3;
 
+const READ_TAG = "config:force:read";
+/** No register has it. */
+const NO_VERSION = -1;
+
 /** `writing`: the description stands in the log, and is told when it is applied. */
 type Phase = "idle" | "asking" | "claiming" | "writing";
 
@@ -63,6 +67,7 @@ export class Force {
     this.#answered.clear();
     this.#against.clear();
     this.#enter("asking");
+    this.#readRegister();
     const { last: lastIndex, lastTerm } = raft.log;
     for (const id of raft.electors) {
       if (id === raft.self) continue;
@@ -81,6 +86,10 @@ export class Force {
 
   /** The register was replaced, or not. True where that was our swap. */
   onSwapped({ tag, ok, register }: Swapped): boolean {
+    if (tag === READ_TAG) {
+      if (register !== null) this.#raft.witness.register = register;
+      return true;
+    }
     if (this.#phase !== "claiming" || tag !== this.#swapTag) return false;
     if (register !== null) this.#raft.witness.register = register;
     if (!ok && register !== null && this.#swaps < SWAPS_MAX) this.#swap(register);
@@ -139,6 +148,17 @@ export class Force {
     this.#enter("claiming");
     this.#swaps = 0;
     this.#swap(register);
+  }
+
+  /** A swap that cannot be: its refusal says what is there. */
+  #readRegister(): void {
+    const raft = this.#raft;
+    if (!witnessVotes(raft.spec)) return;
+    const register = { version: 0, term: 0, vote: null, subterm: 0, set: [] };
+    raft.ask({
+      ...{ request: "storage.swap", tag: READ_TAG, expect: NO_VERSION, held: false },
+      register: { ...register, lastTerm: 0, lastIndex: 0 },
+    });
   }
 
   /** Nobody may win with the witness any more but us. */
@@ -221,6 +241,11 @@ function reportOf(raft: Raft, answered: ReadonlySet<NodeId>): ForceReport {
   if (register !== null && !register.set.includes(raft.self)) {
     const set = register.set.map((id) => raft.name(id)).join(" and ");
     warnings.push(`the witness says that only ${set} holds everything that was committed`);
+  }
+  if (raft.hasWitness && register?.set.includes(raft.self)) {
+    warnings.push(
+      "the witness names this node: its vote should come by itself (pentad storage show)",
+    );
   }
   if (raft.hasWitness && register === null) {
     warnings.push(

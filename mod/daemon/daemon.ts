@@ -24,6 +24,7 @@ import { NodeRuntime } from "../runtime/mod.ts";
 import type { Outcome } from "../streams.ts";
 import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
+import { evacuate } from "./evacuate.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
 import { Member } from "./member.ts";
 import { Membership } from "./membership.ts";
@@ -162,6 +163,7 @@ export class Daemon implements RunningNode {
     if (voters.length === 1 && voters[0]?.id === runtime.self) {
       throw new ProblemError("join.last-member", `"${this.#settings.name}" is the last voter`);
     }
+    if (!removed) await evacuate(runtime, member);
     await this.#drain();
     // Who was removed already has nobody to ask.
     if (!removed) await member.changeSpec({ change: "remove", node: runtime.self });

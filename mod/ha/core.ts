@@ -66,6 +66,8 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   #barrierTag: string | null = null;
   #barriers = 0;
   #draining = false;
+  /** In this maintenance the leadership was handed over, or tried to be: once is enough. */
+  #handedOver = false;
   #dc = "";
 
   constructor(options: HaOptions, now: Instant) {
@@ -338,7 +340,19 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     if (this.#guard.dirty) this.#killAll();
     const asked = this.#barrierTag !== null || this.#barrierTenure === this.#guard.tenure;
     if (this.#guard.held && !asked) this.#askBarrier();
+    this.#handOver();
     this.#herald.report(true);
+  }
+
+  /** A node in maintenance is about to be worked on: it should not lead, once it is empty. */
+  #handOver(): void {
+    const { self } = this.#context;
+    const maintained = this.#files.status.nodes.get(self)?.maintenance === true;
+    if (!maintained) this.#handedOver = false;
+    const leads = this.#position?.leader === self && this.#position.writable;
+    if (!maintained || this.#handedOver || !leads || !this.#agent.empty) return;
+    this.#handedOver = true;
+    this.#context.ask({ request: "config.transfer", tag: "ha:transfer", to: null });
   }
 
   /** Once nothing runs here any more, the node says so and gives up what it holds. */

@@ -176,7 +176,10 @@ Deno.test("a disk that does not answer does not hold it up, but is warned of", (
   const done = run(true);
   assert.equal(done?.problem, null);
   assert.notEqual(done?.index, null);
-  assert.equal(lone.asked.filter(({ request }) => request === "storage.swap").length, 1);
+  const swaps = lone.asked.flatMap((each) =>
+    each.request === "storage.swap" ? [each.register.set.join()] : []
+  );
+  assert.deepEqual(swaps, ["", "", "1"], "read each time, and written once");
   assert.equal(lone.core.view().role, "leader");
   assert.equal(lone.database.content.term, lone.core.view().term);
 });

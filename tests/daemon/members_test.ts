@@ -65,7 +65,7 @@ async function leaderOf(node: LocalNode): Promise<string> {
   return (await node.until("somebody leads", ({ leader }) => leader !== null)).leader ?? "";
 }
 
-Deno.test("leadership goes round and members go and come back under writes, and nothing acknowledged is lost", async () => {
+Deno.test("leadership goes round, members go and come back under writes, nothing acknowledged is lost", async () => {
   const names = ["nodeA", "nodeB", "nodeC"];
   const cluster = new LocalCluster({ names, disk: false, watchdog: "process" });
   try {
@@ -116,7 +116,7 @@ Deno.test("leadership goes round and members go and come back under writes, and 
   }
 });
 
-Deno.test("a daemon that is told to stop hands over first: the others write on without an election's wait", async () => {
+Deno.test("a daemon that is told to stop hands over first: no election has to be waited for", async () => {
   const names = ["nodeA", "nodeB", "nodeC"];
   const cluster = new LocalCluster({ names, disk: false, watchdog: "process" });
   try {
@@ -140,7 +140,7 @@ Deno.test("a daemon that is told to stop hands over first: the others write on w
   }
 });
 
-Deno.test("the one that is left of a lost pair goes on alone by a person's word, and takes nothing by itself", async () => {
+Deno.test("who is left of a lost pair goes on alone by a person's word, and takes nothing by itself", async () => {
   const cluster = new LocalCluster({
     names: ["nodeA", "nodeB"],
     disk: false,
