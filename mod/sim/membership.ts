@@ -28,8 +28,6 @@ export interface MemberOrder {
 export class Membership {
   readonly #cluster: SimCluster;
   readonly #admin: Admin;
-  /** Transfers that were asked for: each may cost a term. */
-  transfers = 0;
   #wanted = false;
   #lastId: NodeId | null = null;
   #askedAt = -Infinity;
@@ -96,7 +94,6 @@ export class Membership {
     const { all } = this.#cluster;
     const runtime = all.find((node) => node.runtime !== null)?.runtime;
     const target = to === null ? null : all[to]?.id ?? null;
-    this.transfers++;
     runtime?.request({ request: "config.transfer", tag: this.#tag(), to: target });
   }
 
