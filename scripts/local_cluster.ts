@@ -26,6 +26,8 @@ export interface LocalClusterOptions {
   readonly disk: boolean;
   /** `process` is the stand-in for hosts without a watchdog device. */
   readonly watchdog: "process" | "none";
+  /** Each node mounts the tree on `pve` in its folder; needs root and /dev/fuse. */
+  readonly mount?: boolean;
   /** Where daemons' own output goes; default: the node's folder. */
   readonly verbose?: boolean;
 }
@@ -118,6 +120,11 @@ export class LocalNode {
     return `${this.folder}/disk`;
   }
 
+  /** Where it mounts the tree. */
+  get mount(): string {
+    return `${this.folder}/pve`;
+  }
+
   /** Gives it its path to the LUN. */
   plugDisk(lun: string): void {
     Deno.symlinkSync(lun, this.disk);
@@ -137,6 +144,12 @@ export class LocalNode {
     }
     await this.#daemon?.status;
     this.#daemon = null;
+  }
+
+  /** Takes away what a daemon left mounted when it was killed. */
+  async releaseMount(): Promise<void> {
+    if (!Deno.readTextFileSync("/proc/self/mountinfo").includes(` ${this.mount} `)) return;
+    await new Deno.Command("umount", { args: ["-f", "-l", this.mount] }).output();
   }
 
   /** SIGKILL of the daemon alone; its keeper and resources are left to themselves. */
@@ -263,6 +276,7 @@ export class LocalCluster {
         bind: { links: [`${here}:5405`], peer: `${here}:5406` },
         disks: this.lun === null ? [] : [`${folder}/disk`],
         watchdog: options.watchdog,
+        mount: options.mount ? `${folder}/pve` : "off",
       });
       if (this.lun !== null) node.plugDisk(this.lun);
       node.cable.carryUdp(`${there}:5405`, `${here}:5405`);
@@ -315,6 +329,7 @@ export class LocalCluster {
     for (const node of this.nodes) {
       node.signal("SIGCONT");
       await node.powerCut();
+      await node.releaseMount();
       node.hangUp();
       node.cable.close();
     }

@@ -57,6 +57,11 @@ export const STATUS = z.strictObject({
     crc32: z.string(),
     writable: z.boolean(),
   }),
+  mount: z.strictObject({
+    path: z.string().nullable(),
+    state: z.enum(["mounted", "off", "failed"]),
+    why: z.string().nullable(),
+  }),
 });
 
 export const EVENT = z.strictObject({

@@ -9,6 +9,7 @@
 import { assert } from "./assert.ts";
 
 const TEXT_DECODER = new TextDecoder("utf-8", { fatal: true });
+const EXACT_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const TEXT_ENCODER = new TextEncoder();
 const EMPTY = new Uint8Array(0);
 
@@ -17,10 +18,22 @@ export function encodeText(text: string): Uint8Array {
   return TEXT_ENCODER.encode(text);
 }
 
-/** Text of UTF-8 bytes, or null where they are not UTF-8. */
+/** Text of UTF-8 bytes, or null where they are not UTF-8. A byte order mark before it is dropped. */
 export function decodeText(bytes: Uint8Array): string | null {
   try {
     return TEXT_DECODER.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * As `decodeText`, for names: a byte order mark is a character of them. So `encodeText` gives the
+ * same bytes back, on whichever node.
+ */
+export function decodeName(bytes: Uint8Array): string | null {
+  try {
+    return EXACT_DECODER.decode(bytes);
   } catch {
     return null;
   }

@@ -1,4 +1,4 @@
-/** How commands end. @module */
+/** How a command ends. @module */
 
 /** Exit codes of every command (ux.md a.3); part of the interface. */
 export const EXIT = {

@@ -145,8 +145,20 @@ export const PROBLEMS = {
   },
   "config.too-large": {
     title: "Cannot store that much",
-    remedy: "a file holds 1 MiB, the tree 128 MiB and 262144 entries",
+    remedy: "split it: a file holds 1 MiB",
     status: 413,
+    exit: EXIT.failed,
+  },
+  "config.full": {
+    title: "Cannot store more: the tree is full",
+    remedy: "remove what is not needed: the tree holds 128 MiB and 262144 entries",
+    status: 507,
+    exit: EXIT.failed,
+  },
+  "config.guest-exists": {
+    title: "Cannot give a VMID twice",
+    remedy: "choose a free VMID, or move the guest's file from the node that has it",
+    status: 409,
     exit: EXIT.failed,
   },
   "config.expired-request": {

@@ -13,7 +13,7 @@
  * @module
  */
 import { assert } from "./assert.ts";
-import { decodeText, encodeText, fromHex, Reader, toHex, Writer } from "./bytes.ts";
+import { decodeName, encodeText, fromHex, Reader, toHex, Writer } from "./bytes.ts";
 
 /** One description of how a value lies on the wire. */
 export interface Schema<T> {
@@ -128,7 +128,7 @@ export function text(max: number): Schema<string> {
     read(reader) {
       const length = reader.u16();
       if (length > max) reader.fail();
-      const decoded = decodeText(reader.bytes(reader.ok() ? length : 0));
+      const decoded = decodeName(reader.bytes(reader.ok() ? length : 0));
       if (decoded === null) reader.fail();
       return decoded ?? "";
     },

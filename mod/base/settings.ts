@@ -54,6 +54,8 @@ export interface Settings {
   readonly watchdog: WatchdogChoice;
   /** What `init` takes where it is not told a profile. */
   readonly profile: ProfileName;
+  /** Where the replicated tree is mounted; `off`: nowhere. */
+  readonly mount: string;
 }
 
 const PATH = z.string().refine(isPlainPath, "must be an absolute path without control characters");
@@ -87,6 +89,9 @@ const FILE = z.strictObject({
   disks: z.array(PATH).max(DISKS_MAX).refine(differ, "must not repeat a path").default([]),
   watchdog: z.enum(["auto", "process", "none"]).default("auto"),
   profile: z.enum(PROFILE_NAMES as readonly ["standard", "fast"]).default("standard"),
+  mount: z.union([z.literal("off"), PATH], {
+    error: 'must be an absolute path, or "off"',
+  }).default("/etc/pve"),
 });
 
 /** All keys, by the path of their object; for suggestions. */

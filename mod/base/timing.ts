@@ -84,6 +84,8 @@ export interface Timing {
   readonly haRoundMs: Millis;
   /** How long a client's write may wait for a leader and a majority. */
   readonly proposeMs: Millis;
+  /** How long a program that uses the mount may wait for an answer. */
+  readonly fuseCallMs: Millis;
 }
 
 /** Derives all timeouts of a profile and asserts their relations. */
@@ -111,10 +113,16 @@ export function timingOf(profile: ProfileName): Timing {
     electionMinMs,
     haRoundMs: 2 * beatMs,
     proposeMs: 2 * deadMs,
+    fuseCallMs: 5 * beatMs,
   };
   assertTiming(timing);
   return timing;
 }
+
+/** After this time without renewal another node may take a lock below `priv/lock` (as in Proxmox VE). */
+export const LOCK_EXPIRY_MS: Millis = 120_000;
+/** How long a leader waits for the removal of such a lock before it proposes it again. */
+export const LOCK_RETRY_MS: Millis = 1000;
 
 /** The relations that safety and liveness rest on. */
 export function assertTiming(timing: Timing): void {
@@ -128,6 +136,10 @@ export function assertTiming(timing: Timing): void {
   );
   assert(timing.petMs * 4 <= timing.watchdogMs, "A watchdog survives three missed pets");
   assert(timing.raftBeatMs * 4 <= timing.electionMinMs, "A leader survives three lost heartbeats");
+  assert(
+    timing.fuseCallMs > 2 * timing.electionMinMs && timing.fuseCallMs < timing.proposeMs,
+    "A program outwaits an election, and its write is retried for longer than it waits",
+  );
   assert(timing.electionMinMs < timing.deadMs, "A new leader is there before a node is DOWN");
 }
 
@@ -162,5 +174,6 @@ export function timingTable(timing: Timing): readonly TimingRow[] {
     row("electionMinMs", "input; a random time from here to twice here"),
     row("haRoundMs", "2 × beatMs"),
     row("proposeMs", "2 × deadMs"),
+    row("fuseCallMs", "5 × beatMs"),
   ];
 }

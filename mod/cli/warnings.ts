@@ -34,6 +34,7 @@ export function warningsOf(status: StatusDocument): Warning[] {
     ...status.nodes.flatMap(ofNode),
     ...ofVotes(status),
     ...ofArms(status),
+    ...ofMount(status),
   ];
   return [...found, ...ofStreams(status, found)]
     .sort((a, b) => Number(b.grade === "bad") - Number(a.grade === "bad"));
@@ -113,6 +114,13 @@ function ofArms({ armed, nodes }: StatusDocument): Warning[] {
     what: `the death of ${name} cannot be proven by waiting`,
     fix: 'give it a watchdog ("watchdog": "auto")',
   }));
+}
+
+function ofMount({ mount }: StatusDocument): Warning[] {
+  if (mount.state !== "failed") return [];
+  const what = `the tree is not mounted on ${mount.path}: ${mount.why}`;
+  const fix = 'make room there, or set "mount" in the settings to another folder or to "off"';
+  return [{ grade: "warn", code: "config.not-mounted", what, fix }];
 }
 
 /** A stream that is not well, and of which nothing was said yet. */

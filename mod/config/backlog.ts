@@ -14,10 +14,7 @@ export const BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
 export const BACKLOG_MAX = 4096;
 
 /** Who is told what became of an entry of this leader's. */
-export type Asker =
-  | { readonly local: number }
-  /** `request`: with it a retry is known from another request of a later life with the same number. */
-  | { readonly node: NodeId; readonly id: number; readonly request: string };
+export type Asker = { readonly local: number } | { readonly node: NodeId; readonly id: number };
 
 /** One that waits. */
 export interface Waiter {
@@ -91,5 +88,5 @@ export class Backlog {
 
 /** One word for an asker, the same for its retries. */
 export function keyOf(asker: Asker): string {
-  return "local" in asker ? `${asker.local}` : `${asker.node} ${asker.id} ${asker.request}`;
+  return "local" in asker ? `${asker.local}` : `${asker.node} ${asker.id}`;
 }

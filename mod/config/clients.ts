@@ -24,6 +24,7 @@ import {
   type Waiting,
   type Want,
   wantOf,
+  whyExpired,
 } from "./proposals.ts";
 import type { Raft } from "./raft.ts";
 import { addBarrier, replicateAll, sendCommit } from "./replication.ts";
@@ -42,6 +43,9 @@ const EARLY_MAX = 64;
 
 type ChangeWant = Extract<Want, { want: "change" }>;
 
+/** Requests of one life, so that the next one's numbers are others; the highest is a safe integer. */
+const LIFE_REQUESTS = 2 ** 20;
+
 /** An asker and the term of its entry: another leader may put another entry at the same index. */
 interface Asked {
   readonly asker: Asker;
@@ -55,12 +59,14 @@ export interface ClientParts {
   readonly applied: () => number;
   /** Why this node cannot have anything written now, as a clause; null where it may try. */
   readonly frozen: () => string | null;
+  /** Takes an outcome where the mount asked for it; false where another client did. */
+  readonly toMount: (tag: Tag, outcome: Outcome) => boolean;
 }
 
 /** See the module's note. */
 export class Clients {
   readonly #parts: ClientParts;
-  readonly #proposals = new Proposals();
+  readonly #proposals: Proposals;
   readonly #askers = new Map<number, Asked>();
   /** Writes of other nodes that are in our log: their retries add nothing. */
   readonly #underway = new Set<string>();
@@ -70,6 +76,7 @@ export class Clients {
 
   constructor(parts: ClientParts) {
     this.#parts = parts;
+    this.#proposals = new Proposals(parts.raft.prng.u32() * LIFE_REQUESTS);
   }
 
   /** When somebody's patience ends, or a leader is to be asked again. */
@@ -108,6 +115,14 @@ export class Clients {
     }
   }
 
+  /** Takes a request back: true where it was sent to nobody, so that it surely is in no log. */
+  withdraw(tag: Tag): boolean {
+    const waiting = this.#proposals.all().find((each) => each.tag === tag);
+    if (waiting === undefined || waiting.sent > 0) return false;
+    this.#proposals.remove(waiting.id);
+    return true;
+  }
+
   #want(tag: Tag, want: Want): void {
     const { now, timing } = this.#parts.raft;
     const refused = wantFault(want);
@@ -123,9 +138,9 @@ export class Clients {
     const raft = this.#parts.raft;
     for (const { waiting, problem: why } of this.#proposals.expired(raft.now)) {
       if (waiting.want.want === "barrier") this.#answerBarrier(waiting.tag, false, 0);
-      else if (why !== null) this.#refuse(waiting.tag, this.#whyExpired(waiting, why));
+      else if (why !== null) this.#refuse(waiting.tag, whyExpired(waiting, why, raft.self));
       // It is committed, whatever keeps this node from applying it.
-      else if (waiting.done !== null) this.#tellDone(waiting.tag, waiting.done);
+      else if (waiting.done !== null) this.#tell(waiting.tag, waiting.done);
     }
     this.#drain();
     for (const waiting of this.#proposals.all()) {
@@ -136,14 +151,6 @@ export class Clients {
         this.#forward(waiting, raft.leader);
       }
     }
-  }
-
-  /** It waited its turn here, in vain. */
-  #whyExpired({ sent, to, want }: Waiting, why: Problem): Problem {
-    const queued = sent === 0 && to === this.#parts.raft.self && want.want === "propose";
-    return queued
-      ? problem("api.busy", "it waited its turn for too long; nothing was written")
-      : why;
   }
 
   #lead(waiting: Waiting): void {
@@ -175,12 +182,8 @@ export class Clients {
     if (waiting === undefined) return;
     if (refused !== null) return this.#refuseWaiting(waiting, refused);
     this.#proposals.remove(id);
-    this.#tellDone(waiting.tag, this.#now());
-  }
-
-  /** The answer to what wrote nothing. */
-  #now(): Extract<Outcome, { ok: true }> {
-    return { ok: true, index: this.#parts.applied(), crc32: this.#parts.raft.stateCrc };
+    const { applied: index, stateCrc: crc32 } = this.#parts.raft;
+    this.#tell(waiting.tag, { ok: true, index, crc32 });
   }
 
   #forward(waiting: Waiting, leader: NodeId): void {
@@ -301,10 +304,9 @@ export class Clients {
         this.#answer(from, id, refused === null ? done : refusalOf(refused));
       });
     }
-    const request = want.want === "propose" ? want.transaction.request : "";
-    const asker = { node: from, id, request };
+    const asker = { node: from, id };
     // It asks again because it heard nothing yet; there is nothing to hear yet.
-    if (request !== "" && (this.#underway.has(keyOf(asker)) || this.#backlog.has(asker))) return;
+    if (this.#underway.has(keyOf(asker)) || this.#backlog.has(asker)) return;
     const refused = wantFault(want) ?? this.accept(want, asker, from);
     if (refused !== null) this.#answer(from, id, refusalOf(refused));
   }
@@ -331,11 +333,7 @@ export class Clients {
   #settleDone(waiting: Waiting, done: Extract<Outcome, { ok: true }>): void {
     if (done.index > this.#parts.applied()) return;
     this.#proposals.remove(waiting.id);
-    this.#tellDone(waiting.tag, done);
-  }
-
-  #tellDone(tag: Tag, outcome: Extract<Outcome, { ok: true }>): void {
-    this.#parts.raft.tell({ fact: "config.outcome", tag, outcome });
+    this.#tell(waiting.tag, done);
   }
 
   /**
@@ -376,7 +374,7 @@ export class Clients {
     const waiting = this.#proposals.get(asker.local);
     if (waiting === undefined) return;
     this.#proposals.remove(asker.local);
-    this.#parts.raft.tell({ fact: "config.outcome", tag: waiting.tag, outcome });
+    this.#tell(waiting.tag, outcome);
   }
 
   #answer(to: NodeId, id: number, answer: Answer): void {
@@ -389,6 +387,11 @@ export class Clients {
   }
 
   #refuse(tag: Tag, refused: Problem): void {
-    this.#parts.raft.tell({ fact: "config.outcome", tag, outcome: refusedBy(refused) });
+    this.#tell(tag, refusedBy(refused));
+  }
+
+  #tell(tag: Tag, outcome: Outcome): void {
+    if (this.#parts.toMount(tag, outcome)) return;
+    this.#parts.raft.tell({ fact: "config.outcome", tag, outcome });
   }
 }

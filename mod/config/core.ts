@@ -23,6 +23,7 @@ import { Leaving } from "./leaving.ts";
 import { Library, type PathStat } from "./library.ts";
 import { Log } from "./log.ts";
 import { onSwapped, readyLearner, tendWitness } from "./membership.ts";
+import { MountSeat } from "./mount_seat.ts";
 import { Raft } from "./raft.ts";
 import { Replica, REQUEST_WINDOW } from "./replica.ts";
 import {
@@ -30,6 +31,7 @@ import {
   answerBarriers,
   onAppend,
   onAppendReply,
+  spreadCommit,
   tickLeader,
 } from "./replication.ts";
 import { Standing } from "./standing.ts";
@@ -47,6 +49,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   readonly #replica: Replica;
   readonly #library: Library;
   readonly #clients: Clients;
+  readonly #mount: MountSeat;
   readonly #twins = new Twins();
   readonly #limits: ConfigLimits;
   readonly #transfers: Transfers;
@@ -89,7 +92,15 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       raft: this.#raft,
       applied: () => this.#replica.applied,
       frozen: () => this.#standing.frozen,
+      toMount: (tag, outcome) => this.#mount.onOutcome(tag, outcome),
     });
+    this.#mount = new MountSeat({
+      raft: this.#raft,
+      clients: this.#clients,
+      tree: () => this.#replica.tree,
+      frozen: () => this.#standing.frozen,
+      options,
+    }, now);
   }
 
   step(event: ConfigEvent, now: Instant): ConfigEffect[] {
@@ -112,6 +123,9 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "request":
         this.#onRequest(event.request);
         break;
+      case "fuse":
+        this.#mount.onFuse(event.bytes);
+        break;
     }
     tickElection(raft);
     tickLeader(raft);
@@ -124,10 +138,12 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#settle();
     this.#clients.pursue();
     if (raft.role === "leader") this.#settle();
+    spreadCommit(raft);
     this.#noteLead();
     this.#transfers.tend();
     this.#installer.tend();
     this.#compact();
+    this.#mount.turn();
     this.#standing.tellPosition(this.#replica.applied, this.#replica.crc);
     return raft.effects;
   }
@@ -145,6 +161,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       this.#leaving.deadline(),
       this.#force.deadline(),
       raft.leadTransfer?.until ?? NEVER,
+      this.#mount.deadline(),
     );
   }
 
@@ -216,6 +233,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
         return this.#clients.onForward(from, message);
       case "forward-reply":
         return this.#clients.onForwardReply(message);
+      case "unlock":
+        return this.#mount.onUnlock(message.path, message.version);
       case "snapshot":
         if (this.#installer.onChunk(from, message)) this.#onInstalled();
         return;
@@ -273,13 +292,14 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#twins.restart(this.#replica.applied, this.#replica.crc);
     this.#standing.tellSpec();
     this.#tellTree();
+    this.#mount.onReplaced();
   }
 
   #onFact(fact: Fact): void {
     switch (fact.fact) {
       case "heartbeat.view":
         this.#standing.viewQuorate = fact.view.quorate;
-        return;
+        return this.#mount.onView(fact.view);
       case "ha.empty":
         return this.#leaving.onEmpty();
       case "storage.witness":
@@ -296,10 +316,9 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     if (learner === null) return;
     const change = { change: "promote", node: learner.id } as const;
     const refused = this.#clients.accept({ want: "change", change }, { local: 0 }, this.#raft.self);
-    if (refused === null) {
-      const because = reason("join.promoted", { node: learner.name });
-      this.#raft.say(`${learner.name} votes`, because);
-    }
+    if (refused !== null) return;
+    const because = reason("join.promoted", { node: learner.name });
+    this.#raft.say(`${learner.name} votes`, because);
   }
 
   #noteLead(): void {
@@ -316,10 +335,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     answerBarriers(raft, this.#replica.applied);
     // A leader leads through its own removal, without a vote, and no longer (dissertation 4.2.2).
     if (raft.role !== "leader" || raft.isVoter || raft.specAt.index > raft.commit) return;
-    raft.becomeFollower(
-      null,
-      reason("config.deposed", { node: raft.name(raft.self), term: raft.term }),
-    );
+    const args = { node: raft.name(raft.self), term: raft.term };
+    raft.becomeFollower(null, reason("config.deposed", args));
   }
 
   /** Applies what is committed; tells the streams and whoever waits. */
@@ -334,7 +351,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       raft.applied = index;
       raft.stateCrc = this.#replica.crc;
       this.#twins.note(index, this.#replica.crc);
-      const { rows, removed, history } = step;
+      const { rows, removed, history, changes } = step;
       const { term } = stored;
       raft.persist({
         applied: {
@@ -352,8 +369,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
         this.#standing.tellSpec();
         if (raft.role === "leader") raft.alignProgress();
       }
-      const { changes } = step;
       if (changes.length > 0) raft.tell({ fact: "config.applied", index, whole: false, changes });
+      this.#mount.onApplied(entry, step);
       this.#clients.onApplied(stored, step.outcome);
     }
   }

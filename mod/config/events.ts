@@ -5,8 +5,17 @@ import type { DatabaseBatch, DatabaseContent } from "../host/ports.ts";
 import type { ConfigLimits } from "./compaction.ts";
 import type { CommonEffect, CommonEvent } from "../streams.ts";
 
+/** One request of the mount's kernel, as it was read from the device (`fuse/wire.ts` decodes it). */
+export type FuseEvent = { readonly kind: "fuse"; readonly bytes: Uint8Array };
+
+/** What the mount's kernel is told: the answer to one request, or what it should forget. */
+export type FuseEffect =
+  | { readonly kind: "fuse-reply"; readonly bytes: Uint8Array }
+  | { readonly kind: "fuse-notice"; readonly bytes: Uint8Array };
+
 export type ConfigEvent =
   | CommonEvent
+  | FuseEvent
   /** One opened frame of the peer channel; authenticated as a member's, its content still hostile. */
   | { readonly kind: "frame"; readonly from: NodeId; readonly bytes: Uint8Array }
   /** The persist effect with this number is durable; so are all before it. */
@@ -14,6 +23,8 @@ export type ConfigEvent =
 
 export type ConfigEffect =
   | CommonEffect
+  /** Waits for no persist: what is answered as done is durable on a majority. */
+  | FuseEffect
   /**
    * To a member over the peer channel; best effort. `eager` frames do not wait for a persist before
    * them (a leader's entries, which the peers store while we do).
@@ -43,8 +54,12 @@ export interface ConfigOptions {
   readonly spec: ClusterSpec;
   /** What the database held at start; empty on a new node. */
   readonly stored: DatabaseContent;
-  /** Seed for election timeouts and nothing else. */
+  /** Seed for election timeouts and for request ids of the mount. */
   readonly seed: number;
+  /** Seconds since 1970 at start, for the mount's files; default 0. */
+  readonly wallAtStart?: number;
+  /** Group of the mount's files; default 0. */
+  readonly groupId?: number;
   /** How much of the log is kept, and how a snapshot is cut; as a rule {@link CONFIG_LIMITS}. */
   readonly limits?: ConfigLimits;
 }

@@ -24,6 +24,8 @@ export const AUTHOR_LENGTH_MAX = 80;
 export const REASON_LENGTH_MAX = 300;
 /** No cluster gets to this term: past it a term is not one, and could not be counted on from. */
 export const TERM_MAX = 2 ** 48;
+/** Nor to this index: inodes are numbered by it, at {@link OPERATIONS_MAX} each. */
+export const INDEX_MAX = 2 ** 42;
 const U32_MAX = 2 ** 32 - 1;
 const ADDRESS_BYTES_MAX = 255;
 /** What one operation or expectation takes beside its path and data, at most. */
@@ -119,6 +121,10 @@ export function messageFault(message: Message): string | null {
     terms.push(message.prevTerm, ...message.entries.map((entry) => entry.term));
     // Once stored it would have to be applied: what cannot be must not get into the log.
     if (message.entries.some(({ body }) => entryFault(body) !== null)) return "an entry is none";
+  }
+  if (message.kind === "snapshot") {
+    terms.push(message.lastTerm);
+    if (message.index < 1 || message.index > INDEX_MAX) return "its index is out of bounds";
   }
   return terms.some((term) => term > TERM_MAX) ? "a term is out of bounds" : null;
 }

@@ -50,6 +50,8 @@ export class Force {
   #swaps = 0;
   #swapTag = "";
   #index = 0;
+  /** As it was when it was decided. */
+  #report: ForceReport | null = null;
 
   constructor(raft: Raft) {
     this.#raft = raft;
@@ -64,6 +66,7 @@ export class Force {
     if (refused !== null) return this.#tell(ask, refused);
     const raft = this.#raft;
     this.#ask = ask;
+    this.#report = null;
     this.#answered.clear();
     this.#against.clear();
     this.#enter("asking");
@@ -142,6 +145,7 @@ export class Force {
         "there is a leader, or there are newer entries";
       return this.#end(problem("config.force-refused", why));
     }
+    this.#report = reportOf(raft, this.#answered);
     if (!ask.ask.commit) return this.#end(null);
     const { register } = raft.witness;
     if (!witnessVotes(raft.spec)) return this.#write();
@@ -218,7 +222,7 @@ export class Force {
   }
 
   #tell({ tag }: Ask, refused: Problem | null, index: number | null = null): void {
-    const report = reportOf(this.#raft, this.#answered);
+    const report = this.#report ?? reportOf(this.#raft, this.#answered);
     this.#raft.tell({ fact: "config.forced", tag, report, index, problem: refused });
   }
 }

@@ -10,6 +10,10 @@ export interface Progress {
   next: number;
   /** What was sent counts as under way from here on: where sending began anew. */
   floor: number;
+  /** Last index of each append with entries that is under way. */
+  appends: number[];
+  /** The commit index that it was last told. */
+  told: number;
   /** Durable there up to here. */
   match: number;
   ackedAt: Instant;

@@ -1,6 +1,13 @@
 /** Stream 2: the replicated configuration. @module */
 export { ConfigCore } from "./core.ts";
-export type { ConfigEffect, ConfigEvent, ConfigOptions, ConfigView } from "./events.ts";
+export type {
+  ConfigEffect,
+  ConfigEvent,
+  ConfigOptions,
+  ConfigView,
+  FuseEffect,
+  FuseEvent,
+} from "./events.ts";
 export { type HistoryLine, historyLine, pathsNamed, transactionOf } from "./history.ts";
 export { dialJoin, type JoinDial, type JoinDialEvents } from "./join_dial.ts";
 export { CONFIG_LIMITS, type ConfigLimits } from "./compaction.ts";

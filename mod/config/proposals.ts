@@ -48,7 +48,15 @@ export interface Given {
 /** Keeps what waits. */
 export class Proposals {
   readonly #waiting = new Map<number, Waiting>();
-  #next = 1;
+  #next: number;
+
+  /**
+   * `first` is drawn at random for each life of a node: an answer that a former life waited for must
+   * not be taken for the answer to something else.
+   */
+  constructor(first: number) {
+    this.#next = first;
+  }
 
   /** Takes a request, or says that there are too many. */
   add(tag: Tag, want: Want, timing: { now: Instant; waitMs: Millis }): Waiting | null {
@@ -132,6 +140,12 @@ export function wantOf(ask: Ask): Want {
     case "barrier":
       return { want: "barrier" };
   }
+}
+
+/** Why a wait came to nothing: a write that waited its turn here was in no log. */
+export function whyExpired({ sent, to, want }: Waiting, why: Problem, self: NodeId): Problem {
+  const queued = sent === 0 && to === self && want.want === "propose";
+  return queued ? problem("api.busy", "it waited its turn for too long; nothing was written") : why;
 }
 
 /** True for what may be asked for twice: applied once, or nothing is changed by it. */

@@ -314,7 +314,15 @@ export class Raft {
   follow(node: NodeId): void {
     const { last } = this.log;
     this.progress.set(node, {
-      ...{ next: last + 1, floor: last, match: 0, ackedAt: this.now, round: 0 },
+      ...{
+        next: last + 1,
+        floor: last,
+        appends: [],
+        told: 0,
+        match: 0,
+        ackedAt: this.now,
+        round: 0,
+      },
       ...{ diverged: false, divergedAt: 0, agreed: 0, behind: false, transfer: null },
       ...{ catchUp: null, applied: 0 },
     });

@@ -16,7 +16,7 @@ import type {
 } from "../host/ports.ts";
 import type { Change, Outcome, Transaction } from "../streams.ts";
 import { transactionOfForced } from "./forced_entry.ts";
-import { type Applied, Tree } from "./tree.ts";
+import { type Applied, type RowEdit, Tree, type TreeLimits } from "./tree.ts";
 import { type Entry, type ForcedEntry, isProblemCode, WHY_BYTES_MAX } from "./wire.ts";
 
 /**
@@ -36,6 +36,7 @@ export interface Step {
   readonly changes: readonly Change[];
   readonly rows: readonly StoredRow[];
   readonly removed: readonly number[];
+  readonly edits: readonly RowEdit[];
   /** Null for an entry that is no transaction, or one that was applied before. */
   readonly history: Omit<StoredHistory, "term"> | null;
 }
@@ -57,17 +58,20 @@ interface Remembered {
 /** See the module's note. */
 export class Replica {
   readonly #requests = new Map<string, Remembered>();
+  readonly #limits: TreeLimits | undefined;
   #tree = new Tree([]);
   #applied = 0;
   #crc = 0;
 
-  constructor({ rows, requests, applied }: DatabaseContent) {
+  /** `limits`: of the tree, the same on all replicas; as a rule what `tree.ts` says. */
+  constructor({ rows, requests, applied }: DatabaseContent, limits?: TreeLimits) {
+    this.#limits = limits;
     this.restore({ rows, requests, applied: applied.index, stateCrc: applied.stateCrc });
   }
 
   /** Becomes what another replica is; asserts that the rows make a tree. */
   restore({ rows, requests, applied, stateCrc }: ReplicaState): void {
-    this.#tree = new Tree(rows);
+    this.#tree = new Tree(rows, this.#limits);
     this.#applied = applied;
     this.#crc = stateCrc;
     this.#requests.clear();
@@ -152,11 +156,11 @@ export class Replica {
   }
 
   #changed(index: number, { request }: Transaction, applied: Applied): Step {
-    const { rows, removed, changes, undo } = applied;
+    const { rows, removed, edits, changes, undo } = applied;
     this.#remember(request, { index, problem: null });
     this.#crc = crc32(bytesOf(rows, removed), this.#crc);
     const history = { index, request, problem: "", why: "", undo: bounded(undo) };
-    return { outcome: this.#done(index), changes, rows, removed, history };
+    return { outcome: this.#done(index), changes, rows, removed, edits, history };
   }
 
   #nothing(): Step {
@@ -165,6 +169,7 @@ export class Replica {
       changes: [],
       rows: [],
       removed: [],
+      edits: [],
       history: null,
     };
   }

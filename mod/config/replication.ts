@@ -12,7 +12,7 @@ import type { DatabaseBatch, LogBase } from "../host/ports.ts";
 import { isMajority, reachedBy } from "./electorate.ts";
 import type { Barrier, Progress } from "./leader_state.ts";
 import type { Raft } from "./raft.ts";
-import type { MessageOf } from "./wire.ts";
+import { APPEND_BYTES_MAX, type MessageOf } from "./wire.ts";
 
 /** Entries sent to a peer and not yet answered; more wait. */
 export const WINDOW_ENTRIES = 4096;
@@ -21,6 +21,12 @@ export const WINDOW_ENTRIES = 4096;
  * past which frames are dropped.
  */
 export const WINDOW_BYTES = 2 * 1024 * 1024;
+/**
+ * Appends with entries that may be under way to a member before a further one must be full. What
+ * comes in the meantime goes together: so a lone write leaves at once, and many share their frames
+ * and syncs.
+ */
+export const APPENDS_MAX = 2;
 /** A leader steps down after this many election minima without a majority's answers. */
 const CHECK_QUORUM_RATIO = 1.5;
 
@@ -79,16 +85,32 @@ export function replicateAll(raft: Raft): void {
 }
 
 /** May more entries go to a member, or are enough under way? */
-function hasRoom(raft: Raft, { next, match, floor, transfer }: Progress): boolean {
+function hasRoom(raft: Raft, { next, match, floor, transfer, appends }: Progress): boolean {
   const answered = Math.max(match, floor);
-  return transfer === null && next - answered <= WINDOW_ENTRIES &&
+  while (appends[0] !== undefined && appends[0] <= answered) appends.shift();
+  const fills = raft.log.bytesBetween(next - 1, raft.log.last) >= APPEND_BYTES_MAX;
+  return transfer === null && (fills || appends.length < APPENDS_MAX) &&
+    next - answered <= WINDOW_ENTRIES &&
     raft.log.bytesBetween(answered, next - 1) < WINDOW_BYTES;
 }
 
 /** Sending begins anew at an index: of what was sent before nothing is expected any more. */
-function beginAt(progress: Progress, next: number): void {
+export function beginAt(progress: Progress, next: number): void {
   progress.next = next;
   progress.floor = next - 1;
+  progress.appends = [];
+}
+
+/**
+ * Tells whoever waits for nothing else how far is committed: what a client of this node sees done
+ * should be seen on the others at once, not a heartbeat later.
+ */
+export function spreadCommit(raft: Raft): void {
+  if (raft.role !== "leader") return;
+  for (const [node, progress] of raft.progress) {
+    if (progress.told >= raft.commit || !hasRoom(raft, progress)) continue;
+    if (progress.appends.length === 0) sendAppend(raft, node, progress);
+  }
 }
 
 /** Tells one member how far is committed, without waiting for the next heartbeat. */
@@ -107,6 +129,8 @@ function sendAppend(raft: Raft, to: NodeId, progress: Progress): void {
   const room = hasRoom(raft, progress) && !progress.diverged;
   const entries = room ? raft.log.from(progress.next) : [];
   progress.next += entries.length;
+  if (entries.length > 0) progress.appends.push(progress.next - 1);
+  progress.told = raft.commit;
   raft.send(to, {
     kind: "append",
     term: raft.term,

@@ -6,7 +6,6 @@
  * @module
  */
 import { crc32 } from "../base/checksum.ts";
-import { encodeText } from "../base/bytes.ts";
 import type { LogBase, StoredRow, StoredSpec } from "../host/ports.ts";
 import type { ReplicaState } from "./replica.ts";
 import { encodeParts, type Part, PARTS_MAX } from "./wire.ts";
@@ -55,14 +54,15 @@ export class SnapshotEncoder {
       const part = this.#held ?? this.#take();
       this.#held = null;
       if (part === null) break;
-      size += sizeOf(part);
-      if (parts.length > 0 && (size > this.#chunkBytes || parts.length === PARTS_MAX)) {
+      const next = size + sizeOf(part);
+      if (parts.length > 0 && (next > this.#chunkBytes || parts.length === PARTS_MAX)) {
         this.#held = part;
         break;
       }
       parts.push(part);
+      size = next;
     }
-    const body = encodeParts(parts);
+    const body = encodeParts(parts, size);
     this.#whole = crc32(body, this.#whole);
     this.#done = this.#held === null;
     return { at: this.#at++, last: this.#done, crc: crc32(body), whole: this.#whole, body };
@@ -94,12 +94,17 @@ function sizeOf(part: Part): number {
     case "spec":
       return PART_BYTES + part.body.length;
     case "row":
-      return PART_BYTES + encodeText(part.name).length + part.data.length;
+      return PART_BYTES + textBytesMax(part.name) + part.data.length;
     case "more":
       return PART_BYTES + part.data.length;
     case "request":
-      return PART_BYTES + encodeText(part.why).length;
+      return PART_BYTES + textBytesMax(part.why);
     case "end":
       return PART_BYTES;
   }
+}
+
+/** A UTF-16 unit takes at most three bytes of UTF-8; to count them exactly takes as long as to write. */
+function textBytesMax(text: string): number {
+  return 3 * text.length;
 }

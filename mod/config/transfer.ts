@@ -35,6 +35,8 @@ export class Transfer {
   /** How many of these were sent. */
   #sent = 0;
   #acknowledged = 0;
+  /** The chunk that was sent again because another came before it; once, then after a while. */
+  #repeated = -1;
 
   constructor({ number, snapshot, chunkBytes, forced }: TransferOptions, now: Instant) {
     this.number = number;
@@ -66,6 +68,11 @@ export class Transfer {
   acknowledge(next: number, now: Instant): void {
     if (next === 0 && this.#acknowledged > 0) return this.#begin(now);
     const arrived = next - this.#acknowledged;
+    // It got another chunk than the one that it needs: that one was lost, or overtaken.
+    if (arrived === 0 && this.#sent > 0 && this.#repeated !== next) {
+      this.#repeated = next;
+      this.#sent = 0;
+    }
     // Not more than was sent, whatever it says; less is an answer that came late.
     if (arrived <= 0 || arrived > this.#sent) return;
     this.#window.splice(0, arrived);
@@ -85,6 +92,7 @@ export class Transfer {
     this.#window = [];
     this.#sent = 0;
     this.#acknowledged = 0;
+    this.#repeated = -1;
     this.movedAt = now;
   }
 }

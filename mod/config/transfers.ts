@@ -12,6 +12,7 @@ import { reason } from "../base/reason.ts";
 import type { NodeId } from "../base/id.ts";
 import type { Progress } from "./leader_state.ts";
 import type { Raft } from "./raft.ts";
+import { beginAt } from "./replication.ts";
 import { storedSpecOf } from "./specs.ts";
 import type { ReplicaState } from "./replica.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -20,6 +21,8 @@ import type { MessageOf } from "./wire.ts";
 
 /** What is not acknowledged for so many beats is sent again. */
 const RESEND_BEATS = 4;
+/** Who was silent for so many election minima is given up: when it is back it says what it needs. */
+const SILENT_ELECTIONS = 30;
 
 /** What transfers are made from. */
 export interface TransferParts {
@@ -48,6 +51,10 @@ export class Transfers {
       if (!progress.behind) continue;
       needed = true;
       const { transfer } = progress;
+      if (raft.now - progress.ackedAt > SILENT_ELECTIONS * raft.timing.electionMinMs) {
+        Object.assign(progress, { behind: false, transfer: null });
+        continue;
+      }
       // What the log has let go meanwhile would be missing behind it.
       if (transfer === null || transfer.snapshot.base.index < raft.log.base.index) {
         this.#begin(node, progress);
@@ -59,11 +66,16 @@ export class Transfers {
     if (!needed) this.#snapshot = null;
   }
 
-  /** The lowest index from which the log is needed behind a snapshot on its way; null for none. */
+  /**
+   * The index behind which a member still needs the log: one that gets a snapshot goes on from there,
+   * and one that answers is being caught up. Null for none.
+   */
   needed(): number | null {
+    const { raft } = this.#parts;
     let lowest: number | null = null;
-    for (const { transfer } of this.#parts.raft.progress.values()) {
-      const index = transfer?.snapshot.base.index ?? Infinity;
+    for (const { transfer, match, diverged, ackedAt } of raft.progress.values()) {
+      const answers = !diverged && raft.now - ackedAt < raft.timing.electionMinMs;
+      const index = transfer?.snapshot.base.index ?? (answers ? match : Infinity);
       if (index < (lowest ?? Infinity)) lowest = index;
     }
     return lowest;
@@ -83,9 +95,8 @@ export class Transfers {
     const { index } = transfer.snapshot.base;
     // Rebuilt, it holds this and nothing else, whatever it acknowledged before.
     progress.match = transfer.forced ? index : Math.max(progress.match, index);
-    progress.next = progress.match + 1;
-    Object.assign(progress, { floor: progress.match, transfer: null, behind: false });
-    progress.diverged = false;
+    beginAt(progress, progress.match + 1);
+    Object.assign(progress, { transfer: null, behind: false, diverged: false });
     raft.beatAt = raft.now;
   }
 

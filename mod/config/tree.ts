@@ -7,12 +7,13 @@
  *
  * @module
  */
-import { assert } from "../base/assert.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import type { StoredRow, UndoRow } from "../host/ports.ts";
 import type { Change, Expectation, Operation, Transaction } from "../streams.ts";
 import { nodeId } from "../base/id.ts";
+import { contentAfter } from "./content.ts";
 import { pathFault, splitPath } from "./path.ts";
+import { changeOf, ROOT_INO, Rows, type RowsView } from "./rows.ts";
 import { FILE_BYTES_MAX, OPERATIONS_MAX } from "./wire.ts";
 
 /** Bytes of all files together. */
@@ -20,17 +21,33 @@ export const TREE_BYTES_MAX = 128 * 1024 * 1024;
 /** Files and directories. */
 export const INODES_MAX = 256 * 1024;
 /** The root has no row. */
-export const ROOT_INO = 0;
+export { ROOT_INO } from "./rows.ts";
 const EMPTY = new Uint8Array(0);
 
 /** A file or directory; rows are never changed in place, they are replaced. */
 type Row = StoredRow;
+
+/** How much a tree may hold; the same on every replica of a cluster. */
+export interface TreeLimits {
+  readonly bytes: number;
+  readonly inodes: number;
+}
+
+const LIMITS: TreeLimits = { bytes: TREE_BYTES_MAX, inodes: INODES_MAX };
+
+/** What became of one inode: null for "it was not there" and "it is gone". */
+export interface RowEdit {
+  readonly before: StoredRow | null;
+  readonly after: StoredRow | null;
+}
 
 /** What a transaction did. */
 export interface Applied {
   readonly rows: readonly StoredRow[];
   readonly removed: readonly number[];
   readonly changes: readonly Change[];
+  /** The same by inode: who asks by inode needs to know what was there before. */
+  readonly edits: readonly RowEdit[];
   /** Every row that it touched, as it was before. */
   readonly undo: readonly UndoRow[];
 }
@@ -48,30 +65,26 @@ export interface Stamp {
 
 /** See the module's note. */
 export class Tree {
-  readonly #rows = new Map<number, Row>();
-  readonly #children = new Map<number, Map<string, number>>([[ROOT_INO, new Map()]]);
-  #bytes = 0;
+  readonly limits: TreeLimits;
+  readonly #rows: Rows;
   /** What one transaction under way has touched: the row as it was, or null for none. */
   #before = new Map<number, Row | null>();
   #touched = new Set<string>();
 
   /** The tree of these rows. Asserts that they make one: the database has checked them. */
-  constructor(rows: readonly StoredRow[]) {
-    for (const row of rows) {
-      if (row.kind === "directory") this.#children.set(row.ino, new Map());
-    }
-    for (const row of rows) {
-      const siblings = this.#children.get(row.parent);
-      assert(siblings !== undefined && !siblings.has(row.name), "Stored rows make a tree");
-      siblings.set(row.name, row.ino);
-      this.#rows.set(row.ino, row);
-      this.#bytes += row.data.length;
-    }
+  constructor(rows: readonly StoredRow[], limits = LIMITS) {
+    this.#rows = new Rows(rows);
+    this.limits = limits;
+  }
+
+  /** Reading by path, inode or name. */
+  get view(): RowsView {
+    return this.#rows;
   }
 
   /** Bytes of all files. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#rows.bytes;
   }
 
   /** Files and directories. */
@@ -81,48 +94,27 @@ export class Tree {
 
   /** The row at a path, or null. */
   find(path: string): StoredRow | null {
-    let ino = ROOT_INO;
-    if (path === "") return null;
-    for (const name of path.split("/")) {
-      const next = this.#children.get(ino)?.get(name);
-      if (next === undefined) return null;
-      ino = next;
-    }
-    return this.#rows.get(ino) ?? null;
+    return this.#rows.find(path);
   }
 
   /** The children of a directory (the root for the empty path), by name; null where there is none. */
   children(path: string): readonly StoredRow[] | null {
-    const row = this.find(path);
-    if (path !== "" && row?.kind !== "directory") return null;
-    const names = this.#children.get(row?.ino ?? ROOT_INO);
-    return [...(names ?? [])].sort(([a], [b]) => a < b ? -1 : 1)
-      .flatMap(([, ino]) => this.#rows.get(ino) ?? []);
+    return this.#rows.children(path);
   }
 
   /** Every row. Rows are never changed, so this is the tree as it is now, whatever comes. */
   rows(): readonly StoredRow[] {
-    return [...this.#rows.values()];
+    return this.#rows.all();
   }
 
   /** The row of an inode, or null. */
   row(ino: number): StoredRow | null {
-    return this.#rows.get(ino) ?? null;
+    return this.#rows.row(ino);
   }
 
   /** Every row, and the changes that would make this tree out of an empty one. */
   all(): Omit<Applied, "undo"> {
-    const changes: Change[] = [];
-    const visit = (ino: number, prefix: string): void => {
-      for (const [name, child] of this.#children.get(ino) ?? []) {
-        const row = this.#rows.get(child);
-        if (row === undefined) continue;
-        changes.push(changeOf(prefix + name, row));
-        if (row.kind === "directory") visit(child, `${prefix}${name}/`);
-      }
-    };
-    visit(ROOT_INO, "");
-    return { rows: this.rows(), removed: [], changes };
+    return { rows: this.rows(), removed: [], changes: this.#rows.changes(), edits: [] };
   }
 
   /** Applies a transaction, or says why not and leaves the tree as it was. */
@@ -157,12 +149,27 @@ export class Tree {
       const refused = this.#one(operation, { ...stamp, time, ino: inoOf(stamp.index, at) });
       if (refused !== null) return refused;
     }
-    if (stamp.unbounded) return null;
-    if (this.#bytes > TREE_BYTES_MAX) {
-      return problem("config.too-large", `the tree would hold ${this.#bytes} bytes`);
+    if (!stamp.unbounded && this.#rows.bytes > this.limits.bytes) {
+      return problem("config.full", `the tree would hold ${this.#rows.bytes} bytes`);
     }
-    if (this.#rows.size > INODES_MAX) {
-      return problem("config.too-large", `the tree would have ${this.#rows.size} entries`);
+    if (!stamp.unbounded && this.#rows.size > this.limits.inodes) {
+      return problem("config.full", `the tree would have ${this.#rows.size} entries`);
+    }
+    return this.#guestFault();
+  }
+
+  /** A VMID that came to a new place while it has another: judged when the whole transaction is done. */
+  #guestFault(): Problem | null {
+    for (const [ino, before] of this.#before) {
+      const guest = this.#rows.guests.get(ino);
+      const row = this.#rows.row(ino);
+      if (guest === undefined || row === null) continue;
+      if (before !== null && before.parent === row.parent && before.name === row.name) continue;
+      for (const other of this.#rows.guests.places(guest.vmid)) {
+        if (other === ino) continue;
+        const place = this.#rows.pathOf(other);
+        return problem("config.guest-exists", `VMID ${guest.vmid} is that of "${place}"`);
+      }
     }
     return null;
   }
@@ -230,7 +237,7 @@ export class Tree {
         `"${path}"`,
       );
     }
-    if ((this.#children.get(row.ino)?.size ?? 0) > 0) {
+    if ((this.#rows.names(row.ino)?.size ?? 0) > 0) {
       return problem("config.not-empty", `"${path}"`);
     }
     this.#touched.add(path);
@@ -245,7 +252,7 @@ export class Tree {
     if (to.startsWith(`${path}/`)) return problem("config.bad-path", `"${to}" is below "${path}"`);
     const parent = this.#parentOf(to);
     if (typeof parent !== "number") return parent;
-    if (row.kind === "directory" && (this.#children.get(row.ino)?.size ?? 0) > 0) {
+    if (row.kind === "directory" && (this.#rows.names(row.ino)?.size ?? 0) > 0) {
       return problem("config.not-empty", `"${path}"`);
     }
     const target = this.find(to);
@@ -276,53 +283,41 @@ export class Tree {
   }
 
   #put(row: Row): void {
-    const old = this.#rows.get(row.ino);
-    if (!this.#before.has(row.ino)) this.#before.set(row.ino, old ?? null);
-    this.#place(row, old);
+    const old = this.#rows.row(row.ino);
+    if (!this.#before.has(row.ino)) this.#before.set(row.ino, old);
+    if (old !== null) this.#rows.displace(old);
+    this.#rows.place(row);
   }
 
   #drop(row: Row): void {
     if (!this.#before.has(row.ino)) this.#before.set(row.ino, row);
-    this.#displace(row);
-  }
-
-  #place(row: Row, old: Row | undefined): void {
-    if (old !== undefined) this.#displace(old);
-    this.#rows.set(row.ino, row);
-    this.#children.get(row.parent)?.set(row.name, row.ino);
-    if (row.kind === "directory" && !this.#children.has(row.ino)) {
-      this.#children.set(row.ino, new Map());
-    }
-    this.#bytes += row.data.length;
-  }
-
-  #displace(row: Row): void {
-    this.#rows.delete(row.ino);
-    const siblings = this.#children.get(row.parent);
-    if (siblings?.get(row.name) === row.ino) siblings.delete(row.name);
-    this.#bytes -= row.data.length;
+    this.#rows.displace(row);
   }
 
   #undo(): void {
     for (const ino of this.#before.keys()) {
-      const row = this.#rows.get(ino);
-      if (row !== undefined) this.#displace(row);
+      const row = this.#rows.row(ino);
+      if (row !== null) this.#rows.displace(row);
     }
+    // Directories first: a guest is known by the path to its file.
     for (const [ino, row] of this.#before) {
-      if (row !== null) this.#place(row, undefined);
-      else this.#children.delete(ino);
+      if (row === null) this.#rows.forget(ino);
+      else if (row.kind === "directory") this.#rows.place(row);
     }
+    for (const row of this.#before.values()) if (row?.kind === "file") this.#rows.place(row);
   }
 
   #applied({ index, writer }: Stamp): Applied {
     const rows: StoredRow[] = [];
     const removed: number[] = [];
+    const edits: RowEdit[] = [];
     for (const [ino, before] of this.#before) {
-      const row = this.#rows.get(ino);
-      if (row !== undefined) rows.push(row);
+      const row = this.#rows.row(ino);
+      edits.push({ before, after: row });
+      if (row !== null) rows.push(row);
       else {
         if (before !== null) removed.push(ino);
-        this.#children.delete(ino);
+        this.#rows.forget(ino);
       }
     }
     const changes = [...this.#touched].map((path): Change => {
@@ -331,46 +326,15 @@ export class Tree {
       return { path, kind: "gone", version: index, data: null, writer: nodeId(writer) };
     });
     const undo = [...this.#before].map(([ino, before]) => ({ ino, before }));
-    return { rows, removed, changes, undo };
+    return { rows, removed, changes, edits, undo };
   }
 }
 
 /** The inode number of what operation `at` of the transaction at `index` makes. */
-function inoOf(index: number, at: number): number {
+export function inoOf(index: number, at: number): number {
   return index * OPERATIONS_MAX + at + 1;
-}
-
-function changeOf(path: string, row: Row): Change {
-  const { kind, version } = row;
-  return {
-    path,
-    kind,
-    version,
-    data: kind === "file" ? row.data : null,
-    writer: nodeId(row.writer),
-  };
 }
 
 function missing(path: string): Problem {
   return problem("config.not-found", `"${path}" is not there`);
-}
-
-/** A file's content after a write or truncate; null where it would be too long. */
-function contentAfter(
-  data: Uint8Array,
-  operation: Extract<Operation, { op: "write" | "truncate" }>,
-): Uint8Array | null {
-  if (operation.op === "truncate") {
-    if (operation.size > FILE_BYTES_MAX) return null;
-    const cut = new Uint8Array(operation.size);
-    cut.set(data.subarray(0, operation.size));
-    return cut;
-  }
-  const { offset, data: added } = operation;
-  const size = Math.max(data.length, offset + added.length);
-  if (size > FILE_BYTES_MAX) return null;
-  const whole = new Uint8Array(size);
-  whole.set(data);
-  whole.set(added, offset);
-  return whole;
 }

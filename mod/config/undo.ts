@@ -49,7 +49,9 @@ export function undoOf(record: HistoryRecord, { tree, later }: UndoGround): Undo
   const paths = [...new Set([...pathsNamed(transaction), ...then.keys()])].sort();
   const touched = touchedSince(paths, later.filter(({ index }) => index > record.index));
   if (touched !== null) return touched;
-  const steps = paths.map((path) => ({ path, then: then.get(path) ?? null, now: tree.find(path) }));
+  const steps = paths.map((path) => ({ path, then: then.get(path) ?? null, now: tree.find(path) }))
+    // Named and not touched, as by a rename to itself: it was there before, as it is now.
+    .filter((step) => step.then !== null || step.now === null || before.has(step.now.ino));
   const operations = [...takenAway(steps), ...putBack(steps)];
   const expect = steps.map(({ path, now }) => ({ path, version: now?.version ?? 0 }));
   return boundedUndo({ expect, operations });

@@ -1,6 +1,7 @@
 /** What the replicas say to each other, and what a log entry holds. @module */
 import { CLUSTER_SPEC, type ClusterSpec, LINKS_MAX } from "../base/cluster.ts";
 import { MEMBERS_MAX } from "../base/id.ts";
+import { Writer } from "../base/bytes.ts";
 import { PROBLEMS } from "../base/problem.ts";
 import {
   bool,
@@ -191,6 +192,8 @@ const MESSAGE = union({
       }),
     }),
   ],
+  /** Asks the leader to remove a lock that is not renewed; no answer. */
+  unlock: [16, struct({ path: PATH, version: u64 })],
   /** One chunk of the leader's state, for one that the log cannot bring there any more. */
   snapshot: [
     7,
@@ -264,9 +267,11 @@ const PARTS = list(PART, PARTS_MAX);
 /** What a chunk of a snapshot is made of. */
 export type Part = Infer<typeof PART>;
 
-/** The body of a chunk. */
-export function encodeParts(parts: readonly Part[]): Uint8Array {
-  return encode(PARTS, parts);
+/** The body of a chunk; `size` is about how long it will be, so that it is written in one place. */
+export function encodeParts(parts: readonly Part[], size = 256): Uint8Array {
+  const writer = new Writer(size);
+  PARTS.write(writer, parts);
+  return writer.finish();
 }
 
 /** The parts of a chunk, or null where these are none. */

@@ -19,13 +19,15 @@ import { ProblemError } from "../base/problem.ts";
 import { KEY_BYTES } from "../base/seal.ts";
 import type { Settings } from "../base/settings.ts";
 import { timingOf, type TimingRow, timingTable } from "../base/timing.ts";
-import { type EventLine, type StatusDocument, statusOf } from "../node/mod.ts";
+import { type EventLine, type MountStatus, type StatusDocument, statusOf } from "../node/mod.ts";
 import { NodeRuntime } from "../runtime/mod.ts";
 import type { Outcome } from "../streams.ts";
 import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
 import { evacuate } from "./evacuate.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
+import { LinuxFusePort } from "../host/linux/fuse.ts";
+import { mountGroup, Mounting } from "./mounting.ts";
 import { Member } from "./member.ts";
 import { Membership } from "./membership.ts";
 import { type HostPorts, linuxPorts } from "./ports.ts";
@@ -40,7 +42,13 @@ interface Running {
   readonly member: Member;
   readonly membership: Membership;
   readonly ports: HostPorts;
+  /** Null where the settings say `off`. */
+  mounting: Mounting | null;
 }
+
+const NO_MOUNT: MountStatus = { path: null, state: "off", why: null };
+/** fuse(4) */
+const FUSE_DEVICE = "/dev/fuse";
 
 /** One host. See the module's note. */
 export class Daemon implements RunningNode {
@@ -71,7 +79,9 @@ export class Daemon implements RunningNode {
 
   status(): StatusDocument {
     const { name } = this.#settings;
-    return statusOf(this.#running?.runtime ?? null, { name, at: new Date().toISOString() });
+    const at = new Date().toISOString();
+    const mount = this.#running?.mounting?.status() ?? NO_MOUNT;
+    return statusOf(this.#running?.runtime ?? null, { name, at, mount });
   }
 
   streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown {
@@ -265,6 +275,7 @@ export class Daemon implements RunningNode {
         spec: identity.spec,
         disks: settings.disks,
         bind: settings.bind,
+        groupId: mountGroup(),
         onFact: (fact) => running?.member.onFact(fact),
         onSaying: (saying) => this.#recorder.say(saying),
         // A database never answers within its own opening: what follows has run by then.
@@ -275,9 +286,11 @@ export class Daemon implements RunningNode {
         },
       });
       const member = new Member(runtime);
-      running = { runtime, member, membership: new Membership(runtime, member), ports };
+      const membership = new Membership(runtime, member);
+      running = { runtime, member, membership, ports, mounting: null };
     }).finally(() => this.#starting = false);
     this.#running = running;
+    if (settings.mount !== "off") running.mounting = this.#mount(running.runtime, settings.mount);
     this.#recorder.write({
       stream: "node",
       text: `${settings.name} runs, boot=${boot.slice(0, 8)}`,
@@ -286,8 +299,16 @@ export class Daemon implements RunningNode {
     });
   }
 
+  #mount(runtime: NodeRuntime, target: string): Mounting {
+    const say = (text: string) =>
+      this.#recorder.write({ stream: "config", text, routine: false, code: null });
+    return new Mounting({ runtime, fuse: new LinuxFusePort({ device: FUSE_DEVICE }), target, say });
+  }
+
   async #halt(): Promise<void> {
     const running = this.#running;
+    // While the node still answers: what programs have written is committed.
+    await running?.mounting?.stop();
     this.#running = null;
     running?.runtime.stop();
     running?.member.stop();

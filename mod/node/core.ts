@@ -69,6 +69,8 @@ export interface NodeOptions {
   /** Drawn at random at each start. */
   readonly seed: number;
   readonly wallAtStart: number;
+  /** Group of the files of the mount; default 0. */
+  readonly groupId?: number;
   /** How much of the log is kept; absent for what a daemon keeps. */
   readonly configLimits?: ConfigLimits;
 }
@@ -96,8 +98,11 @@ export class NodeCore implements Core<NodeEvent, NodeEffect> {
       { self, boot, clusterKey, spec, profile: spec.profile },
       now,
     );
-    this.config = new ConfigCore({ self, spec, stored, seed, ...(limits && { limits }) }, now);
-    const { wallAtStart } = options;
+    const { wallAtStart, groupId = 0 } = options;
+    this.config = new ConfigCore({
+      ...{ self, spec, stored, seed, wallAtStart, groupId },
+      ...(limits && { limits }),
+    }, now);
     this.ha = new HaCore(
       { self, boot, spec, seed: seed + 1, wallAtStart, startedAt: now },
       now,

@@ -3,6 +3,7 @@ export { NodeCore, type NodeEffect, type NodeEvent, type NodeOptions } from "./c
 export { HEARD_BY, SERVED_BY } from "./wiring.ts";
 export type {
   EventLine,
+  MountStatus,
   NodeStatus,
   ResourceStatus,
   StatusDocument,

@@ -6,7 +6,8 @@ import { formatMillis, type Instant } from "../base/time.ts";
 import type { View, Vitals } from "../streams.ts";
 import type { Board } from "./board.ts";
 import type { NodeCore } from "./core.ts";
-import type { NodeStatus, ResourceStatus, StatusDocument, StreamStatus } from "./view.ts";
+import type { MountStatus, NodeStatus, ResourceStatus, StatusDocument } from "./view.ts";
+import type { StreamStatus } from "./view.ts";
 
 /** A running node as the status sees it; the runtime is one. */
 export interface StatusSource {
@@ -23,13 +24,15 @@ export interface StatusHead {
   readonly name: string;
   /** RFC 3339, UTC. */
   readonly at: string;
+  readonly mount: MountStatus;
 }
 
 const NO_WATCHDOG = "no watchdog";
 
 /** Makes the document; `source` null on a host that is not a member of a cluster. */
-export function statusOf(source: StatusSource | null, { name, at }: StatusHead): StatusDocument {
-  if (source === null) return strangerStatus(name, at);
+export function statusOf(source: StatusSource | null, head: StatusHead): StatusDocument {
+  if (source === null) return strangerStatus(head);
+  const { at, mount } = head;
   const { spec, self, board, boot } = source;
   const ha = source.node.ha.view();
   const config = source.node.config.view();
@@ -68,10 +71,11 @@ export function statusOf(source: StatusSource | null, { name, at }: StatusHead):
       crc32: formatCrc(config.stateCrc),
       writable: board.position?.writable === true && view.quorate,
     },
+    mount,
   };
 }
 
-function strangerStatus(name: string, at: string): StatusDocument {
+function strangerStatus({ name, at, mount }: StatusHead): StatusDocument {
   return {
     schema: "pentad.status/1",
     cluster: null,
@@ -89,6 +93,7 @@ function strangerStatus(name: string, at: string): StatusDocument {
     streams: [],
     resources: [],
     config: { version: 0, term: 0, index: 0, crc32: formatCrc(0), writable: false },
+    mount,
   };
 }
 

@@ -35,6 +35,15 @@ export interface StatusDocument {
     readonly crc32: string;
     readonly writable: boolean;
   };
+  readonly mount: MountStatus;
+}
+
+/** The replicated tree as files of this host. */
+export interface MountStatus {
+  /** Null where the settings say `off`. */
+  readonly path: string | null;
+  readonly state: "mounted" | "off" | "failed";
+  readonly why: string | null;
 }
 
 export interface NodeStatus {

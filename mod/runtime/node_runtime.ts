@@ -15,12 +15,16 @@ import { type Timing, timingOf } from "../base/timing.ts";
 import type {
   Database,
   DatabaseContent,
+  FuseFailure,
+  FuseMountOptions,
+  FusePort,
   HistoryAsk,
   HistoryPage,
   Ports,
   TimerHandle,
 } from "../host/ports.ts";
 import type { ConfigLimits } from "../config/mod.ts";
+import { FuseDriver } from "../config/fuse_driver.ts";
 import { PeerDriver } from "../config/tcp_driver.ts";
 import { PersistDriver } from "../config/sqlite_driver.ts";
 import { ActionDriver, type ActionEffect } from "../ha/action_driver.ts";
@@ -40,6 +44,8 @@ export interface RuntimeOptions {
   readonly disks: readonly string[];
   /** Where this node listens: heartbeat links and peer channel, `HOST:PORT`. */
   readonly bind: { readonly links: readonly string[]; readonly peer: string };
+  /** Group of the files of the mount; default 0. */
+  readonly groupId?: number;
   /** How much of the log is kept; absent for what a daemon keeps. */
   readonly configLimits?: ConfigLimits;
   readonly onFact?: (fact: Fact) => void;
@@ -62,6 +68,13 @@ interface Drivers {
   readonly disk: DiskDriver;
 }
 
+/** What is mounted where. */
+export interface MountAsk {
+  readonly fuse: FusePort;
+  readonly options: FuseMountOptions;
+  readonly onLost: (why: string) => void;
+}
+
 /** See the module's note. */
 export class NodeRuntime {
   readonly self: NodeId;
@@ -78,6 +91,7 @@ export class NodeRuntime {
   #busy = false;
   #stopped = false;
   #draining: (() => void) | null = null;
+  #mount: FuseDriver | null = null;
 
   constructor(ports: Ports, options: RuntimeOptions) {
     this.self = options.self;
@@ -114,6 +128,37 @@ export class NodeRuntime {
     this.#feed({ stream: "node", event: { kind: "request", request } });
   }
 
+  /**
+   * Mounts the tree of a node that is ready, once. `done(null)` when it is mounted; `onLost` when the
+   * mount ended and nobody here asked for it.
+   */
+  mount({ fuse, options, onLost }: MountAsk, done: (failure: FuseFailure | null) => void): void {
+    assert(this.#mount === null, "One mount at a time");
+    const mount = new FuseDriver({
+      fuse,
+      feed: (event) => this.#feed({ stream: "config", event }),
+      onLost: (why) => {
+        this.#mount = null;
+        onLost(why);
+      },
+    });
+    this.#mount = mount;
+    mount.mount(options, (failure) => {
+      if (failure !== null) this.#mount = null;
+      done(failure);
+    });
+  }
+
+  /** Unmounts, where something is mounted; programs are answered until then. */
+  unmount(done: () => void): void {
+    const mount = this.#mount;
+    if (mount === null) return done();
+    mount.close(() => {
+      this.#mount = null;
+      done();
+    });
+  }
+
   /** One page of the history, all that is applied now included. A text says why there is none. */
   history(ask: HistoryAsk, done: (page: HistoryPage | { readonly failure: string }) => void): void {
     if (this.#drivers === null) done({ failure: "the node is starting" });
@@ -131,6 +176,7 @@ export class NodeRuntime {
     this.#stopped = true;
     this.#timer.set(NEVER);
     this.#inbox.length = 0;
+    this.#mount?.close(nothing);
     const drivers = this.#drivers;
     if (drivers !== null) {
       drivers.udp.close();
@@ -142,14 +188,14 @@ export class NodeRuntime {
   }
 
   #begin(stored: DatabaseContent): void {
-    const { self, boot, clusterKey, spec, disks } = this.#options;
+    const { self, boot, clusterKey, spec, disks, groupId = 0 } = this.#options;
     const { clock, random } = this.#ports;
     const [a, b, c, d] = random.bytes(4) as unknown as [number, number, number, number];
     const seed = ((a * 256 + b) * 256 + c) * 256 + d;
     const wallAtStart = clock.wallSeconds();
     const { configLimits } = this.#options;
     const options = {
-      ...{ self, boot, spec, clusterKey, stored, disks, seed, wallAtStart },
+      ...{ self, boot, spec, clusterKey, stored, disks, seed, wallAtStart, groupId },
       ...(configLimits && { configLimits }),
     };
     this.#core = new NodeCore(options, clock.now());
@@ -269,6 +315,9 @@ export class NodeRuntime {
       case "heartbeat":
         return drivers.udp.perform(each.effect);
       case "config":
+        if (each.effect.kind === "fuse-reply" || each.effect.kind === "fuse-notice") {
+          return this.#mount?.perform(each.effect);
+        }
         return drivers.persist.perform(each.effect);
       case "ha":
         if (each.effect.kind === "frame") {
@@ -322,4 +371,8 @@ function peersOf(spec: ClusterSpec, self: NodeId): ReadonlyMap<NodeId, string> {
   return new Map(
     spec.members.filter(({ id }) => id !== self).map(({ id, peer }) => [id, peer] as const),
   );
+}
+
+function nothing(): void {
+  // Nobody waits for it.
 }

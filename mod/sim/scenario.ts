@@ -78,9 +78,24 @@ export function playScenario(story: string): string {
     nodes: Number(value("nodes") ?? 2),
     witness: words.includes("witness"),
     watchdog: !words.includes("unarmed"),
+    ...(value("log") === undefined ? {} : { log: Number(value("log")) }),
   });
   for (const { text, at } of rest) stage.read(text, at);
   return stage.log();
+}
+
+/** What the first line of a story says. */
+interface StageAsk {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly witness: boolean;
+  readonly watchdog: boolean;
+  /** `log=N`: a node keeps N applied entries, and sends its state in small chunks. */
+  readonly log?: number;
+}
+
+function shortLog(entries: number): Partial<WorldOptions> {
+  return { logTailEntries: entries, logTailBytes: 0, snapshotChunkBytes: 500 };
 }
 
 class Stage {
@@ -89,15 +104,15 @@ class Stage {
   readonly #admin: Admin;
   readonly #lines: string[] = [];
 
-  constructor(ask: { seed: number; nodes: number; witness: boolean; watchdog: boolean }) {
-    const { seed, nodes, witness, watchdog } = ask;
+  constructor(ask: StageAsk) {
+    const { seed, nodes, witness, watchdog, log } = ask;
     const say = (node: SimNode, what: string) => {
       const time = (this.#cluster.world.now / 1000).toFixed(3).padStart(7);
       this.#lines.push(`${time} ${node.name} ${what}`);
     };
     this.#cluster = new SimCluster(seed, {
       shape: { nodes, witness, profile: "fast" },
-      options: { ...CALM, watchdogPresent: watchdog },
+      options: { ...CALM, watchdogPresent: watchdog, ...(log === undefined ? {} : shortLog(log)) },
       events: {
         onFact: (node, fact) => {
           this.#checks.onFact(node, fact);
@@ -158,6 +173,8 @@ class Stage {
         return this.#admin.order(args.join(" ")), null;
       case "write":
         return this.#admin.write(first, args.slice(1).join(" ")), null;
+      case "fill":
+        return this.#admin.write(first, "x".repeat(Number(second))), null;
       case "exit":
         return plant.crashProcess(first as ResourceId), null;
       case "partition":
@@ -259,7 +276,10 @@ class Stage {
     return this.#admin.apply(), null;
   }
 
-  /** `exec:web runs nodeA`, `exec:web runs nowhere`, `nodeA quorate yes`, `nodeA writable no`. */
+  /**
+   * `exec:web runs nodeA`, `exec:web runs nowhere`, `nodeA quorate yes`, `nodeA writable no`,
+   * `nodeA holds a/path`.
+   */
   #expect(what: string, verb: string, wanted: string): string | null {
     if (verb === "runs") {
       const hosts = [...this.#cluster.site.plant.running().get(what as ResourceId) ?? []];
@@ -267,6 +287,10 @@ class Stage {
       return names === wanted ? null : `${what} runs ${names}`;
     }
     const { runtime } = this.#cluster.node(this.#index(what));
+    if (verb === "holds") {
+      const found = runtime?.node.config.stat(wanted) ?? null;
+      return found === null ? `${what} does not hold ${wanted}` : null;
+    }
     const is = verb === "quorate"
       ? runtime?.board.view?.quorate === true
       : verb === "writable"

@@ -255,5 +255,6 @@ export function healthy(): Mutable<StatusDocument> {
       { id: "exec:web", state: "started", wanted: "started", node: "nodeA", reason: "placed" },
     ],
     config: { version: 412, term: 2, index: 412, crc32: "0xa4f2c1e8", writable: true },
+    mount: { path: "/etc/pve", state: "mounted", why: null },
   };
 }

@@ -73,6 +73,13 @@ Deno.test("a schema never throws on damaged bytes and never accepts a cut or lon
   }));
 });
 
+Deno.test("a schema's text comes back whole, with a byte order mark before it too", () => {
+  for (const name of ["\ufeffa", "a", "\ufeff", "ä\ufeff"]) {
+    const bytes = schema.encode(schema.text(100), name);
+    assert.equal(schema.decode(schema.text(100), bytes), name);
+  }
+});
+
 Deno.test("Reader.u64() calls numbers past 2^53 malformed", () => {
   const reader = new Reader(new Writer().u32(0xffffffff).u32(0).finish());
   assert.equal(reader.u64(), 0);

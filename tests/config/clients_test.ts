@@ -15,7 +15,7 @@ const BEAT = {
 } as const;
 
 Deno.test("Proposals tells what was never sent from what may be in a log, and bounds both", () => {
-  const proposals = new Proposals();
+  const proposals = new Proposals(7);
   const timing = { now: instant(0), waitMs: 100 };
   const want = { want: "propose", transaction: transactionOf(1, [CREATE]) } as const;
   const [kept, sent] = [proposals.add("a", want, timing), proposals.add("b", want, timing)];

@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import type { ClusterSpec } from "../../mod/base/cluster.ts";
 import { nodeId, requestId } from "../../mod/base/id.ts";
 import { instant } from "../../mod/base/time.ts";
-import { ConfigCore, type ConfigEffect, type ConfigEvent } from "../../mod/config/mod.ts";
+import {
+  CONFIG_LIMITS,
+  ConfigCore,
+  type ConfigEffect,
+  type ConfigEvent,
+  type ConfigLimits,
+} from "../../mod/config/mod.ts";
 import { decodeMessage, encodeMessage, type Entry } from "../../mod/config/wire.ts";
 import { encodeEntry, type Message, type MessageOf } from "../../mod/config/wire.ts";
 import { crc32 } from "../../mod/base/checksum.ts";
@@ -39,9 +45,14 @@ export class Lone {
   readonly outcomes = new Map<string, Outcome>();
   now = 1000;
 
-  constructor(spec: ClusterSpec = specOf(3, false)) {
+  constructor(
+    spec: ClusterSpec = specOf(3, false),
+    limits: ConfigLimits = CONFIG_LIMITS,
+    seed = 1,
+  ) {
     const stored = this.database.content;
-    this.core = new ConfigCore({ self: nodeId(1), spec, stored, seed: 1 }, instant(this.now));
+    const options = { self: nodeId(1), spec, stored, seed, limits };
+    this.core = new ConfigCore(options, instant(this.now));
     this.step({ kind: "tick" });
   }
 

@@ -10,6 +10,7 @@ import {
   LAZY_MS,
   PersistDriver,
   type PersistDriverEffect,
+  READS_MAX,
 } from "../../mod/config/sqlite_driver.ts";
 import type { DatabaseBatch, StoredRow } from "../../mod/host/ports.ts";
 import { HandClock } from "./channels.ts";
@@ -202,4 +203,73 @@ Deno.test("joinBatches(): one write of the joined leaves the database as one wri
     });
     assert.deepEqual(sorted(joined), sorted(each));
   }));
+});
+
+Deno.test("PersistDriver writes a state that is taken over alone, in its turn", () => {
+  const bench = new Bench();
+  const install = (number: number) => {
+    const base = { index: number, term: 1, chain: 0 };
+    const rest = { spec: null, stateCrc: 0, rows: [], requests: [] };
+    const batch = { install: { base, ...rest, keepLog: false, keepHistory: true } };
+    bench.driver.perform({ kind: "persist", number, batch, lazy: false });
+  };
+  bench.persist(1);
+  bench.persist(2);
+  bench.persist(3, true);
+  install(4);
+  bench.persist(5);
+  install(6);
+  bench.frame(1);
+  assert.deepEqual(bench.take(), ["commit"]);
+  for (const upTo of [1, 3, 4, 5]) {
+    bench.end();
+    assert.deepEqual(bench.take(), ["commit", `persisted ${upTo}`]);
+  }
+  bench.end();
+  assert.deepEqual(bench.take(), ["send 1", "persisted 6"], "acknowledged when it is durable");
+  const kinds = bench.batches.map((batch) => batch.install?.base.index ?? "joined");
+  assert.deepEqual(kinds, ["joined", "joined", 4, "joined", 6]);
+});
+
+Deno.test("PersistDriver reads the history behind all that was applied, and waits for nothing lazy", () => {
+  const bench = new Bench();
+  const read = (below: number) => {
+    const done = (page: object) => bench.log.push("failure" in page ? `${page.failure}` : "page");
+    bench.driver.history({ below, from: 0, limit: 1, undo: false }, done);
+  };
+  read(1);
+  assert.deepEqual(bench.take(), ["read below 1", "page"]);
+  bench.persist(1, true);
+  assert.deepEqual(bench.take(), [], "lazy");
+  read(2);
+  assert.deepEqual(bench.take(), ["commit"]);
+  bench.persist(2, true);
+  bench.end();
+  assert.deepEqual(bench.take(), ["read below 2", "page", "persisted 1"]);
+  read(3);
+  bench.take();
+  for (let more = 1; more <= READS_MAX; more++) read(4);
+  assert.deepEqual(bench.take(), ["too many read it already"]);
+  bench.driver.close();
+  assert.deepEqual(bench.take(), Array.from({ length: READS_MAX }, () => "the node stops"));
+  read(5);
+  assert.deepEqual(bench.take(), ["the node stops"]);
+});
+
+Deno.test("joinBatches() leaves the log where the last compaction did, and asserts that states go alone", () => {
+  const compact = (index: number) => ({
+    compact: { base: { index, term: 1, chain: index }, spec: null },
+  });
+  assert.equal(joinBatches(compact(3), compact(5)).compact?.base.index, 5);
+  assert.equal(joinBatches(compact(3), {}).compact?.base.index, 3);
+  const base = { index: 9, term: 1, chain: 0 };
+  const rest = {
+    spec: null,
+    stateCrc: 0,
+    rows: [],
+    requests: [],
+    keepLog: true,
+    keepHistory: true,
+  };
+  assert.throws(() => joinBatches(compact(3), { install: { base, ...rest } }), /goes alone/);
 });

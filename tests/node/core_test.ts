@@ -96,7 +96,11 @@ Deno.test("Board.note() forgets members that left", () => {
 });
 
 Deno.test("statusOf() of a host that is no member says so and nothing else", () => {
-  const status = statusOf(null, { name: "nodeA", at: "2026-01-01T00:00:00Z" });
+  const status = statusOf(null, {
+    name: "nodeA",
+    at: "2026-01-01T00:00:00Z",
+    mount: { path: null, state: "off", why: null },
+  });
   assert.equal(status.schema, "pentad.status/1");
   assert.equal(status.cluster, null);
   assert.equal(status.quorate, false);

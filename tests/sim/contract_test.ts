@@ -1,6 +1,7 @@
 /** The simulated world keeps the promises of `host/ports.ts`, as the Linux ports do. @module */
-import type { DiskPort, Ports, ProcessPort } from "../../mod/host/ports.ts";
+import type { DatabasePort, DiskPort, Ports, ProcessPort } from "../../mod/host/ports.ts";
 import { type SimHost, SimSite, World, type WorldOptions } from "../../mod/sim/mod.ts";
+import { databaseSuite, type DatabaseWorld } from "../contract/database_suite.ts";
 import { diskSuite, type DiskWorld } from "../contract/disk_suite.ts";
 import { processSuite, type ProcessWorld } from "../contract/process_suite.ts";
 
@@ -101,6 +102,37 @@ class SimProcessWorld implements ProcessWorld {
   }
 }
 
+class SimDatabaseWorld implements DatabaseWorld {
+  readonly #site: SimSite;
+  readonly #host: SimHost;
+  #ports: Ports;
+
+  constructor(seed: number) {
+    this.#site = makeSite(seed, {});
+    this.#host = hostOf(this.#site, 0);
+    this.#ports = this.#host.boot();
+  }
+
+  port(): DatabasePort {
+    return this.#ports.database;
+  }
+
+  crash(): Promise<void> {
+    this.#host.crashDaemon();
+    this.#ports = this.#host.boot();
+    return Promise.resolve();
+  }
+
+  settle<T>(answer: Promise<T>): Promise<T> {
+    return settle(this.#site.world, answer);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+databaseSuite("SimDatabase", () => new SimDatabaseWorld(1));
 diskSuite("SimDisks", () => new SimDiskWorld(1));
 diskSuite("SimDisks with every call slow", () => new SimDiskWorld(2, { diskSlow: 1 }));
 processSuite("SimProcesses", () => new SimProcessWorld(1, {}));

@@ -46,7 +46,8 @@ export const configRoutes: readonly Route[] = [
     problems: [
       ...["api.precondition-required", "config.version-mismatch", "config.no-quorum"] as const,
       ...["config.bad-path", "config.is-a-directory", "config.not-found"] as const,
-      ...["config.not-a-directory", "config.too-large", "config.unknown-outcome"] as const,
+      ...["config.not-a-directory", "config.too-large", "config.full"] as const,
+      ...["config.guest-exists", "config.unknown-outcome"] as const,
     ],
     handle: writePath,
   }),

@@ -134,7 +134,9 @@ export type FuseCall =
   | { readonly call: "interrupt"; readonly target: number }
   | { readonly call: "setxattr" | "getxattr" | "listxattr" | "removexattr" }
   /** Any other opcode: answered with ENOSYS, and the kernel does not ask again. */
-  | { readonly call: "unsupported"; readonly opcode: number };
+  | { readonly call: "unsupported"; readonly opcode: number }
+  /** Bytes that make no sense, or a name that is no UTF-8 (EILSEQ): answered with that error. */
+  | { readonly call: "malformed"; readonly errno: Errno };
 
 /** A request of the kernel. */
 export type FuseRequest = FuseCall & {
@@ -144,6 +146,12 @@ export type FuseRequest = FuseCall & {
   readonly node: number;
   readonly caller: Caller;
 };
+
+/** A request of one kind. */
+export type RequestOf<Call extends FuseCall["call"]> = Extract<
+  FuseRequest,
+  { readonly call: Call }
+>;
 
 /** What stat(2) shows. */
 export interface Attributes {
@@ -190,6 +198,8 @@ export type Errno =
   | "ENAMETOOLONG"
   | "ENOSYS"
   | "ENOTEMPTY"
+  | "EPROTO"
+  | "EILSEQ"
   | "EOPNOTSUPP"
   | "ESTALE"
   | "EDEADLK"
@@ -200,7 +210,8 @@ export type Errno =
 export type FuseReply =
   | { readonly reply: "error"; readonly errno: Errno }
   | { readonly reply: "ok" }
-  | { readonly reply: "init" }
+  /** `posixLocks`: fcntl(2) locks come here as GETLK and SETLK; `flockLocks`: those of flock(2). */
+  | { readonly reply: "init"; readonly posixLocks?: boolean; readonly flockLocks?: boolean }
   | { readonly reply: "entry"; readonly attributes: Attributes }
   /** LOOKUP of a name that is not there, to be believed so long. */
   | { readonly reply: "absent"; readonly validMs: number }
@@ -212,7 +223,13 @@ export type FuseReply =
     readonly direct: boolean;
     readonly keepCache: boolean;
   }
-  | { readonly reply: "created"; readonly attributes: Attributes; readonly handle: number }
+  | {
+    readonly reply: "created";
+    readonly attributes: Attributes;
+    readonly handle: number;
+    /** Default false. */
+    readonly direct?: boolean;
+  }
   | { readonly reply: "written"; readonly size: number }
   /** As many of the entries as fit the asked size. */
   | { readonly reply: "directory"; readonly entries: readonly DirectoryEntry[] }

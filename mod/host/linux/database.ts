@@ -13,6 +13,7 @@ import type {
   HistoryAsk,
   StoredRow,
 } from "../ports.ts";
+import { type PackedState, packRequests, packRows } from "./packed_state.ts";
 import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
 
 /** Name of the database in the state directory; SQLite's `-wal` and `-shm` stand beside it. */
@@ -89,7 +90,9 @@ class WorkerDatabase implements Database {
     const number = this.#number++;
     this.#commits.set(number, done);
     const own = ownBytes(batch);
-    this.#post({ kind: "commit", number, batch: own }, buffersOf(bytesIn(own)));
+    const state = packedState(batch);
+    const transfer = buffersOf(bytesIn(own, state));
+    this.#post({ kind: "commit", number, batch: own, state }, transfer);
   }
 
   history(ask: HistoryAsk, done: HistoryDone): void {
@@ -196,19 +199,29 @@ function ownBytes(batch: DatabaseBatch): DatabaseBatch {
         })),
       },
     }),
-    ...(install && { install: { ...install, rows: install.rows.map(ownRow) } }),
+    // The long part of it goes packed.
+    ...(install && { install: { ...install, rows: [], requests: [] } }),
   };
+}
+
+function packedState({ install }: DatabaseBatch): PackedState | null {
+  if (install === undefined) return null;
+  return { rows: packRows(install.rows), requests: packRequests(install.requests) };
 }
 
 function ownRow(row: StoredRow): StoredRow {
   return { ...row, data: row.data.slice() };
 }
 
-function* bytesIn({ entries, applied, install }: DatabaseBatch): Iterable<Uint8Array> {
+/** What of these crosses without being copied once more. */
+function* bytesIn(
+  { entries, applied }: DatabaseBatch,
+  state: PackedState | null,
+): Iterable<{ readonly buffer: ArrayBufferLike }> {
   for (const { body } of entries ?? []) yield body;
   for (const { data } of applied?.rows ?? []) yield data;
-  for (const { data } of install?.rows ?? []) yield data;
   for (const { undo } of applied?.history ?? []) {
     for (const { before } of undo ?? []) if (before !== null) yield before.data;
   }
+  if (state !== null) yield* [state.rows.numbers, state.rows.data, state.requests.indexes];
 }

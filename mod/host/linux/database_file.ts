@@ -36,6 +36,12 @@ import {
   rowCrc,
 } from "./database_rows.ts";
 
+/** The long part of a state to be installed, perhaps read only as it is written. */
+export interface InstalledState {
+  readonly rows: Iterable<StoredRow>;
+  readonly requests: Iterable<StoredRequest>;
+}
+
 /** An open database. */
 export class DatabaseFile {
   readonly #database: DatabaseSync;
@@ -72,8 +78,11 @@ export class DatabaseFile {
     }
   }
 
-  /** One durable transaction. Throws where it did not happen; the file must not be used after it. */
-  commit(batch: DatabaseBatch): void {
+  /**
+   * One durable transaction. Throws where it did not happen; the file must not be used after it.
+   * `state` stands for rows and requests of one that is to be installed.
+   */
+  commit(batch: DatabaseBatch, state: InstalledState | undefined = batch.install): void {
     const { truncateFrom, entries, hardState, applied, compact, install } = batch;
     this.#database.exec("BEGIN IMMEDIATE");
     if (truncateFrom !== undefined) this.#statements.cutLog.run(truncateFrom);
@@ -81,7 +90,7 @@ export class DatabaseFile {
     if (hardState) Object.assign(this.#meta, hardState);
     if (applied) this.#apply(applied);
     if (compact) this.#compact(compact.base, compact.spec);
-    if (install) this.#install(install);
+    if (install && state) this.#install(install, state);
     if (hardState ?? applied ?? compact ?? install) this.#putMeta(this.#meta);
     this.#database.exec("COMMIT");
   }
@@ -132,8 +141,8 @@ export class DatabaseFile {
     this.#begin(base, spec);
   }
 
-  #install(install: DatabaseInstall): void {
-    const { base, spec, stateCrc, rows, requests, keepLog, keepHistory } = install;
+  #install(install: DatabaseInstall, { rows, requests }: InstalledState): void {
+    const { base, spec, stateCrc, keepLog, keepHistory } = install;
     this.#database.exec("DELETE FROM tree; DELETE FROM request;");
     for (const row of rows) this.#putRow(row);
     for (const each of requests) this.#putRequest(each);

@@ -1,9 +1,16 @@
 /** What the database's Worker and its owner say to each other. @module */
+import type { PackedState } from "./packed_state.ts";
 import type { DatabaseBatch, DatabaseContent, HistoryAsk, HistoryPage } from "../ports.ts";
 
 export type DatabaseAsk =
   | { readonly kind: "open"; readonly path: string }
-  | { readonly kind: "commit"; readonly number: number; readonly batch: DatabaseBatch }
+  | {
+    readonly kind: "commit";
+    readonly number: number;
+    /** Where it has a state to be installed, rows and requests of that are in `state`. */
+    readonly batch: DatabaseBatch;
+    readonly state: PackedState | null;
+  }
   | { readonly kind: "history"; readonly number: number; readonly ask: HistoryAsk }
   | { readonly kind: "close" };
 
@@ -19,7 +26,7 @@ export type DatabaseAnswer =
   | { readonly kind: "closed" };
 
 /** The buffers of byte strings that may go over for good; each once. */
-export function buffersOf(parts: Iterable<Uint8Array>): ArrayBuffer[] {
+export function buffersOf(parts: Iterable<{ readonly buffer: ArrayBufferLike }>): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();
   for (const { buffer } of parts) {
     if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) buffers.add(buffer);

@@ -5,6 +5,7 @@
  * @module
  */
 import { DatabaseFile } from "./database_file.ts";
+import { unpackRequests, unpackRows } from "./packed_state.ts";
 import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
 
 /** The global scope of a dedicated Worker, as far as it is used here. */
@@ -42,11 +43,15 @@ function open(path: string): void {
   scope.postMessage({ kind: "opened", content }, buffers);
 }
 
-function commit({ number, batch }: Extract<DatabaseAsk, { kind: "commit" }>): void {
+function commit({ number, batch, state }: Extract<DatabaseAsk, { kind: "commit" }>): void {
   let failure: string | null = null;
   try {
     if (file === null) failure = "the database is not open";
-    else file.commit(batch);
+    else if (state === null) file.commit(batch);
+    else {
+      const { rows, requests } = state;
+      file.commit(batch, { rows: unpackRows(rows), requests: unpackRequests(requests) });
+    }
   } catch (error) {
     failure = error instanceof Error ? error.message : String(error);
     closeFile();

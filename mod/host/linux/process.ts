@@ -15,7 +15,7 @@ import { describeLeft, KILL_LIMIT_MS, MONITOR_VARIABLE, pause, signal } from "./
 import { ProcessHunt, RESOURCE_VARIABLE } from "./process_hunt.ts";
 import { runPaths } from "./run_directory.ts";
 import { boundLog, describeStatus, readRecords, runMonitor } from "./session.ts";
-import { startSession, wordsOf, writeRecords } from "./session.ts";
+import { startFault, startSession, wordsOf, writeRecords } from "./session.ts";
 
 /** How often processes that are no children of this daemon are looked at. */
 const ADOPTED_LOOK_MS: Millis = 250;
@@ -166,6 +166,8 @@ export class LinuxProcessPort implements ProcessPort {
     if (present !== undefined && isAlive(present.main)) return null;
     const left = this.#hunt.find({ environments: true, id });
     if (left.length > 0) return `Something of "${id}" still runs: process ${left[0]?.pid}`;
+    const fault = await startFault(spec);
+    if (fault !== null) return fault;
     const refused = await this.#keeper.ask({ verb: "add", id });
     if (refused !== null) return `The keeper refuses: ${refused}`;
     const failure = this.#launch(spec, kills);

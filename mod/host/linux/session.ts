@@ -20,11 +20,13 @@ const RECORDS_FORMAT = 1;
 const RECORDS_BYTES_MAX = 1024 * 1024;
 
 /**
- * The shell only opens the log, joins the control group and becomes the command: a pipe would break
- * when the daemon ends. $0 is the log, $1 the group's folder or nothing, the rest the command.
+ * The shell only opens the log, joins the control group, goes to its folder and becomes the command:
+ * a pipe would break when the daemon ends. $0 is the log, $1 the group's folder or nothing, $2 the
+ * folder, the rest the command. The folder and the command may lie on the daemon's own mount, and the
+ * daemon's thread waits for the shell to be executed: so they are the shell's business.
  */
 const INTO_LOG =
-  'exec >>"$0" 2>&1; [ -z "$1" ] || echo 0 >"$1/cgroup.procs" || exit 71; shift; exec "$@"';
+  'exec >>"$0" 2>&1; [ -z "$1" ] || echo 0 >"$1/cgroup.procs" || exit 71; cd "$2" || exit 71; shift 2; exec "$@"';
 
 /** Whose process it is. */
 export interface SessionOwner {
@@ -36,23 +38,37 @@ export interface SessionOwner {
   readonly groups: ControlGroups | null;
 }
 
+/**
+ * Why `spec` cannot be started, or null. Looks on another thread: what it looks at may lie on the
+ * daemon's own mount, which this thread answers for.
+ */
+export async function startFault(spec: ProcessSpec): Promise<string | null> {
+  const [program] = spec.command;
+  if (program === undefined) return "The command is empty";
+  const directory = spec.directory ?? "/";
+  try {
+    if (!(await Deno.stat(directory)).isDirectory) return `"${directory}" is no folder`;
+  } catch (error) {
+    return `Cannot run in "${directory}": ${wordsOf(error)}`;
+  }
+  const path = spec.environment.PATH ?? Deno.env.get("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin";
+  return await isRunnable(program, { path, directory })
+    ? null
+    : `"${program}" is no program that can be run`;
+}
+
 /** Starts `spec` in a session of its own. Throws an Error that says why it cannot be started. */
 export function startSession(spec: ProcessSpec, owner: SessionOwner): Deno.ChildProcess {
-  const [program] = spec.command;
-  if (program === undefined) throw new Error("The command is empty");
-  const path = spec.environment.PATH ?? Deno.env.get("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin";
-  if (!isRunnable(program, { path, directory: spec.directory ?? "/" })) {
-    throw new Error(`"${program}" is no program that can be run`);
-  }
+  const [group, directory] = [owner.groups?.make(spec.id) ?? "", spec.directory ?? "/"];
   const variable = owner.kind === "resource" ? RESOURCE_VARIABLE : MONITOR_VARIABLE;
   return new Deno.Command("/bin/sh", {
-    args: ["-c", INTO_LOG, owner.log, owner.groups?.make(spec.id) ?? "", ...spec.command],
+    args: ["-c", INTO_LOG, owner.log, group, directory, ...spec.command],
     env: {
       ...spec.environment,
       [NODE_VARIABLE]: owner.token,
       [variable]: `${owner.token}:${spec.id}`,
     },
-    cwd: spec.directory ?? "/",
+    cwd: "/",
     stdin: "null",
     stdout: "null",
     stderr: "null",
@@ -66,6 +82,8 @@ export async function runMonitor(
   owner: Omit<SessionOwner, "groups"> & { readonly timeoutMs: Millis },
 ): Promise<string | null> {
   const hunt = new ProcessHunt(MONITOR_VARIABLE, owner.token);
+  const fault = await startFault(spec);
+  if (fault !== null) return `Cannot run the monitor command: ${fault}`;
   let child: Deno.ChildProcess;
   try {
     child = startSession(spec, { ...owner, groups: hunt.groups });
@@ -145,17 +163,21 @@ function recordOf(value: unknown): SessionRecord[] {
   return fine ? [{ id, main: { pid, start } }] : [];
 }
 
-function isRunnable(program: string, where: { path: string; directory: string }): boolean {
+async function isRunnable(
+  program: string,
+  where: { path: string; directory: string },
+): Promise<boolean> {
   const absolute = (name: string) => name.startsWith("/") ? name : `${where.directory}/${name}`;
   const candidates = program.includes("/")
     ? [absolute(program)]
     : where.path.split(":").map((folder) => absolute(`${folder}/${program}`));
-  return candidates.some((candidate) => {
+  for (const candidate of candidates) {
     try {
-      const { isFile, mode } = Deno.statSync(candidate);
-      return isFile && ((mode ?? 0) & 0o111) !== 0;
+      const { isFile, mode } = await Deno.stat(candidate);
+      if (isFile && ((mode ?? 0) & 0o111) !== 0) return true;
     } catch {
-      return false;
+      // Not there, or not to be looked at: the next one may be.
     }
-  });
+  }
+  return false;
 }

@@ -1,0 +1,183 @@
+/**
+ * Where the mount sits in the core of stream 2: bytes of its kernel come in and go out here, its
+ * transactions are a client's like any other's, and the locks that nobody renews are removed here.
+ *
+ * @module
+ */
+import { assert } from "../base/assert.ts";
+import { toHex } from "../base/bytes.ts";
+import { type NodeId, requestId } from "../base/id.ts";
+import { Prng } from "../base/prng.ts";
+import { reason } from "../base/reason.ts";
+import type { Instant } from "../base/time.ts";
+import type { Outcome, Tag, Transaction, View } from "../streams.ts";
+import type { Clients } from "./clients.ts";
+import type { ConfigOptions } from "./events.ts";
+import type { ClusterState, MountParts } from "./fuse/context.ts";
+import { Mount } from "./fuse/mount.ts";
+import { LOCKS } from "./fuse/paths.ts";
+import { decodeRequest, encodeNotice, encodeReply } from "./fuse/wire.ts";
+import { LockAges } from "./lock_ages.ts";
+import type { Raft } from "./raft.ts";
+import type { Step } from "./replica.ts";
+import type { Tree } from "./tree.ts";
+import type { Entry } from "./wire.ts";
+
+/** Rounds of outcomes and new tries in one step; more is a loop: a bug. */
+const ROUNDS_MAX = 10_000;
+
+/** What the seat is made of. */
+export interface SeatParts {
+  readonly raft: Raft;
+  readonly clients: Clients;
+  readonly tree: () => Tree;
+  readonly frozen: () => string | null;
+  readonly options: Pick<ConfigOptions, "seed" | "groupId" | "wallAtStart">;
+}
+
+/** See the module's note. */
+export class MountSeat {
+  readonly #parts: SeatParts;
+  readonly #mount: Mount;
+  readonly #ages = new LockAges();
+  readonly #prng: Prng;
+  readonly #startedAt: Instant;
+  #online: readonly NodeId[];
+  #views = 0;
+  #outcomes: { readonly tag: Tag; readonly outcome: Outcome }[] = [];
+  #proposed = false;
+
+  constructor(parts: SeatParts, now: Instant) {
+    this.#parts = parts;
+    this.#prng = new Prng(parts.options.seed).split();
+    this.#startedAt = now;
+    this.#online = [parts.raft.self];
+    this.#mount = new Mount(this.#mountParts(), now);
+  }
+
+  /** A request of the kernel. */
+  onFuse(bytes: Uint8Array): void {
+    const request = decodeRequest(bytes);
+    if (request !== null) this.#mount.request(request, this.#parts.raft.now);
+  }
+
+  /** Who is there. */
+  onView({ online }: View): void {
+    if (online.join() === this.#online.join()) return;
+    this.#online = online;
+    this.#views++;
+  }
+
+  /** An entry was applied. */
+  onApplied(entry: Entry, step: Step): void {
+    for (const { path } of step.changes) this.#ages.note(path);
+    const request = entry.kind === "transaction" ? entry.transaction.request : null;
+    this.#mount.onApplied({ request, ...step }, this.#parts.raft.now);
+  }
+
+  /** The whole tree is another one. */
+  onReplaced(): void {
+    this.#ages.note(LOCKS);
+    this.#mount.onReplaced(this.#parts.raft.now);
+  }
+
+  /** The outcome of a client's request: taken where it is the mount's. */
+  onOutcome(tag: Tag, outcome: Outcome): boolean {
+    if (!tag.startsWith("fuse:")) return false;
+    this.#outcomes.push({ tag, outcome });
+    return true;
+  }
+
+  /** Somebody wants a lock removed that its holder does not renew. */
+  onUnlock(path: string, version: number): void {
+    const { raft, clients } = this.#parts;
+    if (raft.role !== "leader") return;
+    const age = this.#ages.expired(path, version, raft.now);
+    if (age === null) return;
+    const transaction = this.#removal(path, version);
+    const refused = clients.accept({ want: "propose", transaction }, { local: 0 }, raft.self);
+    if (refused !== null) return;
+    raft.say(`${path} is removed`, reason("config.lock-expired", { path, ms: Math.round(age) }));
+  }
+
+  /** The end of a step: outcomes are told, new tries sent, and what the kernel is told goes out. */
+  turn(): void {
+    const { raft, clients, tree } = this.#parts;
+    this.#ages.look(tree().view, raft.role === "leader", raft.now);
+    for (let round = 0; this.#proposed || this.#outcomes.length > 0; round++) {
+      assert(round < ROUNDS_MAX, "The mount's transactions come to rest");
+      this.#proposed = false;
+      for (const { tag, outcome } of this.#outcomes.splice(0)) {
+        this.#mount.onOutcome(tag, outcome, raft.now);
+      }
+      if (this.#proposed) clients.pursue();
+    }
+    this.#mount.tick(raft.now);
+    for (const effect of raft.effects) {
+      if (effect.kind !== "say" || effect.saying.because === null) continue;
+      this.#mount.log(effect.saying.text, raft.now);
+    }
+    for (const output of this.#mount.take()) {
+      raft.effects.push(
+        output.output === "reply"
+          ? { kind: "fuse-reply", bytes: encodeReply(output.request, output.reply) }
+          : { kind: "fuse-notice", bytes: encodeNotice(output.notice) },
+      );
+    }
+  }
+
+  deadline(): Instant {
+    return this.#mount.deadline();
+  }
+
+  #mountParts(): MountParts {
+    const { raft, clients, tree, frozen, options } = this.#parts;
+    return {
+      self: raft.self,
+      gid: options.groupId ?? 0,
+      tree,
+      frozen,
+      applied: () => raft.applied,
+      cluster: () => this.#cluster(),
+      wallSeconds: (now) => this.#wallSeconds(now),
+      callMs: () => raft.timing.fuseCallMs,
+      nextId: () => requestId(toHex(this.#prng.bytes(8))),
+      propose: (tag, transaction) => {
+        this.#proposed = true;
+        clients.onRequest({ request: "config.propose", tag, transaction });
+      },
+      withdraw: (tag) => clients.withdraw(tag),
+      unlock: (path, version) => this.#askUnlock(path, version),
+      say: (text, because) => raft.say(text, because),
+    };
+  }
+
+  #wallSeconds(now: Instant): number {
+    const { wallAtStart = 0 } = this.#parts.options;
+    return Math.floor(wallAtStart + (now - this.#startedAt) / 1000);
+  }
+
+  #cluster(): ClusterState {
+    const { spec, index } = this.#parts.raft.committedSpec;
+    return { spec, specIndex: index, online: this.#online, version: 1 + this.#views + index };
+  }
+
+  #askUnlock(path: string, version: number): void {
+    const { raft } = this.#parts;
+    if (raft.role === "leader") return this.onUnlock(path, version);
+    if (raft.leader !== null) raft.send(raft.leader, { kind: "unlock", path, version }, true);
+  }
+
+  #removal(path: string, version: number): Transaction {
+    const { raft } = this.#parts;
+    return {
+      request: requestId(toHex(this.#prng.bytes(8))),
+      base: raft.applied,
+      expect: [{ path, version }],
+      operations: [{ op: "rmdir", path }],
+      author: `config@${raft.name(raft.self)}`,
+      reason: "nobody renewed the lock",
+      time: this.#wallSeconds(raft.now),
+    };
+  }
+}

@@ -1,0 +1,242 @@
+/** Whole clusters with short logs: whoever was away, joins, or differs gets the leader's state. */
+import assert from "node:assert/strict";
+import { CONFIG_LIMITS, type ConfigLimits } from "../../mod/config/compaction.ts";
+import { type ClusterSpec } from "../../mod/base/cluster.ts";
+import { Desk, type Node, specOf } from "./cluster.ts";
+
+const SHORT: ConfigLimits = {
+  ...CONFIG_LIMITS,
+  ...{ tailBytes: 0, tailEntries: 4, chunkBytes: 120 },
+};
+
+function deskOf(seed: number, spec: ClusterSpec): Desk {
+  const desk = new Desk(seed, spec, 0);
+  desk.limits = SHORT;
+  for (const node of desk.nodes) desk.start(node);
+  return desk;
+}
+
+function write(desk: Desk, from: number, to: number): void {
+  const leader = desk.leader();
+  assert.ok(leader);
+  for (let number = from; number < to; number++) desk.propose(leader, number);
+  desk.until(() => leader.core?.stat(`f${to - 1}`) !== null);
+  // Who does not answer any more is not waited for.
+  desk.run(500);
+}
+
+function follower(desk: Desk): Node {
+  const node = desk.nodes.find((each) => each !== desk.leader() && each.core !== null);
+  assert.ok(node);
+  return node;
+}
+
+function assertEqual(desk: Desk): void {
+  desk.until(() => new Set(desk.nodes.map((node) => node.core?.view().applied)).size === 1);
+  const states = desk.nodes.map((node) => {
+    const view = node.core?.view();
+    return `${view?.stateCrc} ${view?.committedChain}`;
+  });
+  assert.equal(new Set(states).size, 1, states.join(", "));
+}
+
+Deno.test("a node that was away for longer than the log is gets a snapshot, and then the log", () => {
+  const desk = deskOf(1, specOf(3, false));
+  desk.until(() => desk.leader() !== undefined);
+  const away = follower(desk);
+  desk.crash(away);
+  write(desk, 0, 40);
+  const base = desk.leader()?.core?.view().logBase ?? 0;
+  assert.ok(base > 20);
+  desk.start(away);
+  write(desk, 40, 60);
+  desk.until(() => away.core?.stat("f59") !== null);
+  assert.equal(away.database.installs, 1);
+  assertEqual(desk);
+  // A crash of everything afterwards: what was installed is on its disk.
+  for (const node of desk.nodes) desk.crash(node);
+  for (const node of desk.nodes) desk.start(node);
+  desk.until(() => desk.leader() !== undefined);
+  assertEqual(desk);
+});
+
+Deno.test("the leader dies in the midst of a snapshot: the next one sends its own, from the first chunk", () => {
+  const desk = deskOf(2, specOf(3, false));
+  desk.until(() => desk.leader() !== undefined);
+  const away = follower(desk);
+  desk.crash(away);
+  // Not all at once: the other follower has shortened its log too when it leads.
+  for (let from = 0; from < 60; from += 12) write(desk, from, from + 12);
+  desk.start(away);
+  const chunks = () =>
+    desk.leader()?.core?.view().peers.find(({ node }) => node === away.id)?.snapshot?.chunks ?? 0;
+  desk.until(() => chunks() > 4);
+  const dead = desk.leader();
+  assert.ok(dead);
+  desk.crash(dead);
+  assert.equal(away.core?.view().applied, 0, "half a snapshot is nothing");
+  desk.until(() => desk.leader() !== undefined);
+  desk.until(() => away.core?.stat("f59") !== null);
+  assert.equal(away.database.installs, 1);
+  desk.start(dead);
+  assertEqual(desk);
+});
+
+Deno.test("the receiver dies in the midst of a snapshot, and gets it from the first chunk again", () => {
+  const desk = deskOf(3, specOf(3, false));
+  desk.until(() => desk.leader() !== undefined);
+  const away = follower(desk);
+  desk.crash(away);
+  write(desk, 0, 60);
+  desk.start(away);
+  const peer = () => desk.leader()?.core?.view().peers.find(({ node }) => node === away.id);
+  desk.until(() => (peer()?.snapshot?.chunks ?? 0) > 4);
+  desk.crash(away);
+  desk.run(100);
+  desk.start(away);
+  desk.until(() => away.core?.stat("f59") !== null);
+  assertEqual(desk);
+});
+
+Deno.test("while a snapshot is on its way the log behind it is kept, and no second one is needed", () => {
+  const desk = deskOf(4, specOf(3, false));
+  desk.until(() => desk.leader() !== undefined);
+  const away = follower(desk);
+  desk.crash(away);
+  write(desk, 0, 60);
+  desk.start(away);
+  const peer = () => desk.leader()?.core?.view().peers.find(({ node }) => node === away.id);
+  desk.until(() => (peer()?.snapshot ?? null) !== null);
+  const index = peer()?.snapshot?.index ?? 0;
+  for (let number = 60; peer()?.snapshot; number++) {
+    desk.propose(desk.leader() ?? away, number);
+    desk.run(3);
+  }
+  const view = desk.leader()?.core?.view();
+  assert.ok(view && view.applied > index + 10 && away.database.installs === 1);
+  assertEqual(desk);
+  assert.equal(away.database.installs, 1);
+});
+
+Deno.test("a learner joins by a snapshot, and votes when it has caught up", () => {
+  const desk = deskOf(5, { ...specOf(3, false), members: specOf(1, false).members });
+  desk.until(() => desk.leader() !== undefined);
+  write(desk, 0, 40);
+  const change = { change: "add-learner", name: "b", links: ["b:1"], peer: "b:2" } as const;
+  const request = { request: "config.change-spec", tag: "add", change } as const;
+  desk.feed(desk.node(1), { kind: "request", request });
+  desk.until(() => desk.outcomes.has("add"));
+  write(desk, 40, 60);
+  const specs = desk.facts.flatMap(({ fact }) => fact.fact === "config.spec" ? [fact.spec] : []);
+  const joiner = desk.newNode(2);
+  desk.start(joiner, specs.at(-1));
+  desk.until(() => joiner.core?.view().role === "follower");
+  assert.equal(joiner.database.installs, 1);
+  assert.notEqual(joiner.core?.stat("f3"), null);
+  assertEqual(desk);
+});
+
+/** A replica whose tree is not that of its log any more: a bit turned where no CRC saw it. */
+function spoil(desk: Desk, node: Node): void {
+  desk.crash(node);
+  const { content } = node.database;
+  const { applied } = content;
+  const stateCrc = (applied.stateCrc ^ 0x10) >>> 0;
+  node.database.content = { ...content, applied: { ...applied, stateCrc }, rows: [] };
+  desk.start(node);
+}
+
+for (const [nodes, witness] of [[3, false], [2, false], [2, true]] as const) {
+  Deno.test(`of ${nodes} nodes${witness ? " and a witness" : ""} one that differs is rebuilt, and counts again`, () => {
+    const desk = deskOf(6 + nodes, specOf(nodes, witness));
+    desk.mayDiverge = true;
+    desk.until(() => desk.leader() !== undefined);
+    write(desk, 0, 12);
+    desk.run(300);
+    const odd = follower(desk);
+    spoil(desk, odd);
+    assert.equal(odd.core?.stat("f3"), null);
+    write(desk, 12, 20);
+    desk.until(() => odd.core?.stat("f3") !== null && !odd.core?.view().diverged);
+    assert.ok(
+      desk.facts.some(({ fact }) => fact.fact === "config.diverged" && fact.node === odd.id),
+    );
+    assertEqual(desk);
+    desk.until(() => desk.leader()?.core?.view().peers.every(({ diverged }) => !diverged) === true);
+    if (nodes === 3) {
+      const other = desk.nodes.find((each) => each !== odd && each !== desk.leader());
+      assert.ok(other);
+      desk.crash(other);
+    }
+    write(desk, 20, 22);
+  });
+}
+
+Deno.test("a leader from which most of its peers differ steps aside and is rebuilt by them", () => {
+  const desk = deskOf(20, specOf(3, false));
+  desk.mayDiverge = true;
+  desk.until(() => desk.leader() !== undefined);
+  write(desk, 0, 12);
+  desk.run(300);
+  const odd = desk.leader();
+  assert.ok(odd);
+  const others = desk.nodes.filter((node) => node !== odd);
+  for (const node of others) desk.crash(node);
+  spoil(desk, odd);
+  // The others come back a little later, so that it is the first to ask for votes.
+  desk.run(280);
+  for (const node of others) desk.start(node);
+  desk.until(() => desk.leader() === odd);
+  desk.until(() => odd.core?.view().diverged === true);
+  desk.until(() => odd.core?.stat("f3") !== null && !odd.core?.view().diverged);
+  assert.equal(others.some((node) => node.database.installs > 0), false, "nobody took its state");
+  assertEqual(desk);
+});
+
+Deno.test("random loss, crashes and short logs: no acknowledged write is lost or doubled", () => {
+  let installs = 0;
+  for (let seed = 1; seed <= 200; seed++) {
+    const witness = seed % 3 === 0;
+    const desk = deskOf(seed, specOf(witness ? 2 : 3, witness));
+    const { prng } = desk;
+    desk.loss = prng.fraction() * 0.15;
+    desk.delayMs = prng.between(1, 20);
+    const tags = new Map<string, number>();
+    for (let round = 0; round < 40; round++) {
+      const node = prng.pick(desk.nodes);
+      if (node !== undefined && prng.chance(0.15)) {
+        if (node.core === null) desk.start(node);
+        else desk.crash(node);
+      }
+      const alive = desk.nodes.filter((each) => each.core !== null);
+      if (witness && alive.length === 1) desk.giveWitness(alive[0]?.id ?? null);
+      if (witness && alive.length === 2 && desk.register.set.length === 2) desk.giveWitness(null);
+      for (let i = prng.between(0, 4); i > 0; i--) {
+        const through = prng.pick(alive);
+        // Some are retries of what may have been applied long ago.
+        const number = seed * 1000 +
+          (prng.chance(0.2) ? prng.between(0, 4 * round) : 4 * round + i);
+        if (through) tags.set(desk.propose(through, number), number);
+      }
+      desk.run(prng.between(10, 400));
+    }
+    desk.loss = 0;
+    for (const node of desk.nodes) if (node.core === null) desk.start(node);
+    try {
+      desk.until(() => desk.nodes.every((node) => node.core?.view().leader === desk.leader()?.id));
+      desk.run(5000);
+      assertEqual(desk);
+      for (const [tag, number] of tags) {
+        if (desk.outcomes.get(tag)?.ok !== true) continue;
+        for (const node of desk.nodes) assert.notEqual(node.core?.stat(`f${number}`), null);
+      }
+      for (const outcome of desk.outcomes.values()) {
+        assert.ok(outcome.ok || outcome.problem.code !== "config.exists");
+      }
+    } catch (error) {
+      throw new Error(`seed ${seed}`, { cause: error });
+    }
+    installs += desk.nodes.reduce((sum, node) => sum + node.database.installs, 0);
+  }
+  assert.ok(installs > 50, `${installs} snapshots`);
+});

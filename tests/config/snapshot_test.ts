@@ -1,0 +1,214 @@
+/** Snapshots: cut into chunks, believed only as a whole, and sent until they have arrived. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { crc32 } from "../../mod/base/checksum.ts";
+import { instant } from "../../mod/base/time.ts";
+import { type Chunk, type Snapshot, SnapshotEncoder } from "../../mod/config/snapshot.ts";
+import { SnapshotReader, treeFault } from "../../mod/config/snapshot_reader.ts";
+import { Transfer, WINDOW_CHUNKS } from "../../mod/config/transfer.ts";
+import { TREE_BYTES_MAX } from "../../mod/config/tree.ts";
+import { encodeEntry, encodeParts, FILE_BYTES_MAX, type Part } from "../../mod/config/wire.ts";
+import type { StoredRow } from "../../mod/host/ports.ts";
+import { specOf } from "./cluster.ts";
+
+const INDEX = 500;
+
+function row(ino: number, name: string, data: Uint8Array | null, parent = 0): StoredRow {
+  const kind = data === null ? "directory" as const : "file" as const;
+  const rest = { mtime: ino, version: 1 + ino % INDEX, writer: 1, data: data ?? new Uint8Array(0) };
+  return { ino, parent, name, kind, ...rest };
+}
+
+/** A directory, files in it and beside it, requests, a description. */
+function snapshotOf(files: readonly Uint8Array[], requests: number): Snapshot {
+  const rows = files.map((data, at) => row(10 + at, `f${at}`, data, at % 2 === 0 ? 0 : 1));
+  const body = encodeEntry({ kind: "spec", spec: specOf(3, false), highest: 3 });
+  return {
+    ...{ applied: INDEX, stateCrc: 7, base: { index: INDEX, term: 3, chain: 9 } },
+    spec: { index: 4, body },
+    // A child may come before its directory: rows lie in no order.
+    rows: [...rows, row(1, "d", null)],
+    requests: Array.from({ length: requests }, (_, at) => ({
+      ...{ index: at + 1, request: `${at}`.padStart(16, "0") },
+      ...{ problem: at % 3 === 0 ? "config.exists" : "", why: at % 3 === 0 ? `"f${at}"` : "" },
+    })),
+  };
+}
+
+function chunksOf(snapshot: Snapshot, chunkBytes: number): Chunk[] {
+  const encoder = new SnapshotEncoder(snapshot, chunkBytes);
+  const chunks: Chunk[] = [];
+  for (let chunk = encoder.next(); chunk !== null; chunk = encoder.next()) chunks.push(chunk);
+  return chunks;
+}
+
+/** What a reader makes of chunks; the fault if it finds one. */
+function read(chunks: readonly Chunk[]) {
+  const reader = new SnapshotReader(INDEX);
+  for (const chunk of chunks) {
+    const fault = reader.take(chunk);
+    if (fault !== null) return fault;
+  }
+  return reader.finish();
+}
+
+const files = fc.array(fc.uint8Array({ maxLength: 400 }), { maxLength: 12 });
+
+Deno.test("a snapshot comes out of its chunks as it was, however they are cut", () => {
+  fc.assert(fc.property(files, fc.nat(20), fc.integer({ min: 1, max: 900 }), (all, many, size) => {
+    const snapshot = snapshotOf(all, many);
+    const chunks = chunksOf(snapshot, size);
+    const read_ = read(chunks);
+    const { spec, rows, requests } = snapshot;
+    assert.deepEqual(read_, { spec, rows, requests });
+    assert.deepEqual(
+      chunks.map(({ last }) => last),
+      chunks.map((_, at) => at + 1 === chunks.length),
+    );
+    // One part that is longer goes alone; here that is at most a description of three members.
+    for (const { body } of chunks) assert.ok(body.length <= Math.max(size, 450), `${body.length}`);
+  }));
+});
+
+Deno.test("SnapshotReader.take() finds every turned bit, and chunks that are missing or come twice", () => {
+  const chunks = chunksOf(snapshotOf([new Uint8Array(300).fill(1), new Uint8Array(9)], 5), 200);
+  assert.ok(chunks.length > 4);
+  fc.assert(fc.property(fc.nat(), fc.nat(), (which, bit) => {
+    const hurt = chunks.map((chunk, at) => {
+      if (at !== which % chunks.length) return chunk;
+      const body = chunk.body.slice();
+      const place = bit % (8 * body.length);
+      body[place >> 3] = (body[place >> 3] ?? 0) ^ (1 << (place & 7));
+      return { ...chunk, body };
+    });
+    assert.match(String(read(hurt)), /CRC-32/);
+  }));
+  const [first, second, ...rest] = chunks;
+  assert.ok(first && second);
+  assert.match(String(read([first, ...rest])), /was needed/);
+  assert.match(String(read([first, first])), /was needed/);
+  const swapped = [first, { ...rest[0], at: 1 } as Chunk];
+  assert.match(String(read(swapped)), /fail their CRC-32/, "right in itself, wrong in its place");
+});
+
+/** Chunks of what a liar writes: CRCs right, content of his choice. */
+function lie(parts: readonly Part[]): Chunk[] {
+  const body = encodeParts(parts);
+  return [{
+    at: 0,
+    last: parts.at(-1)?.kind === "end",
+    crc: crc32(body),
+    whole: crc32(body),
+    body,
+  }];
+}
+
+function rowPart(over: Partial<Extract<Part, { kind: "row" }>>): Part {
+  const data = new Uint8Array(0);
+  const rest = { mtime: 1, version: 1, writer: 1, size: 0, data };
+  return { kind: "row", ino: 5, parent: 0, name: "a", type: "file", ...rest, ...over };
+}
+
+Deno.test("SnapshotReader believes no claim: sizes, counts, numbers, names, descriptions", () => {
+  const end: Part = { kind: "end", rows: 1, requests: 0 };
+  const noRows: Part = { kind: "end", rows: 0, requests: 0 };
+  const request = { kind: "request", request: "0".repeat(16), problem: "", why: "" } as const;
+  const data = new Uint8Array(3);
+  const lies: [RegExp, readonly Part[]][] = [
+    [/is 1048577 bytes long/, [rowPart({ size: FILE_BYTES_MAX + 1 }), end]],
+    [/is 1 bytes long/, [rowPart({ type: "directory", size: 1 }), end]],
+    [/is cut short/, [rowPart({ size: 9, data }), end]],
+    [/longer than it says/, [rowPart({ size: 2, data }), end]],
+    [/without its file/, [{ kind: "more", data }, noRows]],
+    [/its number is none/, [rowPart({ ino: 0 }), end]],
+    [/its number is none/, [rowPart({ ino: (INDEX + 1) * 1024 + 1 }), end]],
+    [/its name is none/, [rowPart({ name: ".." }), end]],
+    [/its name is none/, [rowPart({ name: "a/b" }), end]],
+    [/its version is none/, [rowPart({ version: INDEX + 1 }), end]],
+    [/nobody wrote it/, [rowPart({ writer: 0 }), end]],
+    [/two of inode 5/, [rowPart({}), rowPart({ name: "b" }), { ...end, rows: 2 }]],
+    [/two of "a"/, [rowPart({}), rowPart({ ino: 6 }), { ...end, rows: 2 }]],
+    [/in no directory/, [rowPart({ parent: 77 }), end]],
+    [/not hold what it says/, [rowPart({}), { ...end, rows: 4_000_000_000 }]],
+    [/not hold what it says/, [{ ...noRows, requests: 9 }]],
+    [/something follows the end/, [noRows, noRows]],
+    [/ends where it should not/, []],
+    [/description of the cluster is none/, [{ kind: "spec", index: 1, body: data }, noRows]],
+    [/out of order/, [{ ...request, index: INDEX + 1 }, { ...noRows, requests: 1 }]],
+    [/out of order/, [{ ...request, index: 3 }, { ...request, index: 3 }, noRows]],
+    [/nobody knows/, [{ ...request, index: 3, problem: "config.nonsense" }, noRows]],
+  ];
+  for (const [why, parts] of lies) {
+    const [chunk] = lie(parts);
+    assert.ok(chunk);
+    // A chunk that ends nothing and is said to be the last, too.
+    const result = read([why.source.startsWith("ends") ? { ...chunk, last: true } : chunk]);
+    assert.match(String(result), why);
+  }
+});
+
+Deno.test("treeFault() finds directories that hang on each other, and takes the deepest that may be", () => {
+  assert.match(
+    String(treeFault([row(1, "a", null, 2), row(2, "b", null, 1)])),
+    /not below the root/,
+  );
+  const deep = Array.from({ length: 32 }, (_, at) => row(at + 1, "d", null, at));
+  assert.equal(treeFault(deep), null);
+  assert.match(String(treeFault([...deep, row(33, "d", null, 32)])), /not below the root/);
+});
+
+Deno.test("SnapshotReader keeps no more than a tree may hold, whatever the chunks add up to", () => {
+  const reader = new SnapshotReader(INDEX);
+  const data = new Uint8Array(FILE_BYTES_MAX / 4);
+  let whole = 0;
+  for (let at = 0;; at++) {
+    const body = encodeParts([
+      ...at % 4 === 0
+        ? [rowPart({ ino: at + 1, name: `f${at}`, size: FILE_BYTES_MAX, data })]
+        : [{ kind: "more", data } as const],
+    ]);
+    whole = crc32(body, whole);
+    const fault = reader.take({ at, last: false, crc: crc32(body), whole, body });
+    if (fault === null) continue;
+    assert.match(fault, /more than 134217728 bytes/);
+    assert.equal(at, TREE_BYTES_MAX / data.length);
+    return;
+  }
+});
+
+Deno.test("Transfer keeps what is not acknowledged, and begins anew for a receiver that lost it", () => {
+  const snapshot = snapshotOf(Array.from({ length: 8 }, () => new Uint8Array(300)), 0);
+  const all = chunksOf(snapshot, 300);
+  const options = { number: 1, snapshot, chunkBytes: 300, forced: false };
+  const transfer = new Transfer(options, instant(0));
+  const due = () => transfer.due().map(({ at }) => at);
+  assert.deepEqual(due(), [0, 1, 2, 3].slice(0, WINDOW_CHUNKS));
+  assert.deepEqual(due(), [], "no more before an answer");
+  transfer.acknowledge(2, instant(5));
+  assert.deepEqual(due(), [4, 5]);
+  assert.equal(transfer.movedAt, 5);
+  transfer.acknowledge(1, instant(6));
+  transfer.acknowledge(99, instant(6));
+  assert.deepEqual([due(), transfer.acknowledged, transfer.movedAt], [[], 2, 5], "late, and a lie");
+  transfer.acknowledge(2, instant(7));
+  assert.deepEqual(due(), [2, 3, 4, 5], "another chunk overtook the one that is needed");
+  transfer.acknowledge(2, instant(8));
+  assert.deepEqual(due(), [], "once");
+  transfer.resend(instant(9));
+  assert.deepEqual(due(), [2, 3, 4, 5], "from the first that was not acknowledged");
+  transfer.acknowledge(0, instant(10));
+  assert.deepEqual(transfer.due(), all.slice(0, WINDOW_CHUNKS), "its daemon died: the same again");
+});
+
+Deno.test("a whole tree of 128 MiB is encoded a chunk at a time, and no chunk is longer than agreed", () => {
+  const data = new Uint8Array(FILE_BYTES_MAX);
+  const rows = Array.from({ length: 128 }, (_, at) => row(at + 1, `f${at}`, data));
+  const snapshot = { ...snapshotOf([], 0), rows };
+  const encoder = new SnapshotEncoder(snapshot, 256 * 1024);
+  let sum = 0;
+  for (let chunk = encoder.next(); chunk !== null; chunk = encoder.next()) {
+    assert.ok(chunk.body.length <= 256 * 1024);
+    sum += chunk.body.length;
+  }
+  assert.ok(sum > 128 * FILE_BYTES_MAX);
+});

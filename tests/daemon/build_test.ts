@@ -1,0 +1,39 @@
+/** The one file: built, started on a host that has nothing else, and what it leaves. */
+import assert from "node:assert/strict";
+import manifest from "../../deno.json" with { type: "json" };
+
+const BUILD = new URL("../../scripts/build.ts", import.meta.url).pathname;
+
+async function output(program: string, args: string[], env: Record<string, string> = {}) {
+  const command = new Deno.Command(program, { args, env, clearEnv: program !== Deno.execPath() });
+  const { code, stdout, stderr } = await command.output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+Deno.test("the built file runs from anywhere with an empty environment, and unpacks once", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "pentad-build-test-" });
+  try {
+    const file = `${folder}/pentad`;
+    const build = ["run", "-A", "--no-check", BUILD, "--unpacking", "--output", file];
+    const built = await output(Deno.execPath(), build);
+    assert.equal(built.code, 0, built.stderr);
+    const env = { PATH: "/usr/bin:/bin", HOME: folder, PENTAD_CACHE: `${folder}/cache` };
+    const [first, second] = await Promise.all([1, 2].map(() => output(file, ["version"], env)));
+    for (const each of [first, second, await output(file, ["version"], env)]) {
+      assert.equal(each?.code, 0, each?.stderr);
+      assert.match(each?.stdout ?? "", new RegExp(`^pentad ${manifest.version} `));
+    }
+    assert.equal([...Deno.readDirSync(`${folder}/cache`)].length, 1, "unpacked once");
+    const socket = `${folder}/none.sock`;
+    const lonely = await output(file, ["--socket", socket, "status"], env);
+    assert.equal(lonely.code, 5);
+    assert.match(lonely.stderr, /node\.unreachable/);
+    const settings = `${folder}/settings.json`;
+    Deno.writeTextFileSync(settings, '{ "nmae": "x" }');
+    const wrong = await output(file, ["daemon", "--settings", settings], env);
+    assert.match(wrong.stderr, /nmae/);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

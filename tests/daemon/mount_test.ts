@@ -1,0 +1,259 @@
+/**
+ * The replicated tree as real programs see it: real daemons, real mounts. Needs root and /dev/fuse;
+ * where they are missing each test is ignored and says so.
+ */
+import assert from "node:assert/strict";
+import { LocalCluster, type LocalNode, pause } from "../../scripts/local_cluster.ts";
+
+/** SIGKILLs of a daemon whose mount is being written; PENTAD_KILLS asks for more. */
+const KILLS = Number(Deno.env.get("PENTAD_KILLS") ?? 15);
+/** Writes of each of four writers on each node. */
+const WRITES = 60;
+
+const MISSING = missing();
+if (MISSING !== null) console.log(`skipped: mounts of daemons: ${MISSING}`);
+
+function missing(): string | null {
+  if (Deno.uid() !== 0) return "not root";
+  try {
+    Deno.statSync("/dev/fuse");
+    return null;
+  } catch {
+    return "no /dev/fuse";
+  }
+}
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a shell's words with A and B (and C) as the mounts. */
+async function shell(cluster: LocalCluster, words: string): Promise<Ran> {
+  const env = Object.fromEntries(
+    cluster.nodes.map((node, at) => ["ABC".charAt(at), node.mount]),
+  );
+  const { code, stdout, stderr } = await new Deno.Command("bash", {
+    args: ["-c", `set -euo pipefail; ${words}`],
+    env: { ...env, HOME: cluster.folder, LC_ALL: "C" },
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+async function run(cluster: LocalCluster, words: string): Promise<string> {
+  const { code, stdout, stderr } = await shell(cluster, words);
+  assert.equal(code, 0, `${words}\n${stdout}${stderr}`);
+  return stdout;
+}
+
+function test(name: string, names: readonly string[], body: (c: LocalCluster) => Promise<void>) {
+  Deno.test({
+    name,
+    ignore: MISSING !== null,
+    fn: async () => {
+      const cluster = new LocalCluster({ names, disk: false, watchdog: "none", mount: true });
+      try {
+        await cluster.form();
+        for (const node of cluster.nodes) await mounted(node);
+        await body(cluster);
+      } finally {
+        await cluster.close();
+      }
+    },
+  });
+}
+
+async function mounted(node: LocalNode): Promise<void> {
+  await node.until("it is mounted", (status) => status.mount.state === "mounted");
+}
+
+/** All replicas have applied what any of them has, and are equal. */
+async function settled(cluster: LocalCluster): Promise<void> {
+  for (const node of cluster.nodes) {
+    assert.equal((await node.api("GET", "/v1/config?read=quorum")).status, 200);
+  }
+  const states = await Promise.all(cluster.nodes.map((node) => node.status()));
+  const crcs = states.map((status) => `${status?.config.index} ${status?.config.crc32}`);
+  assert.equal(new Set(crcs).size, 1, crcs.join(", "));
+}
+
+/** Each leaves something below $A; what it is called, and the program that it needs. */
+const PROGRAMS: readonly (readonly [string, string, string])[] = [
+  ["editor in place", "sed", 'printf "one\\ntwo\\n" > $A/sed; sed -i s/two/2/ $A/sed'],
+  ["cp -a", "cp", "cp -a /etc/skel $A/skel; cp -a /etc/passwd $A/passwd"],
+  ["tar", "tar", "mkdir $A/tar; tar -cf - -C /etc/apt . | tar -xf - -C $A/tar --no-same-owner"],
+  [
+    "git",
+    "git",
+    "cd $A; git init -q repo; cd repo; echo 1 > f; git add f; " +
+    "git -c user.name=a -c user.email=a@b commit -qm one; git fsck 2> /dev/null",
+  ],
+  [
+    "rsync",
+    "rsync",
+    "rsync -a --delete /etc/apt/ $A/rsync/; rsync -a --delete /etc/apt/ $A/rsync/",
+  ],
+  ["vim", "vim", "vim -n -es -c 'call setline(1,\"typed\")' -c 'wq' $A/vim </dev/null"],
+  [
+    "python",
+    "python3",
+    'python3 -c \'import os; p=os.environ["A"]+"/python"; ' +
+    'f=open(p,"w+"); f.write("x"*70000); f.flush(); f.seek(5); f.write("Y"); f.close(); ' +
+    'os.truncate(p, 60000); os.rename(p, p+"2")\'',
+  ],
+  [
+    "find and df",
+    "find",
+    "find $A -type f | sort > /dev/null; df $A > /dev/null; df -i $A > /dev/null",
+  ],
+];
+
+test("real programs are content with the mount, and the other node has the same bytes", [
+  "nodeA",
+  "nodeB",
+], async (cluster) => {
+  for (const [name, program, words] of PROGRAMS) {
+    if ((await shell(cluster, `command -v ${program}`)).code !== 0) {
+      console.log(`skipped: ${name}: ${program} is not installed`);
+      continue;
+    }
+    await run(cluster, words);
+    await settled(cluster);
+    // Virtual files speak of their own node; links lead to it.
+    await run(
+      cluster,
+      "diff -r --no-dereference -x '.*' -x local -x qemu-server -x lxc -x openvz $A $B; " +
+        "if [ -d $A/repo ]; then diff -r $A/repo/.git $B/repo/.git; fi",
+    );
+  }
+  const log = await shell(cluster, "git -c safe.directory='*' -C $B/repo log --format=%s");
+  assert.equal(log.stdout, "one\n", log.stderr);
+});
+
+test(
+  "errors have their own causes, and limits hold before anything is written",
+  ["nodeA", "nodeB"],
+  async (cluster) => {
+    await run(cluster, "echo old > $A/big");
+    const big = await shell(
+      cluster,
+      "head -c 1048577 /dev/zero > $A/big2 || head -c 1048577 /dev/zero | dd of=$A/big conv=notrunc bs=1M iflag=fullblock",
+    );
+    assert.match(big.stderr, /File too large/);
+    assert.equal(await run(cluster, "cat $B/big"), "old\n");
+    await run(
+      cluster,
+      "mkdir -p $A/nodes/nodeA/qemu-server $A/nodes/nodeB/qemu-server; echo cores: 1 > $A/nodes/nodeA/qemu-server/100.conf",
+    );
+    const twice = await shell(cluster, "set -C; echo x > $B/nodes/nodeB/qemu-server/100.conf");
+    assert.match(twice.stderr, /exist/);
+    await run(
+      cluster,
+      "mv $B/nodes/nodeA/qemu-server/100.conf $B/nodes/nodeB/qemu-server/100.conf; test -e $A/nodes/nodeB/qemu-server/100.conf",
+    );
+    await cluster.node(1).powerCut();
+    const alone = cluster.node(0);
+    await alone.until("no quorum", (status) => !status.quorate);
+    assert.equal(await run(cluster, "cat $A/big"), "old\n", "reading goes on");
+    for (const words of ["echo x > $A/big", "touch $A/new", "mkdir $A/dir", "rm $A/big"]) {
+      assert.match((await shell(cluster, words)).stderr, /Read-only file system/, words);
+    }
+    assert.match(await run(cluster, "stat -c %A $A/big"), /^-r--r-----/);
+  },
+);
+
+test("what close() acknowledged is there whole after a SIGKILL, and nothing is half there", [
+  "nodeA",
+  "nodeB",
+], async (cluster) => {
+  const victim = cluster.node(0);
+  const closed = new Map<string, string>();
+  for (let kill = 0; kill < KILLS; kill++) {
+    const writer = new Deno.Command("bash", {
+      // Each line says that the file of that number was closed without an error.
+      args: [
+        "-c",
+        'for ((i = 0; ; i++)); do python3 -c \'import sys, os\nfd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)\nos.write(fd, (sys.argv[2] * 20000).encode())\nos.close(fd)\' "$1/k$2-$i" "$i." && echo $i || exit; done',
+        "-",
+        victim.mount,
+        String(kill),
+      ],
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const lines: string[] = [];
+    const reading = (async () => {
+      for await (const chunk of writer.stdout.pipeThrough(new TextDecoderStream())) {
+        lines.push(...chunk.split("\n").filter((line) => line !== ""));
+      }
+    })();
+    while (lines.length < 1 + kill % 4) await pause(5);
+    await victim.crash();
+    await writer.status;
+    await reading;
+    for (const line of lines) closed.set(`k${kill}-${line}`, `${line}.`.repeat(20000));
+    await victim.start();
+    await mounted(victim);
+    await victim.until("it can write", (status) => status.config.writable);
+  }
+  await settled(cluster);
+  for (const node of cluster.nodes) {
+    for (const { name } of Deno.readDirSync(node.mount)) {
+      if (!name.startsWith("k")) continue;
+      const number = name.split("-")[1];
+      const text = await Deno.readTextFile(`${node.mount}/${name}`);
+      assert.ok(text === `${number}.`.repeat(20000), `${name} on ${node.name} has ${text.length}`);
+      closed.delete(`${name} ${node.name}`);
+    }
+    for (const [name, text] of closed) {
+      assert.equal(
+        await Deno.readTextFile(`${node.mount}/${name}`),
+        text,
+        `${name} on ${node.name}`,
+      );
+    }
+  }
+});
+
+test(
+  "four writers on each of three nodes end with equal trees",
+  ["nodeA", "nodeB", "nodeC"],
+  async (cluster) => {
+    const writers = cluster.nodes.flatMap((node) => [0, 1, 2, 3].map((lane) => ({ node, lane })));
+    await Promise.all(writers.map(async ({ node, lane }) => {
+      for (let at = 0; at < WRITES; at++) {
+        const text = `${node.name} ${lane} ${at}\n`.repeat(1 + at % 50);
+        // Own files, and one that all fight for.
+        await Deno.writeTextFile(`${node.mount}/${node.name}-${lane}-${at % 10}`, text);
+        if (at % 5 === 0) await Deno.writeTextFile(`${node.mount}/shared`, text);
+      }
+    }));
+    await settled(cluster);
+    await run(
+      cluster,
+      "diff -r --no-dereference -x '.*' -x local -x qemu-server -x lxc -x openvz $A $B; diff -r --no-dereference -x '.*' -x local -x qemu-server -x lxc -x openvz $A $C",
+    );
+    const shared = await run(cluster, "cat $C/shared");
+    assert.equal(new Set(shared.trimEnd().split("\n")).size, 1, "one writer's text, whole");
+  },
+);
+
+test(
+  "a stale mount of a killed daemon is taken over, and an orderly stop leaves none",
+  ["nodeA"],
+  async (cluster) => {
+    const node = cluster.node(0);
+    await run(cluster, "echo kept > $A/x");
+    await node.crash();
+    const dead = await shell(cluster, "timeout 5 cat $A/x");
+    assert.notEqual(dead.code, 0, "nobody answers");
+    await node.start();
+    await mounted(node);
+    assert.equal(await run(cluster, "cat $A/x"), "kept\n");
+    Deno.kill(node.pid, "SIGTERM");
+    while (node.pids("daemon").length > 0) await pause(10);
+    assert.ok(!Deno.readTextFileSync("/proc/self/mountinfo").includes(node.mount));
+  },
+);
