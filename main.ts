@@ -12,5 +12,6 @@ Deno.exitCode = await run(Deno.args, {
     return await runDaemon(settings, selfCommand);
   },
   diskWorker: async () => (await import("./mod/host/linux/disk_worker.ts")).diskWorker(),
+  offline: async (path) => (await import("./mod/daemon/offline.ts")).openOffline(path),
   keeper: async (args) => (await import("./mod/host/linux/keeper_main.ts")).keeperMain(args),
 });

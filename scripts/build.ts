@@ -24,8 +24,8 @@ const { values } = parseArgs({
 const TARGET = values.output;
 /** What of the repository the program needs. */
 const PROGRAM = ["main.ts", "mod", "deno.json", "deno.lock"];
-/** What no import names: loaded as a Worker by the database port. */
-const WORKER = "mod/host/linux/database_worker.ts";
+/** What no import names: loaded as Workers by the database port and the archive. */
+const WORKERS = ["mod/host/linux/database_worker.ts", "mod/daemon/archive_worker.ts"];
 /** Written where the digest of the payload goes. */
 const DIGEST = "@DIGEST@";
 /** Length of the script in bytes, as digits; padded, so that writing it does not change it. */
@@ -70,7 +70,8 @@ async function run(command: readonly string[], env: Record<string, string> = {})
 }
 
 async function compile(): Promise<boolean> {
-  const flags = ["compile", "-A", "--no-check", "--include", WORKER, "--output", TARGET];
+  const include = WORKERS.flatMap((worker) => ["--include", worker]);
+  const flags = ["compile", "-A", "--no-check", ...include, "--output", TARGET];
   return await run([Deno.execPath(), ...flags, "main.ts"]);
 }
 
@@ -79,7 +80,8 @@ async function pack(): Promise<void> {
   try {
     Deno.copyFileSync(Deno.execPath(), `${folder}/deno`);
     for (const part of PROGRAM) must(await run(["cp", "-R", part, `${folder}/${part}`]));
-    const cache = ["cache", "--no-check", `${folder}/main.ts`, `${folder}/${WORKER}`];
+    const modules = ["main.ts", ...WORKERS].map((module) => `${folder}/${module}`);
+    const cache = ["cache", "--no-check", ...modules];
     must(await run([`${folder}/deno`, ...cache], { DENO_DIR: `${folder}/cache` }));
     const payload = `${folder}.tar.gz`;
     must(await run(["tar", "-czf", payload, "-C", folder, "."]));

@@ -33,7 +33,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...["heartbeat", "config", "ha", "storage", "join"],
   ],
   api: ["base", "streams.ts", "node", "explain", "ha", "config"],
-  cli: ["base", "streams.ts", "node", "explain", "api", "host", "sim"],
+  cli: ["base", "streams.ts", "node", "explain", "api", "config", "host", "sim"],
 };
 
 /** Files of a stream that only drivers (and the runtime) may reach, for they need ports. */

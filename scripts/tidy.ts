@@ -16,6 +16,8 @@ export const LINE_COLUMNS_MAX = 120;
 const ENTRY_FILES: ReadonlySet<string> = new Set([
   // Loaded as a Worker by host/linux/database.ts.
   "host/linux/database_worker.ts",
+  // Loaded as a Worker by daemon/archive_pool.ts.
+  "daemon/archive_worker.ts",
 ]);
 
 /** A source file: its path from the root, and its text. */

@@ -19,6 +19,8 @@ import type { RunningNode } from "./running_node.ts";
 
 /** A quiet event stream gets a comment this often. */
 const KEEP_ALIVE_MS = 15_000;
+/** Who watches and takes nothing for so long is not there any more, or will never catch up. */
+const STALL_MS = 60_000;
 /** Version of the API in its description; the executable's own is `pentad version`. */
 const API_VERSION = "1";
 /** Changes at once; reading is never refused, so that `pentad status` answers under any load. */
@@ -34,6 +36,8 @@ export interface AppOptions {
   /** Aborted when the server closes. */
   readonly stopping?: AbortSignal;
   readonly keepAliveMs?: number;
+  /** A watcher that takes nothing for so long is cut off. */
+  readonly stallMs?: number;
   /** A body that takes longer than this is refused. */
   readonly bodyMs?: number;
 }
@@ -48,7 +52,9 @@ export function createApp(node: RunningNode, options: AppOptions = {}): Hono {
     stopping,
     keepAliveMs: options.keepAliveMs ?? KEEP_ALIVE_MS,
     bodyMs: options.bodyMs ?? BODY_LIMIT_MS,
+    stallMs: options.stallMs ?? STALL_MS,
     streams: 0,
+    watchers: 0,
     changes: 0,
   };
   const app = new Hono();

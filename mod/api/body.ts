@@ -68,7 +68,10 @@ export async function readJson<T extends z.ZodType>(
   return check(schema, value, "the body");
 }
 
-/** The checked query of an address; a parameter given twice or not known is refused. */
+/**
+ * The checked query of an address. A parameter that is not known is refused, and so is one given
+ * twice, unless its schema is a list.
+ */
 export function readQuery<T extends z.ZodType>(url: string, schema: T): z.infer<T> {
   const at = url.indexOf("?");
   const text = at < 0 ? "" : url.slice(at + 1);
@@ -77,11 +80,22 @@ export function readQuery<T extends z.ZodType>(url: string, schema: T): z.infer<
   }
   const query: [string, string][] = [...new URLSearchParams(text)];
   const names = query.map(([name]) => name);
-  const twice = names.find((name, place) => names.indexOf(name) !== place);
+  const lists = listsIn(schema);
+  const twice = names.find((name, place) => names.indexOf(name) !== place && !lists.has(name));
   if (twice !== undefined) {
     throw new ProblemError("api.bad-request", `parameter "${twice}" is given twice`);
   }
-  return check(schema, Object.fromEntries(query), "the address");
+  const value: Record<string, unknown> = Object.fromEntries(query);
+  for (const list of lists) {
+    value[list] = query.filter(([name]) => name === list).map(([, text]) => text);
+  }
+  return check(schema, value, "the address");
+}
+
+/** Parameters that may be given several times. */
+function listsIn(schema: z.ZodType): ReadonlySet<string> {
+  const shape = "shape" in schema ? Object.entries(schema.shape as Record<string, z.ZodType>) : [];
+  return new Set(shape.filter(([, { def }]) => def.type === "array").map(([name]) => name));
 }
 
 /** URLSearchParams would put U+FFFD for what is no UTF-8, and so make another text of it. */

@@ -23,8 +23,12 @@ export interface Shared {
   readonly keepAliveMs: number;
   /** A body that takes longer is refused. */
   readonly bodyMs: number;
+  /** A watcher that takes nothing for so long is cut off. */
+  readonly stallMs: number;
   /** Event streams that are open now. */
   streams: number;
+  /** Watchers of the tree that are there now. */
+  watchers: number;
   /** Changes that are being answered now. */
   changes: number;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import type { TimingRow } from "../base/timing.ts";
+import type { FileDiffs, Point } from "../config/mod.ts";
 import type { EventLine, StatusDocument } from "../node/view.ts";
 import type { Operation, Outcome } from "../streams.ts";
 import type { MembershipNode } from "./membership_node.ts";
@@ -31,6 +32,135 @@ export interface HistoryEntry {
   readonly problem: string | null;
 }
 
+/** Which transactions are asked for, the newest first. */
+export interface HistoryPageAsk {
+  readonly limit: number;
+  readonly path: string | null;
+  /** Only what comes after this one in that order: older ones. */
+  readonly after: number | null;
+}
+
+/** A page of the history, and how far it goes back. */
+export interface HistoryList {
+  readonly entries: readonly HistoryEntry[];
+  /** Ask for the next page after this transaction; null where there is none. */
+  readonly next: number | null;
+  /** The oldest transaction that is kept; null where there is none. */
+  readonly oldest: number | null;
+  /** The tree can be told as it was after this index and after all behind it. */
+  readonly since: number;
+  readonly limits: HistoryBounds;
+}
+
+/** What bounds the history of this node: the settings, and a constant. */
+export interface HistoryBounds {
+  readonly bytes: number;
+  readonly seconds: number;
+  /** So many of the newest do not fall to age. */
+  readonly kept: number;
+}
+
+/** One operation of a transaction; null what it has not. */
+export interface OperationLine {
+  readonly op: Operation["op"];
+  readonly path: string;
+  readonly to: string | null;
+  readonly offset: number | null;
+  /** Bytes written, or the new size of what is truncated. */
+  readonly size: number | null;
+  readonly mtime: number | null;
+}
+
+/** One transaction whole. */
+export interface TransactionDetail extends HistoryEntry, FileDiffs {
+  /** Through which node it came. */
+  readonly node: string;
+  readonly request: string;
+  /** Why it was refused. */
+  readonly why: string | null;
+  readonly operations: readonly OperationLine[];
+  /** What was before it is kept; else there are no files, and it cannot be undone. */
+  readonly kept: boolean;
+}
+
+/** What differs between two states. */
+export interface TreeDiff extends FileDiffs {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface UndoAsk {
+  readonly txn: number;
+  readonly dryRun: boolean;
+  readonly request: string;
+  readonly author: string;
+  readonly reason: string;
+}
+
+/** What an undo did, or would do. */
+export interface UndoAnswer extends FileDiffs {
+  /** The transaction that took it back; null for a dry run. */
+  readonly index: number | null;
+  readonly crc32: number | null;
+}
+
+/** What a transaction did to a path. */
+export interface PathEvent {
+  readonly path: string;
+  readonly kind: "file" | "directory" | "gone";
+  /** Null for what is no file, and where it is not kept. */
+  readonly size: number | null;
+  /** Null for what is no file, and where it is not kept. */
+  readonly data: Uint8Array | null;
+}
+
+/** One applied transaction that changed the tree. */
+export interface ChangeEvent {
+  readonly txn_id: number;
+  readonly time: number;
+  readonly author: string;
+  readonly reason: string;
+  readonly changes: readonly PathEvent[];
+}
+
+/** The transactions behind an index, in log order. */
+export interface ChangePage {
+  readonly events: readonly ChangeEvent[];
+  /** Everything up to and with this index has been told. */
+  readonly upTo: number;
+  /** There are more: ask again. */
+  readonly more: boolean;
+  /** Transactions between the index asked for and this one may be missing; null: none is. */
+  readonly lostBefore: number | null;
+}
+
+/** A backup that was made and verified. */
+export interface BackupReport {
+  readonly file: string;
+  readonly bytes: number;
+  /** The state in it is that after this entry. */
+  readonly txn_id: number;
+  /** RFC 3339, UTC. */
+  readonly at: string;
+}
+
+export interface RestoreAsk {
+  /** An absolute path on the node's host. */
+  readonly file: string;
+  /** A person vouches that no other member of the cluster in the backup lives. */
+  readonly alone: boolean;
+}
+
+/** What a restore made. */
+export interface RestoreReport {
+  readonly cluster: string;
+  /** The new cluster's id. */
+  readonly id: string;
+  readonly txn_id: number;
+  /** When the backup was made: RFC 3339, UTC. */
+  readonly at: string;
+}
+
 /** A change that a client asks for; the node adds author, time and request id where they are missing. */
 export interface ChangeAsk {
   readonly request?: string;
@@ -53,7 +183,9 @@ export interface JoinAsk {
 }
 
 /** A running daemon, member of a cluster or not. Refusals are ProblemErrors. */
-export interface RunningNode extends MembershipNode {
+export interface RunningNode {
+  /** Who is a member and who leads. */
+  readonly membership: MembershipNode;
   status(): StatusDocument;
   /** Everything the streams show: `heartbeat show`, `storage show`, HA scores. Plain JSON. */
   streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown;
@@ -63,7 +195,25 @@ export interface RunningNode extends MembershipNode {
   /** Children of a directory; null where there is none. */
   list(path: string): readonly TreeEntry[] | null;
   /** Applied transactions, the newest first; of one path if it is named. */
-  history(limit: number, path: string | null): Promise<readonly HistoryEntry[]>;
+  history(ask: HistoryPageAsk): Promise<HistoryList>;
+  /** One transaction whole. */
+  transaction(txn: number): Promise<TransactionDetail>;
+  /** What differs between two points; of a path and what is below it if it is named. */
+  diff(from: Point, to: Point, path: string | null): Promise<TreeDiff>;
+  /** Takes a transaction back by a new one. */
+  undo(ask: UndoAsk): Promise<UndoAnswer>;
+  /** The tree at a point, as `export.ts` says. Cancelling it frees what it holds. */
+  exportTree(at: Point): Promise<ReadableStream<Uint8Array>>;
+  /** Index up to which transactions are applied here. */
+  applied(): number;
+  /** What was applied behind an index. */
+  changesAfter(index: number): Promise<ChangePage>;
+  /** Calls `listener` when something new is applied, until the returned function is called. */
+  onApplied(listener: () => void): () => void;
+  /** Makes a verified backup: at an absolute path on the host, or (null) in the state directory. */
+  backup(file: string | null): Promise<BackupReport>;
+  /** Makes this free host the only member of a new cluster with the tree of a backup. */
+  restore(ask: RestoreAsk): Promise<RestoreReport>;
   /** Proposes a transaction and waits for its outcome. */
   change(ask: ChangeAsk): Promise<Outcome>;
   /** Waits until this node has applied all that was committed before the call (`?read=quorum`). */

@@ -3,7 +3,14 @@ import { z } from "zod";
 import type { EventLine, StatusDocument } from "../node/view.ts";
 import { STREAMS } from "../streams.ts";
 import type { MemberRow } from "./membership_node.ts";
-import type { HistoryEntry, TreeEntry } from "./running_node.ts";
+import type {
+  BackupReport,
+  HistoryEntry,
+  HistoryList,
+  RestoreReport,
+  TransactionDetail,
+  TreeEntry,
+} from "./running_node.ts";
 
 const NODE = z.strictObject({
   name: z.string(),
@@ -57,6 +64,13 @@ export const STATUS = z.strictObject({
     crc32: z.string(),
     writable: z.boolean(),
   }),
+  backup: z.strictObject({
+    state: z.enum(["none", "ok", "failed"]),
+    at: z.string().nullable(),
+    file: z.string().nullable(),
+    why: z.string().nullable(),
+    next: z.string().nullable(),
+  }).nullable(),
   mount: z.strictObject({
     path: z.string().nullable(),
     state: z.enum(["mounted", "off", "failed"]),
@@ -104,6 +118,63 @@ export const MEMBER = z.strictObject({
   note: z.string(),
 });
 
+const CONTENT = z.strictObject({ size: z.int(), crc32: z.string() }).nullable();
+
+/** One changed path for people. */
+export const FILE_DIFF = z.strictObject({
+  path: z.string(),
+  change: z.enum(["added", "removed", "changed"]),
+  kind: z.enum(["file", "directory"]),
+  before: CONTENT,
+  after: CONTENT,
+  binary: z.boolean(),
+  diff: z.string().nullable().meta({ description: "Unified; null for what is no text" }),
+});
+/** What every answer with diffs has. */
+export const DIFFS = {
+  files: z.array(FILE_DIFF),
+  omitted: z.int().meta({ description: "Paths that are not named, for there are too many" }),
+};
+
+export const TRANSACTION = z.strictObject({
+  ...HISTORY_ENTRY.shape,
+  node: z.string(),
+  request: z.string(),
+  why: z.string().nullable(),
+  operations: z.array(z.strictObject({
+    op: z.enum(["create", "write", "truncate", "rename", "remove", "mkdir", "rmdir", "utime"]),
+    path: z.string(),
+    to: z.string().nullable(),
+    offset: z.int().nullable(),
+    size: z.int().nullable(),
+    mtime: z.int().nullable(),
+  })),
+  kept: z.boolean(),
+  ...DIFFS,
+});
+
+export const HISTORY = z.strictObject({
+  entries: z.array(HISTORY_ENTRY),
+  next: z.int().nullable(),
+  oldest: z.int().nullable(),
+  since: z.int(),
+  limits: z.strictObject({ bytes: z.int(), seconds: z.int(), kept: z.int() }),
+});
+
+export const BACKUP = z.strictObject({
+  file: z.string(),
+  bytes: z.int(),
+  txn_id: z.int(),
+  at: z.string().meta({ format: "date-time" }),
+});
+
+export const RESTORED = z.strictObject({
+  cluster: z.string(),
+  id: z.string(),
+  txn_id: z.int(),
+  at: z.string().meta({ format: "date-time" }),
+});
+
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 type Same<A, B> = [DeepReadonly<A>] extends [DeepReadonly<B>]
   ? [DeepReadonly<B>] extends [DeepReadonly<A>] ? true : never
@@ -115,4 +186,8 @@ export const SCHEMAS_AGREE: readonly [
   Same<z.infer<typeof ENTRY>, TreeEntry>,
   Same<z.infer<typeof HISTORY_ENTRY>, HistoryEntry>,
   Same<z.infer<typeof MEMBER>, MemberRow>,
-] = [true, true, true, true, true];
+  Same<z.infer<typeof TRANSACTION>, TransactionDetail>,
+  Same<z.infer<typeof HISTORY>, HistoryList>,
+  Same<z.infer<typeof BACKUP>, BackupReport>,
+  Same<z.infer<typeof RESTORED>, RestoreReport>,
+] = [true, true, true, true, true, true, true, true, true];

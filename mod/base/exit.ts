@@ -1,4 +1,4 @@
-/** How a command ends. @module */
+/** Exit codes, and what the registry of problems says of each code. @module */
 
 /** Exit codes of every command (ux.md a.3); part of the interface. */
 export const EXIT = {
@@ -15,3 +15,12 @@ export const EXIT = {
   changes: 10,
   bug: 70,
 } as const;
+
+/** What the registry says of a code. */
+export interface ProblemKind {
+  /** What failed, in a few words. */
+  readonly title: string;
+  readonly remedy: string;
+  readonly status: number;
+  readonly exit: number;
+}

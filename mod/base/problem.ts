@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { EXIT } from "./exit.ts";
-import { MEMBER_PROBLEMS, type ProblemKind } from "./member_problems.ts";
+import { EXIT, type ProblemKind } from "./exit.ts";
+import { MEMBER_PROBLEMS } from "./problem_members.ts";
+import { PAST_PROBLEMS } from "./problem_past.ts";
 
 export { EXIT };
 
@@ -186,6 +187,7 @@ export const PROBLEMS = {
     status: 404,
     exit: EXIT.notFound,
   },
+  ...PAST_PROBLEMS,
   "config.cannot-undo": {
     title: "Cannot take that transaction back",
     remedy: "read what is there now (pentad config get), and change that",

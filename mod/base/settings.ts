@@ -54,9 +54,33 @@ export interface Settings {
   readonly watchdog: WatchdogChoice;
   /** What `init` takes where it is not told a profile. */
   readonly profile: ProfileName;
+  /** How much of the config's history is kept: whichever bound is met first. */
+  readonly history: {
+    /** Mebibytes of transactions and of what was before them. */
+    readonly megabytes: number;
+    readonly days: number;
+  };
+  /** Scheduled backups into `backup` in `state`. */
+  readonly backup: {
+    readonly when: BackupTime;
+    /** So many are kept; the oldest goes. */
+    readonly keep: number;
+  };
   /** Where the replicated tree is mounted; `off`: nowhere. */
   readonly mount: string;
 }
+
+/** When backups are made. */
+export type BackupTime =
+  | { readonly kind: "off" }
+  /** Each day at this minute of the host's local time. */
+  | { readonly kind: "daily"; readonly minute: number }
+  | { readonly kind: "every"; readonly hours: number };
+
+/** The largest transaction with what was before it takes 17: with less it would not be kept itself. */
+const HISTORY_MEGABYTES_MIN = 32;
+/** Longest time between two backups, in hours: a month. */
+const BACKUP_HOURS_MAX = 744;
 
 const PATH = z.string().refine(isPlainPath, "must be an absolute path without control characters");
 const ADDRESS = z.string().refine(
@@ -88,6 +112,17 @@ const FILE = z.strictObject({
   }).optional(),
   disks: z.array(PATH).max(DISKS_MAX).refine(differ, "must not repeat a path").default([]),
   watchdog: z.enum(["auto", "process", "none"]).default("auto"),
+  history: z.strictObject({
+    megabytes: z.int().min(HISTORY_MEGABYTES_MIN).max(4096).default(256),
+    days: z.int().min(1).max(3650).default(400),
+  }).prefault({}),
+  backup: z.strictObject({
+    when: z.string().refine(
+      (text) => backupTime(text) !== null,
+      'must be "off", a time of day as "03:15", or "every 6h"',
+    ).default("03:15"),
+    keep: z.int().min(1).max(1000).default(7),
+  }).prefault({}),
   profile: z.enum(PROFILE_NAMES as readonly ["standard", "fast"]).default("standard"),
   mount: z.union([z.literal("off"), PATH], {
     error: 'must be an absolute path, or "off"',
@@ -99,6 +134,8 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   "": Object.keys(FILE.shape),
   bind: Object.keys(FILE.shape.bind.unwrap().shape),
   api: Object.keys(FILE.shape.api.unwrap().shape),
+  history: Object.keys(FILE.shape.history.unwrap().shape),
+  backup: Object.keys(FILE.shape.backup.unwrap().shape),
 };
 
 /**
@@ -124,12 +161,13 @@ export function parseSettings(text: string, path: string): Settings {
     const more = faults.slice(1).map(({ line, why }) => `; line ${line}: ${why}`).join("");
     throw fault(first?.line ?? 1, `${first?.why ?? "is not settings"}${more}`);
   }
-  const { bind, socket, api, ...rest } = checked.data;
+  const { bind, socket, api, backup, ...rest } = checked.data;
   const settings: Settings = {
     ...rest,
     bind: bind ?? { links: rest.links, peer: rest.peer },
     socket: socket ?? `${rest.run.replace(/\/+$/, "")}/api.sock`,
     api: api ?? null,
+    backup: { when: backupTime(backup.when) ?? { kind: "off" }, keep: backup.keep },
   };
   if (settings.bind.links.length !== settings.links.length) {
     throw fault(json.lineOf(["bind", "links"]), '"bind.links" has not as many as "links"');
@@ -139,6 +177,15 @@ export function parseSettings(text: string, path: string): Settings {
     throw fault(line, `the socket's path is longer than ${SOCKET_PATH_BYTES_MAX} bytes`);
   }
   return settings;
+}
+
+/** What the word in the file means; null for what means nothing. */
+function backupTime(text: string): BackupTime | null {
+  if (text === "off") return { kind: "off" };
+  const daily = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(text);
+  if (daily !== null) return { kind: "daily", minute: Number(daily[1]) * 60 + Number(daily[2]) };
+  const hours = Number(/^every ([1-9]\d{0,2})h$/.exec(text)?.[1] ?? 0);
+  return hours >= 1 && hours <= BACKUP_HOURS_MAX ? { kind: "every", hours } : null;
 }
 
 function isUnknown(issue: z.core.$ZodIssue): boolean {

@@ -1,7 +1,7 @@
 /** What every command of the command line works with. @module */
 import { EXIT, ProblemError } from "../base/problem.ts";
 import type { Settings } from "../base/settings.ts";
-import { Client, SOCKET_PATH, type Target } from "./client.ts";
+import { Client, type OpenFiles, SOCKET_PATH, type Target } from "./client.ts";
 import type { Io } from "./io.ts";
 import { type Format, Printer } from "./print.ts";
 
@@ -10,12 +10,15 @@ export interface Wiring {
   daemon(settings: Settings): Promise<number>;
   diskWorker(args: readonly string[]): Promise<unknown>;
   keeper(args: readonly string[]): Promise<unknown>;
+  /** Reads a dead node's files. */
+  readonly offline: OpenFiles;
 }
 
 /** Options that every command has. */
 export interface Globals {
   readonly socket?: string | undefined;
   readonly api?: string | undefined;
+  readonly data?: string | undefined;
   readonly json?: true | undefined;
   readonly quiet?: true | undefined;
   readonly output?: Format | undefined;
@@ -59,11 +62,18 @@ export class Cli {
     return (this.#globals.wait ?? WAIT_SECONDS) * 1000;
   }
 
-  close(): void {
-    this.#client?.close();
+  async close(): Promise<void> {
+    await this.#client?.close();
   }
 
   #target(): Target {
+    const { data } = this.#globals;
+    if (data !== undefined) {
+      if (this.#globals.socket !== undefined || this.#globals.api !== undefined) {
+        throw new ProblemError("cli.usage", "--data reads files; --socket and --api ask a daemon");
+      }
+      return { kind: "files", path: data, open: this.wiring.offline };
+    }
     const url = this.#globals.api ?? this.io.env("PENTAD_API");
     if (url !== undefined && this.#globals.socket === undefined) {
       const token = this.io.env("PENTAD_TOKEN");

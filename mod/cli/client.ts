@@ -18,7 +18,15 @@ const STREAM_LIMIT_MS = 45_000;
 /** How to reach a daemon. */
 export type Target =
   | { readonly kind: "socket"; readonly path: string }
-  | { readonly kind: "tcp"; readonly url: string; readonly token: string };
+  | { readonly kind: "tcp"; readonly url: string; readonly token: string }
+  /** No daemon: files that answer as one would. */
+  | { readonly kind: "files"; readonly path: string; readonly open: OpenFiles };
+
+/** Opens a dead node's files; what it answers is the API. */
+export type OpenFiles = (path: string) => Promise<{
+  fetch(request: Request): Promise<Response>;
+  close(): void;
+}>;
 
 /** What to send. */
 export interface Ask {
@@ -41,6 +49,7 @@ export interface Answer {
 export class Client {
   readonly #target: Target;
   readonly #http: Deno.HttpClient | null;
+  #files: ReturnType<OpenFiles> | null = null;
 
   constructor(target: Target) {
     this.#target = target;
@@ -49,8 +58,10 @@ export class Client {
       : null;
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#http?.close();
+    // What could not be opened was told to whoever asked.
+    (await this.#files?.catch(() => null))?.close();
   }
 
   /** One request, and its whole answer. */
@@ -70,8 +81,8 @@ export class Client {
   }
 
   /** GET of a JSON document. The server is ours: its shapes are not checked again. */
-  async get<T>(path: string): Promise<T> {
-    return parse<T>((await this.send("GET", path)).bytes);
+  async get<T>(path: string, ask: Ask = {}): Promise<T> {
+    return parse<T>((await this.send("GET", path, ask)).bytes);
   }
 
   /** A change; its answer as JSON. */
@@ -109,15 +120,17 @@ export class Client {
     const headers = new Headers(ask.headers);
     const { json, body } = ask;
     if (json !== undefined) headers.set("Content-Type", "application/json");
-    const base = this.#target.kind === "socket" ? SOCKET_ORIGIN : this.#target.url;
+    const base = this.#target.kind === "tcp" ? this.#target.url : SOCKET_ORIGIN;
     if (this.#target.kind === "tcp") headers.set("Authorization", `Bearer ${this.#target.token}`);
     const content = json !== undefined ? JSON.stringify(json) : body && new Uint8Array(body);
+    const init = { method, headers, signal, ...(content === undefined ? {} : { body: content }) };
+    if (this.#target.kind === "files") {
+      this.#files ??= this.#target.open(this.#target.path);
+      return await (await this.#files).fetch(new Request(`${base}${path}`, init));
+    }
     try {
       return await fetch(`${base}${path}`, {
-        method,
-        headers,
-        signal,
-        ...(content === undefined ? {} : { body: content }),
+        ...init,
         ...(this.#http === null ? {} : { client: this.#http }),
       });
     } catch (error) {
@@ -127,7 +140,7 @@ export class Client {
   }
 
   #where(): string {
-    return this.#target.kind === "socket" ? `"${this.#target.path}"` : `"${this.#target.url}"`;
+    return this.#target.kind === "tcp" ? `"${this.#target.url}"` : `"${this.#target.path}"`;
   }
 }
 

@@ -3,6 +3,7 @@ import { toHex } from "../base/bytes.ts";
 import { ProblemError } from "../base/problem.ts";
 import type { Cli } from "./cli.ts";
 import { configAddress } from "./client.ts";
+import { reason as checkReason } from "./options.ts";
 
 /** Tries where the user named no version and another client was faster. */
 const TRIES_MAX = 3;
@@ -56,9 +57,7 @@ async function attempt(
 ): Promise<void> {
   const { method, query = "", body, expect, reason } = change;
   const request = change.request ?? toHex(crypto.getRandomValues(new Uint8Array(8)));
-  if (reason !== undefined && !/^[\x20-\x7e]*$/.test(reason)) {
-    throw new ProblemError("cli.usage", "--reason takes one line of ASCII");
-  }
+  if (reason !== undefined) checkReason(reason);
   const headers: Record<string, string> = {
     "Idempotency-Key": request,
     ...conditionFor(method, expect),

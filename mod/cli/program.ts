@@ -33,6 +33,7 @@ export function buildProgram(cli: Cli): CommandUnknownOpts {
   const program = new Command("pentad")
     .description("a high-availability cluster in one executable")
     .option("--socket <path>", "the daemon's socket (PENTAD_SOCKET)")
+    .option("--data <path>", "no daemon: read this state directory, or backup (config ls, get, …)")
     .option("--api <url>", "the daemon over TCP (PENTAD_API); its token in PENTAD_TOKEN")
     .addOption(new Option("-o, --output <format>", "how to print").choices(FORMATS))
     .option("--json", "the same as -o json; a refusal too is one object, on standard error")

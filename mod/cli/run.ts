@@ -28,7 +28,7 @@ export async function run(
     io.err(problemText(problem, wantsJson(argv) ? "json" : "text"));
     return PROBLEMS[problem.code].exit;
   } finally {
-    cli.close();
+    await cli.close();
   }
 }
 

@@ -34,6 +34,7 @@ export function warningsOf(status: StatusDocument): Warning[] {
     ...status.nodes.flatMap(ofNode),
     ...ofVotes(status),
     ...ofArms(status),
+    ...ofBackup(status),
     ...ofMount(status),
   ];
   return [...found, ...ofStreams(status, found)]
@@ -114,6 +115,14 @@ function ofArms({ armed, nodes }: StatusDocument): Warning[] {
     what: `the death of ${name} cannot be proven by waiting`,
     fix: 'give it a watchdog ("watchdog": "auto")',
   }));
+}
+
+/** One that was never made is not missed yet: the first is due within a day. */
+function ofBackup({ backup }: StatusDocument): Warning[] {
+  if (backup?.state !== "failed") return [];
+  const { title, remedy } = PROBLEMS["config.backup-failed"];
+  const what = `${title}: ${backup.why ?? "it is not known why"}`;
+  return [{ grade: "warn", code: "config.backup-failed", what, fix: remedy }];
 }
 
 function ofMount({ mount }: StatusDocument): Warning[] {

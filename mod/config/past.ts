@@ -10,7 +10,7 @@ export interface Past {
   readonly rows: readonly StoredRow[];
   readonly applied: number;
   /** Newest first, with their undo records: every transaction behind `since` and up to `applied`. */
-  readonly records: readonly HistoryRecord[];
+  readonly records: Iterable<HistoryRecord>;
   readonly since: number;
 }
 
@@ -80,7 +80,7 @@ export function rowsByPath(rows: readonly StoredRow[]): ReadonlyMap<string, Stor
 }
 
 /** The path of a row, or null where one of its directories is not there. */
-export function pathOf(
+function pathOf(
   row: StoredRow,
   rowOf: (ino: number) => StoredRow | null,
 ): string | null {

@@ -67,8 +67,8 @@ export interface Stamp {
 export class Tree {
   readonly limits: TreeLimits;
   readonly #rows: Rows;
-  /** What one transaction under way has touched: the row as it was, or null for none. */
-  #before = new Map<number, Row | null>();
+  /** What one transaction under way has touched, as it was; the row is null for none. */
+  #before = new Map<number, Omit<UndoRow, "ino">>();
   #touched = new Set<string>();
 
   /** The tree of these rows. Asserts that they make one: the database has checked them. */
@@ -160,7 +160,7 @@ export class Tree {
 
   /** A VMID that came to a new place while it has another: judged when the whole transaction is done. */
   #guestFault(): Problem | null {
-    for (const [ino, before] of this.#before) {
+    for (const [ino, { before }] of this.#before) {
       const guest = this.#rows.guests.get(ino);
       const row = this.#rows.row(ino);
       if (guest === undefined || row === null) continue;
@@ -284,14 +284,22 @@ export class Tree {
 
   #put(row: Row): void {
     const old = this.#rows.row(row.ino);
-    if (!this.#before.has(row.ino)) this.#before.set(row.ino, old);
+    if (!this.#before.has(row.ino)) this.#before.set(row.ino, this.#asIs(old));
     if (old !== null) this.#rows.displace(old);
     this.#rows.place(row);
   }
 
   #drop(row: Row): void {
-    if (!this.#before.has(row.ino)) this.#before.set(row.ino, row);
+    if (!this.#before.has(row.ino)) this.#before.set(row.ino, this.#asIs(row));
     this.#rows.displace(row);
+  }
+
+  /**
+   * A row that the transaction touches for the first time is where it was before: what is above it
+   * is not empty, so the transaction could neither move nor remove that.
+   */
+  #asIs(row: Row | null): Omit<UndoRow, "ino"> {
+    return { path: row === null ? "" : this.#rows.pathOf(row.ino) ?? "", before: row };
   }
 
   #undo(): void {
@@ -300,18 +308,20 @@ export class Tree {
       if (row !== null) this.#rows.displace(row);
     }
     // Directories first: a guest is known by the path to its file.
-    for (const [ino, row] of this.#before) {
-      if (row === null) this.#rows.forget(ino);
-      else if (row.kind === "directory") this.#rows.place(row);
+    for (const [ino, { before }] of this.#before) {
+      if (before === null) this.#rows.forget(ino);
+      else if (before.kind === "directory") this.#rows.place(before);
     }
-    for (const row of this.#before.values()) if (row?.kind === "file") this.#rows.place(row);
+    for (const { before } of this.#before.values()) {
+      if (before?.kind === "file") this.#rows.place(before);
+    }
   }
 
   #applied({ index, writer }: Stamp): Applied {
     const rows: StoredRow[] = [];
     const removed: number[] = [];
     const edits: RowEdit[] = [];
-    for (const [ino, before] of this.#before) {
+    for (const [ino, { before }] of this.#before) {
       const row = this.#rows.row(ino);
       edits.push({ before, after: row });
       if (row !== null) rows.push(row);
@@ -325,7 +335,7 @@ export class Tree {
       if (row !== null) return changeOf(path, row);
       return { path, kind: "gone", version: index, data: null, writer: nodeId(writer) };
     });
-    const undo = [...this.#before].map(([ino, before]) => ({ ino, before }));
+    const undo = [...this.#before].map(([ino, was]) => ({ ino, ...was }));
     return { rows, removed, changes, edits, undo };
   }
 }

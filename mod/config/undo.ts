@@ -10,7 +10,6 @@ import { type Problem, problem } from "../base/problem.ts";
 import type { HistoryRecord, StoredRow } from "../host/ports.ts";
 import type { Expectation, Operation } from "../streams.ts";
 import { isForced, pathsNamed, transactionOf } from "./history.ts";
-import { pathOf } from "./past.ts";
 import type { TreeReader } from "./tree.ts";
 import { FILE_BYTES_MAX, OPERATIONS_MAX } from "./wire.ts";
 
@@ -24,8 +23,8 @@ export interface Undo {
 export interface UndoGround {
   /** The tree as it is now. */
   readonly tree: TreeReader;
-  /** Every transaction after it, in any order. */
-  readonly later: readonly HistoryRecord[];
+  /** Every transaction after it, in any order; older ones do no harm. */
+  readonly later: Iterable<HistoryRecord>;
 }
 
 /** How to take a transaction back, or why it cannot be. Its record comes with the undo record. */
@@ -39,19 +38,15 @@ export function undoOf(record: HistoryRecord, { tree, later }: UndoGround): Undo
     const why = `what was before transaction ${record.index} is not kept`;
     return problem("config.no-history", why);
   }
-  const before = new Map(record.undo.map(({ ino, before: row }) => [ino, row]));
-  const rowThen = (ino: number) => before.has(ino) ? before.get(ino) ?? null : tree.row(ino);
+  const changed = new Set(record.undo.map(({ ino }) => ino));
   const then = new Map<string, StoredRow>();
-  for (const row of before.values()) {
-    const path = row === null ? null : pathOf(row, rowThen);
-    if (row !== null && path !== null) then.set(path, row);
-  }
+  for (const { path, before } of record.undo) if (before !== null) then.set(path, before);
   const paths = [...new Set([...pathsNamed(transaction), ...then.keys()])].sort();
-  const touched = touchedSince(paths, later.filter(({ index }) => index > record.index));
+  const touched = touchedSince(paths, record.index, later);
   if (touched !== null) return touched;
   const steps = paths.map((path) => ({ path, then: then.get(path) ?? null, now: tree.find(path) }))
     // Named and not touched, as by a rename to itself: it was there before, as it is now.
-    .filter((step) => step.then !== null || step.now === null || before.has(step.now.ino));
+    .filter((step) => step.then !== null || step.now === null || changed.has(step.now.ino));
   const operations = [...takenAway(steps), ...putBack(steps)];
   const expect = steps.map(({ path, now }) => ({ path, version: now?.version ?? 0 }));
   return boundedUndo({ expect, operations });
@@ -70,9 +65,11 @@ function cannot(why: string): Problem {
 /** Who touched one of the paths, what is above it or below it since. */
 function touchedSince(
   paths: readonly string[],
-  later: readonly HistoryRecord[],
+  since: number,
+  later: Iterable<HistoryRecord>,
 ): Problem | null {
   for (const record of later) {
+    if (record.index <= since) continue;
     const transaction = record.problem === "" ? transactionOf(record) : null;
     for (const named of transaction === null ? [] : pathsNamed(transaction)) {
       const path = paths.find((each) =>

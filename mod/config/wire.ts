@@ -300,6 +300,9 @@ export function decodeMessage(input: Uint8Array): Message | null {
 
 const ENTRY_SCHEMA = ENTRY as unknown as Schema<Entry>;
 
+/** The entry that holds a cluster's description. */
+export type SpecEntry = Extract<Entry, { readonly kind: "spec" }>;
+
 /** Bytes of a log entry. */
 export function encodeEntry(entry: Entry): Uint8Array {
   return encode(ENTRY_SCHEMA, entry);

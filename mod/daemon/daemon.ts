@@ -4,14 +4,23 @@
  * @module
  */
 import type {
+  BackupReport,
   ChangeAsk,
-  HistoryEntry,
+  ChangePage,
+  HistoryList,
+  HistoryPageAsk,
   InitAsk,
   JoinAsk,
+  RestoreAsk,
+  RestoreReport,
   RunningNode,
+  TransactionDetail,
+  TreeDiff,
   TreeEntry,
+  UndoAnswer,
+  UndoAsk,
 } from "../api/running_node.ts";
-import type { ForceAnswer, ForceRequest, MembershipNode } from "../api/membership_node.ts";
+import type { MembershipNode } from "../api/membership_node.ts";
 import { toHex } from "../base/bytes.ts";
 import { type ClusterSpec, specFault } from "../base/cluster.ts";
 import { bootId, clusterId, isNodeName, nodeId } from "../base/id.ts";
@@ -22,25 +31,29 @@ import { timingOf, type TimingRow, timingTable } from "../base/timing.ts";
 import { type EventLine, type MountStatus, type StatusDocument, statusOf } from "../node/mod.ts";
 import { NodeRuntime } from "../runtime/mod.ts";
 import type { Outcome } from "../streams.ts";
+import type { Point } from "../config/mod.ts";
+import { DATABASE_NAME } from "../host/linux/database.ts";
+import { ArchivePool } from "./archive_pool.ts";
+import { Backups } from "./backups.ts";
+import { HistoryDesk } from "./history_desk.ts";
 import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
-import { evacuate } from "./evacuate.ts";
+import { drain, leaveCluster } from "./leave.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
 import { LinuxFusePort } from "../host/linux/fuse.ts";
 import { mountGroup, Mounting } from "./mounting.ts";
 import { Member } from "./member.ts";
 import { Membership } from "./membership.ts";
-import { type HostPorts, linuxPorts } from "./ports.ts";
+import { historyLimits, type HostPorts, linuxPorts } from "./ports.ts";
 import { Recorder } from "./recorder.ts";
 import { type Identity, readIdentity, retireIdentity, writeIdentity } from "./state.ts";
-
-/** How long an orderly stop waits for resources to stop. */
-const SHUTDOWN_LIMIT_MS = 60_000;
 
 interface Running {
   readonly runtime: NodeRuntime;
   readonly member: Member;
   readonly membership: Membership;
+  readonly desk: HistoryDesk;
+  readonly backups: Backups;
   readonly ports: HostPorts;
   /** Null where the settings say `off`. */
   mounting: Mounting | null;
@@ -55,6 +68,7 @@ export class Daemon implements RunningNode {
   readonly #settings: Settings;
   readonly #selfCommand: readonly string[];
   readonly #recorder: Recorder;
+  readonly #pool = new ArchivePool();
   readonly #onEnd: (code: number, why: string) => void;
   #running: Running | null = null;
   #starting = false;
@@ -80,8 +94,9 @@ export class Daemon implements RunningNode {
   status(): StatusDocument {
     const { name } = this.#settings;
     const at = new Date().toISOString();
+    const backup = this.#running?.backups.status() ?? null;
     const mount = this.#running?.mounting?.status() ?? NO_MOUNT;
-    return statusOf(this.#running?.runtime ?? null, { name, at, mount });
+    return statusOf(this.#running?.runtime ?? null, { name, at, backup, mount });
   }
 
   streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown {
@@ -104,8 +119,59 @@ export class Daemon implements RunningNode {
     return this.#member().member.list(path);
   }
 
-  history(limit: number, path: string | null): Promise<readonly HistoryEntry[]> {
-    return this.#member().member.history(limit, path);
+  history(ask: HistoryPageAsk): Promise<HistoryList> {
+    return this.#member().desk.list(ask);
+  }
+
+  transaction(txn: number): Promise<TransactionDetail> {
+    return this.#member().desk.transaction(txn);
+  }
+
+  diff(from: Point, to: Point, path: string | null): Promise<TreeDiff> {
+    return this.#member().desk.diff(from, to, path);
+  }
+
+  undo(ask: UndoAsk): Promise<UndoAnswer> {
+    return this.#member().desk.undo(ask);
+  }
+
+  exportTree(at: Point): Promise<ReadableStream<Uint8Array>> {
+    return this.#member().desk.exportTree(at);
+  }
+
+  applied(): number {
+    return this.#member().desk.applied();
+  }
+
+  changesAfter(index: number): Promise<ChangePage> {
+    return this.#member().desk.changesAfter(index);
+  }
+
+  onApplied(listener: () => void): () => void {
+    return this.#member().desk.onApplied(listener);
+  }
+
+  backup(file: string | null): Promise<BackupReport> {
+    return this.#member().backups.make(file);
+  }
+
+  async restore({ file, alone }: RestoreAsk): Promise<RestoreReport> {
+    this.#mustBeFree();
+    // It takes its time; nothing else may become of this host meanwhile.
+    this.#starting = true;
+    try {
+      const { name, links, peer, state } = this.#settings;
+      const self = { name, links, peer };
+      retireIdentity(state, `before-${Date.now()}`);
+      const ask = { file, directory: state, self, alone };
+      const { identity, applied, at } = await this.#pool.ask("restore", ask);
+      // From here on the host is a member, whenever it is started.
+      writeIdentity(state, identity);
+      await this.#begin(identity);
+      return { cluster: identity.spec.name, id: identity.spec.id, txn_id: applied, at };
+    } finally {
+      this.#starting = false;
+    }
   }
 
   change(ask: ChangeAsk): Promise<Outcome> {
@@ -168,37 +234,13 @@ export class Daemon implements RunningNode {
 
   async leave(): Promise<void> {
     const { runtime, member } = this.#member();
-    const { removed } = runtime.node.config.view();
-    const voters = runtime.spec.members.filter((each) => each.role === "voter");
-    if (voters.length === 1 && voters[0]?.id === runtime.self) {
-      throw new ProblemError("join.last-member", `"${this.#settings.name}" is the last voter`);
-    }
-    if (!removed) await evacuate(runtime, member);
-    await this.#drain();
-    // Who was removed already has nobody to ask.
-    if (!removed) await member.changeSpec({ change: "remove", node: runtime.self });
+    await leaveCluster(runtime, member);
     await this.#halt();
     retireIdentity(this.#settings.state, String(Date.now()));
   }
 
-  members(): ReturnType<MembershipNode["members"]> {
-    return this.#member().membership.members();
-  }
-
-  promote(name: string): Promise<void> {
-    return this.#member().membership.promote(name);
-  }
-
-  removeMember(name: string): Promise<void> {
-    return this.#member().membership.removeMember(name);
-  }
-
-  transferLead(name: string | null): Promise<string> {
-    return this.#member().membership.transferLead(name);
-  }
-
-  forceSingle(request: ForceRequest): Promise<ForceAnswer> {
-    return this.#member().membership.forceSingle(request);
+  get membership(): MembershipNode {
+    return this.#member().membership;
   }
 
   newTicket(minutes: number): Promise<string> {
@@ -222,9 +264,10 @@ export class Daemon implements RunningNode {
 
   async shutdown(): Promise<void> {
     if (this.#running !== null) {
-      await this.#drain();
+      await drain(this.#running.runtime);
       await this.#halt();
     }
+    this.#pool.close();
     this.#onEnd(0, "stopped in order");
   }
 
@@ -235,23 +278,6 @@ export class Daemon implements RunningNode {
     } finally {
       await port.close();
     }
-  }
-
-  /** Stops every resource here, gives up the manager lock, leaves last words. */
-  async #drain(): Promise<void> {
-    const { runtime } = this.#member();
-    const empty = new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new ProblemError("node.timeout", "resources do not stop")),
-        SHUTDOWN_LIMIT_MS,
-      );
-      runtime.onDrained(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
-    runtime.request({ request: "ha.shutdown", tag: "api:shutdown" });
-    await empty;
   }
 
   async #become(identity: Identity): Promise<void> {
@@ -276,7 +302,10 @@ export class Daemon implements RunningNode {
         disks: settings.disks,
         bind: settings.bind,
         groupId: mountGroup(),
-        onFact: (fact) => running?.member.onFact(fact),
+        onFact: (fact) => {
+          running?.member.onFact(fact);
+          running?.desk.onFact(fact);
+        },
         onSaying: (saying) => this.#recorder.say(saying),
         // A database never answers within its own opening: what follows has run by then.
         onReady: () => running && resolve(running),
@@ -285,9 +314,7 @@ export class Daemon implements RunningNode {
           this.#onEnd(1, why);
         },
       });
-      const member = new Member(runtime);
-      const membership = new Membership(runtime, member);
-      running = { runtime, member, membership, ports, mounting: null };
+      running = this.#around({ runtime, ports, identity });
     }).finally(() => this.#starting = false);
     this.#running = running;
     if (settings.mount !== "off") running.mounting = this.#mount(running.runtime, settings.mount);
@@ -297,6 +324,26 @@ export class Daemon implements RunningNode {
       routine: false,
       code: null,
     });
+  }
+
+  /** What serves the API beside a runtime. */
+  #around(
+    { runtime, ports, identity }: Pick<Running, "runtime" | "ports"> & { identity: Identity },
+  ): Running {
+    const settings = this.#settings;
+    const database = `${settings.state}/${DATABASE_NAME}`;
+    const member = new Member(runtime);
+    const pool = this.#pool;
+    const change = (ask: ChangeAsk) => member.change(ask);
+    const limits = historyLimits(settings);
+    const desk = new HistoryDesk({ runtime, pool, database, limits, change });
+    const backups = new Backups({
+      ...{ settings, database, identity, pool },
+      recorder: this.#recorder,
+      flushed: () => desk.flushed(),
+    });
+    const membership = new Membership(runtime, member);
+    return { runtime, member, membership, desk, backups, ports, mounting: null };
   }
 
   #mount(runtime: NodeRuntime, target: string): Mounting {
@@ -310,6 +357,7 @@ export class Daemon implements RunningNode {
     // While the node still answers: what programs have written is committed.
     await running?.mounting?.stop();
     this.#running = null;
+    running?.backups.stop();
     running?.runtime.stop();
     running?.member.stop();
     await running?.ports.close();

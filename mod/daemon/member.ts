@@ -10,8 +10,7 @@ import { nameOf } from "../base/cluster.ts";
 import { type NodeId, nodeId, requestId } from "../base/id.ts";
 import { ProblemError } from "../base/problem.ts";
 import { timingOf } from "../base/timing.ts";
-import type { ChangeAsk, HistoryEntry, TreeEntry } from "../api/running_node.ts";
-import { readHistory } from "./history.ts";
+import type { ChangeAsk, TreeEntry } from "../api/running_node.ts";
 import type { NodeRuntime } from "../runtime/mod.ts";
 import type { Fact, Outcome, Request, SpecChange, Tag, Transaction } from "../streams.ts";
 
@@ -130,11 +129,6 @@ export class Member {
       ...entry,
       writer: nameOf(this.#runtime.spec, entry.writer),
     }));
-  }
-
-  /** The newest transactions first, of one path if it is named. */
-  async history(limit: number, path: string | null): Promise<readonly HistoryEntry[]> {
-    return await readHistory((ask, done) => this.#runtime.history(ask, done), { limit, path });
   }
 
   async #outcome(make: (tag: Tag) => Request): Promise<Outcome> {

@@ -3,6 +3,7 @@ import type { Settings } from "../base/settings.ts";
 import type { Ports, WatchdogPort } from "../host/ports.ts";
 import { linuxClock } from "../host/linux/clock.ts";
 import { linuxDatabase } from "../host/linux/database.ts";
+import { HISTORY_LIMITS, type HistoryLimits } from "../host/linux/database_history.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
 import { Keeper } from "../host/linux/keeper.ts";
 import { LinuxLoadPort } from "../host/linux/load.ts";
@@ -16,6 +17,9 @@ import { ProcessWatchdogPort } from "../host/linux/watchdog_process.ts";
 /** The first watchdog of a host: watchdog(8), Documentation/watchdog of the kernel. */
 const WATCHDOG_DEVICE = "/dev/watchdog";
 
+const MEGABYTE = 1024 * 1024;
+const DAY_SECONDS = 24 * 60 * 60;
+
 /** Ports of this host, and their end. */
 export interface HostPorts extends Ports {
   /** Lets go of everything; resources go on under the keeper. Resolves when all is let go. */
@@ -27,7 +31,7 @@ export function linuxPorts(settings: Settings, selfCommand: readonly string[]): 
   const keeper = new Keeper({ selfCommand, runDirectory: settings.run });
   const process = new LinuxProcessPort(keeper);
   const disk = new DiskProcessPort({ selfCommand });
-  const database = linuxDatabase(settings.state);
+  const database = linuxDatabase(settings.state, historyLimits(settings));
   return {
     clock: linuxClock(),
     random: linuxRandom(),
@@ -43,6 +47,15 @@ export function linuxPorts(settings: Settings, selfCommand: readonly string[]): 
       keeper.close();
       await Promise.all([disk.close(), database.settled()]);
     },
+  };
+}
+
+/** What the settings say of how much history is kept. */
+export function historyLimits({ history }: Settings): HistoryLimits {
+  const { megabytes, days } = history;
+  return {
+    ...HISTORY_LIMITS,
+    ...{ bytes: megabytes * MEGABYTE, seconds: days * DAY_SECONDS },
   };
 }
 

@@ -99,7 +99,8 @@ export function retireIdentity(directory: string, stamp: string): void {
   syncDirectory(directory);
 }
 
-function syncDirectory(directory: string): void {
+/** Makes what was made, renamed or removed in a directory durable. */
+export function syncDirectory(directory: string): void {
   const file = Deno.openSync(directory, { read: true });
   try {
     file.syncSync();

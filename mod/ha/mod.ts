@@ -2,3 +2,4 @@
 export { HaCore, type HaView } from "./core.ts";
 export type { HaEffect, HaEvent, HaOptions } from "./events.ts";
 export type { Shown } from "./board.ts";
+export { STATUS_FILE } from "./status.ts";

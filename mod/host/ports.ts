@@ -94,9 +94,10 @@ export interface StoredRequest {
   readonly why: string;
 }
 
-/** A row as it was before a transaction; `before` is null where there was none. */
+/** A row as it was, and where, before a transaction; null and the empty path for none. */
 export interface UndoRow {
   readonly ino: number;
+  readonly path: string;
   readonly before: StoredRow | null;
 }
 
@@ -185,7 +186,7 @@ export interface DatabaseContent {
   readonly requests: readonly StoredRequest[];
 }
 
-/** Which transactions are asked for: newest first, those above `from` and below `below`. */
+/** Which transactions are asked for: those above `from` and below `below`. */
 export interface HistoryAsk {
   readonly below: number;
   readonly from: number;
@@ -193,16 +194,20 @@ export interface HistoryAsk {
   readonly limit: number;
   /** With their undo records, which are the larger part; else these are null. */
   readonly undo: boolean;
+  /** Else the newest come first. */
+  readonly oldestFirst?: boolean;
 }
 
 /** One answer out of the history. */
 export interface HistoryPage {
-  /** Newest first. */
+  /** In the order that was asked for. */
   readonly records: readonly HistoryRecord[];
   /** There are more: ask again, below the last of these. */
   readonly more: boolean;
   /** No transaction after this index is missing. */
   readonly since: number;
+  /** The oldest transaction that is kept, whatever is asked for; null where there is none. */
+  readonly oldest: number | null;
 }
 
 /** The durable side of stream 2. */

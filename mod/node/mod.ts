@@ -2,6 +2,7 @@
 export { NodeCore, type NodeEffect, type NodeEvent, type NodeOptions } from "./core.ts";
 export { HEARD_BY, SERVED_BY } from "./wiring.ts";
 export type {
+  BackupStatus,
   EventLine,
   MountStatus,
   NodeStatus,

@@ -6,8 +6,14 @@ import { formatMillis, type Instant } from "../base/time.ts";
 import type { View, Vitals } from "../streams.ts";
 import type { Board } from "./board.ts";
 import type { NodeCore } from "./core.ts";
-import type { MountStatus, NodeStatus, ResourceStatus, StatusDocument } from "./view.ts";
-import type { StreamStatus } from "./view.ts";
+import type {
+  BackupStatus,
+  MountStatus,
+  NodeStatus,
+  ResourceStatus,
+  StatusDocument,
+  StreamStatus,
+} from "./view.ts";
 
 /** A running node as the status sees it; the runtime is one. */
 export interface StatusSource {
@@ -24,6 +30,7 @@ export interface StatusHead {
   readonly name: string;
   /** RFC 3339, UTC. */
   readonly at: string;
+  readonly backup?: BackupStatus | null;
   readonly mount: MountStatus;
 }
 
@@ -32,7 +39,7 @@ const NO_WATCHDOG = "no watchdog";
 /** Makes the document; `source` null on a host that is not a member of a cluster. */
 export function statusOf(source: StatusSource | null, head: StatusHead): StatusDocument {
   if (source === null) return strangerStatus(head);
-  const { at, mount } = head;
+  const { at, mount, backup = null } = head;
   const { spec, self, board, boot } = source;
   const ha = source.node.ha.view();
   const config = source.node.config.view();
@@ -71,6 +78,7 @@ export function statusOf(source: StatusSource | null, head: StatusHead): StatusD
       crc32: formatCrc(config.stateCrc),
       writable: board.position?.writable === true && view.quorate,
     },
+    backup,
     mount,
   };
 }
@@ -93,6 +101,7 @@ function strangerStatus({ name, at, mount }: StatusHead): StatusDocument {
     streams: [],
     resources: [],
     config: { version: 0, term: 0, index: 0, crc32: formatCrc(0), writable: false },
+    backup: null,
     mount,
   };
 }

@@ -35,6 +35,8 @@ export interface StatusDocument {
     readonly crc32: string;
     readonly writable: boolean;
   };
+  /** Scheduled backups of this node; null on a host that is no member. */
+  readonly backup: BackupStatus | null;
   readonly mount: MountStatus;
 }
 
@@ -44,6 +46,19 @@ export interface MountStatus {
   readonly path: string | null;
   readonly state: "mounted" | "off" | "failed";
   readonly why: string | null;
+}
+
+/** How the scheduled backups go. */
+export interface BackupStatus {
+  /** `none`: there is none yet. `failed`: the newest try did. */
+  readonly state: "none" | "ok" | "failed";
+  /** When the newest one was made: RFC 3339, UTC. */
+  readonly at: string | null;
+  readonly file: string | null;
+  /** Why the newest try failed. */
+  readonly why: string | null;
+  /** When the next one is due; null where they are switched off. */
+  readonly next: string | null;
 }
 
 export interface NodeStatus {

@@ -97,12 +97,18 @@ export class DatabaseStore {
   }
 
   /** One page of the history. */
-  history({ below, from, limit, undo }: HistoryAsk): HistoryPage {
-    const asked = [...this.#history.values()].reverse()
-      .filter(({ index }) => index > from && index < below);
+  history({ below, from, limit, undo, oldestFirst = false }: HistoryAsk): HistoryPage {
+    const all = [...this.#history.values()];
+    const asked = all.filter(({ index }) => index > from && index < below);
+    if (!oldestFirst) asked.reverse();
     const size = Math.min(limit, PAGE_MAX);
     const records = asked.slice(0, size).map((each) => undo ? each : { ...each, undo: null });
-    return { records, more: asked.length > size, since: this.#since };
+    return {
+      records,
+      more: asked.length > size,
+      since: this.#since,
+      oldest: all[0]?.index ?? null,
+    };
   }
 
   /** One transaction, at once and whole. */

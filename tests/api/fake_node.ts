@@ -2,15 +2,28 @@
 import { nodeId } from "../../mod/base/id.ts";
 import { ProblemError } from "../../mod/base/problem.ts";
 import type {
+  BackupReport,
   ChangeAsk,
+  ChangeEvent,
+  ChangePage,
   ForceAnswer,
   ForceRequest,
-  HistoryEntry,
+  HistoryList,
+  HistoryPageAsk,
   InitAsk,
   JoinAsk,
+  MembershipNode,
+  PathEvent,
+  RestoreAsk,
+  RestoreReport,
   RunningNode,
+  TransactionDetail,
+  TreeDiff,
   TreeEntry,
+  UndoAnswer,
+  UndoAsk,
 } from "../../mod/api/mod.ts";
+import type { FileDiff, FileDiffs, Point } from "../../mod/config/mod.ts";
 import { timingOf, timingTable } from "../../mod/base/timing.ts";
 import type { EventLine, StatusDocument } from "../../mod/node/view.ts";
 import type { Operation, Outcome } from "../../mod/streams.ts";
@@ -23,7 +36,25 @@ interface Row {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-export class FakeNode implements RunningNode {
+const LINE = {
+  ...{ txn_id: 0x7f3e, term: 2, author: "root@nodeA", reason: "api PUT", time: 1 },
+  ...{ diff: ["ha/resources.cfg +120"], problem: null },
+};
+/** A line of text for another, with what would steer a terminal. */
+export const TEXT_DIFF: FileDiff = {
+  ...{ path: "web.conf", change: "changed", kind: "file", binary: false },
+  before: { size: 4, crc32: "0x00000001" },
+  after: { size: 4, crc32: "0x00000002" },
+  diff: "--- a/web.conf\n+++ b/web.conf\n@@ -1 +1 @@\n-old\n+\tnew\x1b[2J\n",
+};
+export const BINARY_DIFF: FileDiff = {
+  ...{ path: "logo", change: "added", kind: "file", binary: true, before: null },
+  after: { size: 9, crc32: "0x00000003" },
+  diff: null,
+};
+
+export class FakeNode implements RunningNode, MembershipNode {
+  readonly membership: MembershipNode = this;
   readonly tree = new Map<string, Row>();
   readonly asks: ChangeAsk[] = [];
   readonly calls: unknown[] = [];
@@ -33,6 +64,14 @@ export class FakeNode implements RunningNode {
   /** Called before each change is judged: another client. */
   meddle: (() => void) | null = null;
   dropped = 0;
+  readonly changes: ChangeEvent[] = [];
+  readonly appliedListeners = new Set<() => void>();
+  /** Called when a watcher leaves. */
+  onForget: () => void = () => {};
+  pageSize = 100;
+  lost = 0;
+  diffs: FileDiffs = { files: [TEXT_DIFF, BINARY_DIFF], omitted: 0 };
+  exported = "";
   index = 10;
   readonly #listeners = new Set<(line: EventLine) => void>();
 
@@ -134,10 +173,71 @@ export class FakeNode implements RunningNode {
     const warnings = ["what nodeB committed behind index 42 is lost for good"];
     return Promise.resolve({ done: request.commit, report: { ...report, warnings } });
   }
-  history(limit: number, path: string | null): Promise<readonly HistoryEntry[]> {
-    this.calls.push({ history: { limit, path } });
-    const entry = { txn_id: 0x7f3e, term: 2, author: "root@nodeA", reason: "api PUT", time: 1 };
-    return Promise.resolve([{ ...entry, diff: ["ha/resources.cfg +120"], problem: null }]);
+  history(ask: HistoryPageAsk): Promise<HistoryList> {
+    this.calls.push({ history: ask });
+    const limits = { bytes: 268_435_456, seconds: 34_560_000, kept: 1000 };
+    const next = ask.limit === 1 ? 0x7f3e : null;
+    return Promise.resolve({ entries: [LINE], next, oldest: 7, since: 6, limits });
+  }
+  transaction(txn: number): Promise<TransactionDetail> {
+    this.calls.push({ transaction: txn });
+    const { path } = TEXT_DIFF;
+    const operation = { op: "write", path, to: null, offset: 0, size: 4, mtime: null } as const;
+    return Promise.resolve({
+      ...{ ...LINE, txn_id: txn, node: "nodeA", request: "00000000000000aa", why: null },
+      ...{ operations: [operation], kept: true, ...this.diffs },
+    });
+  }
+  diff(from: Point, to: Point, path: string | null): Promise<TreeDiff> {
+    this.calls.push({ diff: [from, to, path] });
+    return Promise.resolve({ from: 1, to: 2, ...this.diffs });
+  }
+  undo(ask: UndoAsk): Promise<UndoAnswer> {
+    this.calls.push({ undo: ask });
+    if (ask.dryRun) return Promise.resolve({ index: null, crc32: null, ...this.diffs });
+    return Promise.resolve({ index: ++this.index, crc32: 7, ...this.diffs });
+  }
+  exportTree(at: Point): Promise<ReadableStream<Uint8Array>> {
+    this.calls.push({ exportTree: at });
+    return Promise.resolve(ReadableStream.from([new TextEncoder().encode(this.exported)]));
+  }
+  applied(): number {
+    return this.index;
+  }
+  changesAfter(index: number): Promise<ChangePage> {
+    const newer = this.changes.filter(({ txn_id }) => txn_id > index);
+    const events = newer.slice(0, this.pageSize);
+    const more = events.length < newer.length;
+    const upTo = more ? events.at(-1)?.txn_id ?? index : Math.max(index, this.index);
+    const lostBefore = this.lost > index ? this.lost : null;
+    return Promise.resolve({ events, upTo, more, lostBefore });
+  }
+  onApplied(listener: () => void): () => void {
+    this.appliedListeners.add(listener);
+    return () => {
+      this.appliedListeners.delete(listener);
+      this.onForget();
+    };
+  }
+  /** A transaction that changed the tree is applied. */
+  applies(changes: readonly PathEvent[], txn_id = this.index + 1): void {
+    this.index = txn_id;
+    this.changes.push({ txn_id, time: 1, author: "root@nodeA", reason: "api PUT", changes });
+    for (const listener of this.appliedListeners) listener();
+  }
+  backup(file: string | null): Promise<BackupReport> {
+    this.calls.push({ backup: file });
+    const report = { bytes: 4096, txn_id: 412, at: "2026-11-22T09:04:00.000Z" };
+    return Promise.resolve({ file: file ?? "/state/backup/config.db", ...report });
+  }
+  restore(ask: RestoreAsk): Promise<RestoreReport> {
+    this.calls.push({ restore: ask });
+    const at = "2026-11-22T09:04:00.000Z";
+    if (ask.alone) {
+      return Promise.resolve({ cluster: "prod-a", id: "cd".repeat(16), txn_id: 412, at });
+    }
+    const why = '"prod-a" had other members: nodeB';
+    return Promise.reject(new ProblemError("config.not-alone", why));
   }
   change(ask: ChangeAsk): Promise<Outcome> {
     this.asks.push(ask);
@@ -255,6 +355,10 @@ export function healthy(): Mutable<StatusDocument> {
       { id: "exec:web", state: "started", wanted: "started", node: "nodeA", reason: "placed" },
     ],
     config: { version: 412, term: 2, index: 412, crc32: "0xa4f2c1e8", writable: true },
+    backup: {
+      ...{ state: "ok", at: "2026-11-22T03:15:00.000Z", file: "/state/backup/config.db" },
+      ...{ why: null, next: "2026-11-23T03:15:00.000Z" },
+    },
     mount: { path: "/etc/pve", state: "mounted", why: null },
   };
 }

@@ -178,3 +178,30 @@ Deno.test("parseJsonPlaces() takes what JSON.parse takes, and nothing else but a
     { numRuns: 2000 },
   );
 });
+
+Deno.test("history and backups have defaults, bounds, and times as people write them", () => {
+  const plain = parseSettings(GOOD, "file");
+  assert.deepEqual(plain.history, { megabytes: 256, days: 400 });
+  assert.deepEqual(plain.backup, { when: { kind: "daily", minute: 195 }, keep: 7 });
+  const when = (text: string) =>
+    parseSettings(withLines(`"backup": {"when": ${JSON.stringify(text)}}`), "file").backup.when;
+  assert.deepEqual(when("off"), { kind: "off" });
+  assert.deepEqual(when("23:59"), { kind: "daily", minute: 1439 });
+  assert.deepEqual(when("every 6h"), { kind: "every", hours: 6 });
+  const few = parseSettings(withLines(`"history": {"days": 1}, "backup": {"keep": 1}`), "file");
+  assert.deepEqual(few.history, { megabytes: 256, days: 1 });
+  assert.equal(few.backup.keep, 1);
+  const table: [string, RegExp][] = [
+    [`"backup": {"when": "24:00"}`, /line 3: "backup\.when" must be "off", a time of day/],
+    [`"backup": {"when": "every 0h"}`, /"backup\.when" must be/],
+    [`"backup": {"when": "every 745h"}`, /"backup\.when" must be/],
+    [`"backup": {"keep": 0}`, /"backup\.keep" must be at least 1/],
+    [`"backup": {"keeps": 1}`, /unknown key "keeps"; did you mean "keep"\?/],
+    [`"backup": "off"`, /"backup" must be an object/],
+    [`"history": {"days": 0}`, /"history\.days" must be at least 1/],
+    [`"history": {"megabyte": 1}`, /did you mean "megabytes"\?/],
+    [`"history": {"megabytes": 31}`, /"history\.megabytes" must be at least 32/],
+    [`"history": {"megabytes": 1e9}`, /"history\.megabytes" must be at most 4096/],
+  ];
+  for (const [line, why] of table) assert.match(faultOf(withLines(line)), why);
+});

@@ -53,7 +53,7 @@ Deno.test("status --json is the document of the API, byte for byte a schema that
     const keys = (value: unknown) => Object.keys(value as object);
     assert.deepEqual(keys(status), [
       ...["schema", "cluster", "node", "at", "quorate", "votes", "armed", "watchdog", "guard"],
-      ...["dc", "dc_epoch", "leader", "nodes", "streams", "resources", "config"],
+      ...["dc", "dc_epoch", "leader", "nodes", "streams", "resources", "config", "backup", "mount"],
     ]);
     assert.deepEqual(keys(status.votes), ["present", "expected", "needed"]);
     assert.deepEqual(keys((status.nodes as unknown[])[0]), [
@@ -133,7 +133,7 @@ Deno.test("config ls, get, set, rm, mkdir and history", async () => {
     assert.equal(node.entry("d/ä b"), null);
     const history = done(await cli(["config", "history", "/d", "--limit", "1"]));
     assert.match(history.out, /\n0x7f3e\t1970-01-01T00:00:01\.000Z\troot@nodeA\tapi PUT\tha\//);
-    assert.deepEqual(node.calls.at(-1), { history: { limit: 1, path: "d" } });
+    assert.deepEqual(node.calls.at(-1), { history: { limit: 1, path: "d", after: null } });
     assert.equal(json(await cli(["config", "history", "--json"])).schema, "pentad.history/1");
   });
 });

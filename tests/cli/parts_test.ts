@@ -75,6 +75,7 @@ Deno.test("every command that a remedy names is one that there is", () => {
     new Cli(realIo(), {
       daemon: () => Promise.resolve(0),
       diskWorker: () => Promise.resolve(0),
+      offline: () => Promise.reject(new Error("Nobody reads files")),
       keeper: () => Promise.resolve(0),
     }),
   );

@@ -2,6 +2,7 @@
 import { serveApi } from "../../mod/api/mod.ts";
 import { type Io, run } from "../../mod/cli/mod.ts";
 import type { Settings } from "../../mod/base/settings.ts";
+import { openOffline } from "../../mod/daemon/offline.ts";
 import { FakeNode } from "../api/fake_node.ts";
 
 /** What a run left. */
@@ -58,6 +59,7 @@ export async function cli(args: readonly string[], given: Given = {}): Promise<R
     },
     diskWorker: () => Promise.resolve(0),
     keeper: () => Promise.resolve(0),
+    offline: (path: string) => Promise.resolve().then(() => openOffline(path)),
   };
   const code = await run(args, wiring, io);
   return { code, out, err };

@@ -34,7 +34,7 @@ class Bench {
         },
         history: (ask, done) => {
           this.log.push(`read below ${ask.below}`);
-          done({ records: [], more: false, since: 0 });
+          done({ records: [], more: false, since: 0, oldest: null });
         },
         close: () => {},
       },

@@ -45,7 +45,7 @@ export function applied(index: number, over: Partial<StoredHistory> = {}): Datab
   const before = index === 1 ? null : row(7, "a", index - 1);
   const history = {
     ...{ index, term: 1, request: `r${index}`, problem: "", why: "" },
-    ...{ undo: [{ ino: 7, before }] },
+    ...{ undo: [{ ino: 7, path: before === null ? "" : "a", before }] },
     ...over,
   };
   const rest = { term: 1, stateCrc: 100 + index, removed: [], forget: 0 };
@@ -135,7 +135,7 @@ export function databaseSuite(name: string, makeWorld: () => DatabaseWorld): voi
     };
     assert.deepEqual(await hand.open(), nothing);
     assert.deepEqual(await hand.again(), nothing);
-    assert.deepEqual(await hand.history(), { records: [], more: false, since: 0 });
+    assert.deepEqual(await hand.history(), { records: [], more: false, since: 0, oldest: null });
   });
 
   test("holds after a crash what was acknowledged before it", async (hand) => {
@@ -221,15 +221,20 @@ export function databaseSuite(name: string, makeWorld: () => DatabaseWorld): voi
     const [five, four] = rest.records;
     assert.deepEqual(five, {
       ...{ index: 5, term: 1, request: "r5", problem: "", why: "", body: entry(5).body },
-      undo: [{ ino: 7, before: row(7, "a", 4) }],
+      undo: [{ ino: 7, path: "a", before: row(7, "a", 4) }],
     });
     assert.deepEqual([four?.problem, four?.undo], ["config.exists", []]);
+    const up = await hand.history({ below: 9, from: 3, limit: 3, oldestFirst: true });
+    assert.deepEqual(up.records.map(({ index }) => index), [4, 5, 6]);
+    assert.deepEqual([up.more, up.oldest], [true, 1]);
+    const last = await hand.history({ below: 9, from: 6, limit: 3, oldestFirst: true });
+    assert.deepEqual([last.records.map(({ index }) => index), last.more], [[7, 8], false]);
     const bare = await hand.history({ below: 6, from: 4, undo: false });
     assert.deepEqual(bare.records, [{ ...five, undo: null }]);
     const first = await hand.history({ below: 2 });
     assert.deepEqual(
       first.records[0]?.undo,
-      [{ ino: 7, before: null }],
+      [{ ino: 7, path: "", before: null }],
       "there was nothing before",
     );
   });

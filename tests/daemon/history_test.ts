@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { requestId } from "../../mod/base/id.ts";
 import { encodeEntry } from "../../mod/config/wire.ts";
 import { type HistorySource, readHistory } from "../../mod/daemon/history.ts";
+import { HISTORY_LIMITS } from "../../mod/host/linux/database_history.ts";
 import type { HistoryAsk, HistoryRecord } from "../../mod/host/ports.ts";
 
 const COUNT = 50;
@@ -27,7 +28,7 @@ function sourceOf(asks: HistoryAsk[]): HistorySource {
     const all = Array.from({ length: COUNT }, (_, at) => recordOf(COUNT - at))
       .filter(({ index }) => index < ask.below && index > ask.from);
     const size = Math.min(7, ask.limit);
-    const page = { records: all.slice(0, size), more: all.length > size, since: 0 };
+    const page = { records: all.slice(0, size), more: all.length > size, since: 0, oldest: 1 };
     queueMicrotask(() => done(page));
   };
 }
@@ -36,7 +37,9 @@ Deno.test("readHistory() gives as many as are asked for, newest first, and reads
   const asks: HistoryAsk[] = [];
   const ids = async (limit: number, path: string | null = null) => {
     asks.length = 0;
-    return (await readHistory(sourceOf(asks), { limit, path })).map(({ txn_id }) => txn_id);
+    const ask = { limit, path, after: null };
+    const { entries } = await readHistory(sourceOf(asks), ask, HISTORY_LIMITS);
+    return entries.map(({ txn_id }) => txn_id);
   };
   assert.deepEqual(await ids(3), [50, 49, 48]);
   assert.equal(asks.length, 1);
@@ -51,8 +54,11 @@ Deno.test("readHistory() gives as many as are asked for, newest first, and reads
 
 Deno.test("readHistory() is refused with the reason where the history cannot be read", async () => {
   const source: HistorySource = (_ask, done) => done({ failure: "History 2 fails its CRC-32" });
-  await assert.rejects(readHistory(source, { limit: 1, path: null }), (error: Error) => {
-    assert.match(error.message, /Cannot look that far back: History 2 fails its CRC-32/);
-    return true;
-  });
+  await assert.rejects(
+    readHistory(source, { limit: 1, path: null, after: null }, HISTORY_LIMITS),
+    (error: Error) => {
+      assert.match(error.message, /Cannot look that far back: History 2 fails its CRC-32/);
+      return true;
+    },
+  );
 });

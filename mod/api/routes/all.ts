@@ -1,5 +1,6 @@
 /** Every route there is. @module */
 import type { Route } from "../route.ts";
+import { backupRoutes } from "./backup.ts";
 import { configRoutes } from "./config.ts";
 import { eventRoutes } from "./events.ts";
 import { haRoutes } from "./ha.ts";
@@ -9,6 +10,7 @@ import { joinRoutes } from "./join.ts";
 import { memberRoutes } from "./members.ts";
 import { statusRoutes } from "./status.ts";
 import { storageRoutes } from "./storage.ts";
+import { watchRoutes } from "./watch.ts";
 
 /** In the order of the OpenAPI document. */
 export const ROUTES: readonly Route[] = [
@@ -18,6 +20,8 @@ export const ROUTES: readonly Route[] = [
   ...configRoutes,
   ...historyRoutes,
   ...memberRoutes,
+  ...watchRoutes,
+  ...backupRoutes,
   ...haRoutes,
   ...storageRoutes,
   ...joinRoutes,

@@ -30,7 +30,7 @@ export const memberRoutes: readonly Route[] = [
       }),
     },
     problems: ["join.not-a-member"],
-    handle: ({ node }) => json({ schema: "pentad.members/1", ...node.members() }),
+    handle: ({ node }) => json({ schema: "pentad.members/1", ...node.membership.members() }),
   }),
   route({
     method: "POST",
@@ -43,7 +43,7 @@ export const memberRoutes: readonly Route[] = [
       ...["config.unsafe-membership", "config.no-quorum"] as const,
     ],
     async handle({ node, parameters }) {
-      await node.promote(parameters.name ?? "");
+      await node.membership.promote(parameters.name ?? "");
       return done();
     },
   }),
@@ -58,7 +58,7 @@ export const memberRoutes: readonly Route[] = [
       ...["config.no-quorum", "config.unknown-outcome"] as const,
     ],
     async handle({ node, parameters }) {
-      await node.removeMember(parameters.name ?? "");
+      await node.membership.removeMember(parameters.name ?? "");
       return done();
     },
   }),
@@ -73,7 +73,7 @@ export const memberRoutes: readonly Route[] = [
     },
     problems: ["ha.no-such-node", "config.cannot-transfer", "config.no-quorum"],
     async handle({ node, body }) {
-      const leader = await node.transferLead(body.node);
+      const leader = await node.membership.transferLead(body.node);
       return json({ schema: "pentad.leader/1", leader });
     },
   }),
@@ -102,7 +102,7 @@ export const memberRoutes: readonly Route[] = [
           "going on alone is for who stands at the machine",
         );
       }
-      const answer = await node.forceSingle({ commit: risk !== null, author, reason });
+      const answer = await node.membership.forceSingle({ commit: risk !== null, author, reason });
       return json({ schema: "pentad.force-single/1", ...answer });
     },
   }),

@@ -1,21 +1,21 @@
 /** `pentad config …`: stream 2, the replicated tree. @module */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import type { HistoryEntry, TreeEntry } from "../../api/running_node.ts";
+import type { TreeEntry } from "../../api/running_node.ts";
 import { ProblemError } from "../../base/problem.ts";
 import { configAddress } from "../client.ts";
 import type { Cli } from "../cli.ts";
 import { changePath, existingVersion } from "../config_change.ts";
 import { unreadable } from "../io.ts";
-import { wholeNumber } from "../options.ts";
+import { REQUEST_HELP, requestId, wholeNumber } from "../options.ts";
 import { safeText } from "../print.ts";
-import { forceCommand, memberCommand, transferCommand } from "./member.ts";
+import { backupCommand, exportCommand, restoreCommand } from "./config_backup.ts";
+import { diffCommand, historyCommand, showCommand, undoCommand } from "./config_history.ts";
+import { watchCommand } from "./config_watch.ts";
+import { forceCommand, memberCommand, transferCommand } from "./config_member.ts";
 
-const LIMIT_DEFAULT = 20;
-const LIMIT_MAX = 10_000;
 const VERSION_MAX = 1e15 - 1;
 /** What a file of the tree holds at most; the daemon has the last word. */
 const CONTENT_BYTES_MAX = 1024 * 1024;
-const REQUEST_HELP = "16 hex digits of the first try, to repeat it: it is applied at most once";
 
 export function configCommand(cli: Cli): CommandUnknownOpts {
   return new Command("config").description("stream 2: the replicated tree")
@@ -25,6 +25,13 @@ export function configCommand(cli: Cli): CommandUnknownOpts {
     .addCommand(rmCommand(cli))
     .addCommand(mkdirCommand(cli))
     .addCommand(historyCommand(cli))
+    .addCommand(showCommand(cli))
+    .addCommand(diffCommand(cli))
+    .addCommand(undoCommand(cli))
+    .addCommand(watchCommand(cli))
+    .addCommand(exportCommand(cli))
+    .addCommand(backupCommand(cli))
+    .addCommand(restoreCommand(cli))
     .addCommand(memberCommand(cli))
     .addCommand(transferCommand(cli))
     .addCommand(forceCommand(cli));
@@ -119,28 +126,6 @@ function mkdirCommand(cli: Cli): CommandUnknownOpts {
     });
 }
 
-function historyCommand(cli: Cli): CommandUnknownOpts {
-  return new Command("history").description("what was committed, by whom, and why")
-    .argument("[path]")
-    .option("--limit <n>", "how many", wholeNumber(1, LIMIT_MAX), LIMIT_DEFAULT)
-    .action(async (path, { limit }) => {
-      const query = new URLSearchParams({ limit: String(limit) });
-      if (path !== undefined) query.set("path", path.replace(/^\/+/, ""));
-      const answer = await cli.client.get<{ entries: HistoryEntry[] }>(`/v1/history?${query}`);
-      if (cli.print.format === "json") return cli.print.json(answer);
-      cli.print.table(
-        ["TXN_ID", "TIME", "AUTHOR", "REASON", "DIFF"],
-        answer.entries.map(({ txn_id, time, author, reason, diff, problem }) => [
-          `0x${txn_id.toString(16)}`,
-          utc(time),
-          safeText(author),
-          safeText(reason),
-          safeText(problem === null ? diff.join("; ") : `refused: ${problem}`),
-        ]),
-      );
-    });
-}
-
 async function content(
   cli: Cli,
   value: string | undefined,
@@ -169,12 +154,6 @@ function withinBound(bytes: Uint8Array | null): Uint8Array {
   throw new ProblemError("config.too-large", `a file holds at most ${CONTENT_BYTES_MAX} bytes`);
 }
 
-/** RFC 3339; a number that is no time is shown as it is. */
-function utc(seconds: number): string {
-  const at = new Date(seconds * 1000);
-  return Number.isNaN(at.getTime()) ? String(seconds) : at.toISOString();
-}
-
 function nameIn({ path, kind }: TreeEntry): string {
   const name = path.slice(path.lastIndexOf("/") + 1);
   return kind === "directory" ? `${name}/` : name;
@@ -182,9 +161,4 @@ function nameIn({ path, kind }: TreeEntry): string {
 
 function version(text: string): number {
   return wholeNumber(0, VERSION_MAX)(text.replace(/^v/, ""));
-}
-
-function requestId(text: string): string {
-  if (/^[0-9a-f]{16}$/.test(text)) return text;
-  throw new ProblemError("cli.usage", "a request id is 16 hex digits in lower case");
 }

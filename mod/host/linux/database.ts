@@ -13,6 +13,7 @@ import type {
   HistoryAsk,
   StoredRow,
 } from "../ports.ts";
+import { HISTORY_LIMITS, type HistoryLimits } from "./database_history.ts";
 import { type PackedState, packRequests, packRows } from "./packed_state.ts";
 import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
 
@@ -54,10 +55,13 @@ type OpenDone = Parameters<DatabasePort["open"]>[0];
 type HistoryDone = Parameters<Database["history"]>[1];
 
 /** The database in this state directory. */
-export function linuxDatabase(directory: string): LinuxDatabasePort {
+export function linuxDatabase(
+  directory: string,
+  limits: HistoryLimits = HISTORY_LIMITS,
+): LinuxDatabasePort {
   const path = `${directory}/${DATABASE_NAME}`;
   return {
-    open: (done) => new WorkerDatabase(path, done),
+    open: (done) => new WorkerDatabase(path, limits, done),
     settled: () => CLOSING.get(path) ?? Promise.resolve(),
   };
 }
@@ -70,6 +74,7 @@ const CLOSING = new Map<string, Promise<void>>();
 
 class WorkerDatabase implements Database {
   readonly #path: string;
+  readonly #limits: HistoryLimits;
   readonly #done: OpenDone;
   readonly #commits = new Map<number, (failure: string | null) => void>();
   readonly #reads = new Map<number, HistoryDone>();
@@ -79,8 +84,9 @@ class WorkerDatabase implements Database {
   #closed = false;
   #gone: (() => void) | null = null;
 
-  constructor(path: string, done: OpenDone) {
+  constructor(path: string, limits: HistoryLimits, done: OpenDone) {
     this.#path = path;
+    this.#limits = limits;
     this.#done = done;
     void (CLOSING.get(path) ?? Promise.resolve()).then(() => this.#start());
   }
@@ -128,7 +134,7 @@ class WorkerDatabase implements Database {
       event.preventDefault();
       this.#onBroken(`the database worker ended: ${event.message}`);
     };
-    this.#post({ kind: "open", path: this.#path });
+    this.#post({ kind: "open", path: this.#path, limits: this.#limits });
   }
 
   #onAnswer(answer: DatabaseAnswer): void {
@@ -195,7 +201,7 @@ function ownBytes(batch: DatabaseBatch): DatabaseBatch {
         history: applied.history.map((each) => ({
           ...each,
           undo: each.undo &&
-            each.undo.map(({ ino, before }) => ({ ino, before: before && ownRow(before) })),
+            each.undo.map((was) => ({ ...was, before: was.before && ownRow(was.before) })),
         })),
       },
     }),

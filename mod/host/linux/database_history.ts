@@ -6,22 +6,10 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "../../base/checksum.ts";
-import {
-  bytes,
-  choice,
-  decode,
-  encode,
-  f64,
-  type Infer,
-  list,
-  option,
-  struct,
-  text,
-  u16,
-  u64,
-} from "../../base/schema.ts";
-import type { HistoryAsk, HistoryPage, HistoryRecord, StoredHistory, UndoRow } from "../ports.ts";
-import { bytesOf, crcOf } from "./database_rows.ts";
+import { encode } from "../../base/schema.ts";
+import type { HistoryAsk, HistoryPage, HistoryRecord, StoredHistory } from "../ports.ts";
+import { historyCrc, HistoryReader, UNDO } from "./database_history_rows.ts";
+import { bytesOf } from "./database_rows.ts";
 
 /** Bounds of the history. */
 export interface HistoryLimits {
@@ -42,28 +30,6 @@ export const HISTORY_LIMITS: HistoryLimits = {
 };
 /** Rows that one commit deletes at most: more than it adds, so that the bound is reached. */
 const PRUNE_MAX = 2048;
-/** Bytes of one page; a single longer record goes alone. */
-const PAGE_BYTES_MAX = 1024 * 1024;
-
-const UNDO = list(
-  struct({
-    ino: u64,
-    before: option(struct({
-      ino: u64,
-      parent: u64,
-      name: text(255),
-      kind: choice(["file", "directory"]),
-      mtime: f64,
-      version: u64,
-      writer: u16,
-      data: bytes(2 ** 31),
-    })),
-  }),
-  0xffff,
-);
-/** Proves that layout and type agree. */
-type Same = Infer<typeof UNDO> extends readonly UndoRow[] ? true : never;
-const _same: Same = true;
 
 /** A function that inserts one record, stored at a time in seconds since 1970. */
 export function putHistory(
@@ -89,17 +55,17 @@ export class DatabaseHistory {
   readonly #limits: HistoryLimits;
   readonly #put: (record: HistoryRecord, storedAt: number) => number;
   readonly #sql: Readonly<
-    Record<"body" | "oldest" | "drop" | "clear" | "bare" | "full", StatementSync>
+    Record<"body" | "oldest" | "drop" | "clear", StatementSync>
   >;
+  readonly #reader: HistoryReader;
   #bytes: number;
   #count: number;
 
   constructor(database: DatabaseSync, limits: HistoryLimits) {
     this.#limits = limits;
     this.#put = putHistory(database);
+    this.#reader = new HistoryReader(database);
     const size = "length(body) + coalesce(length(undo), 0)";
-    const head = "idx, term, stored_at, request, problem, why, body, crc";
-    const range = "FROM history WHERE idx > ? AND idx < ? ORDER BY idx DESC LIMIT ?";
     this.#sql = {
       body: database.prepare("SELECT body FROM log WHERE idx = ?"),
       oldest: database.prepare(
@@ -107,8 +73,6 @@ export class DatabaseHistory {
       ),
       drop: database.prepare("DELETE FROM history WHERE idx = ?"),
       clear: database.prepare("DELETE FROM history"),
-      bare: database.prepare(`SELECT ${head} ${range}`),
-      full: database.prepare(`SELECT ${head}, undo, undo_crc ${range}`),
     };
     const sums = database.prepare(`SELECT count(*) AS rows, sum(${size}) AS bytes FROM history`);
     const { rows, bytes: sum } = sums.get() ?? {};
@@ -138,20 +102,8 @@ export class DatabaseHistory {
   }
 
   /** One page. Throws where it cannot be read or fails its CRC-32. */
-  read({ below, from, limit, undo }: HistoryAsk): Omit<HistoryPage, "since"> {
-    const records: HistoryRecord[] = [];
-    let size = 0;
-    const top = Math.min(below, Number.MAX_SAFE_INTEGER);
-    const rows = (undo ? this.#sql.full : this.#sql.bare).iterate(from, top, limit + 1);
-    for (const row of rows) {
-      const record = recordOf(row);
-      size += record.body.length + bytesOf(row.undo).length;
-      if (records.length === limit || (records.length > 0 && size > PAGE_BYTES_MAX)) {
-        return { records, more: true };
-      }
-      records.push(record);
-    }
-    return { records, more: false };
+  read(ask: HistoryAsk): Omit<HistoryPage, "since"> {
+    return this.#reader.page(ask);
   }
 
   #prune(nowSeconds: number): number {
@@ -169,26 +121,4 @@ export class DatabaseHistory {
     }
     return upTo;
   }
-}
-
-function recordOf(row: Record<string, unknown>): HistoryRecord {
-  const undo = row.undo instanceof Uint8Array ? decode(UNDO, row.undo) : null;
-  const record: HistoryRecord = {
-    index: Number(row.idx),
-    term: Number(row.term),
-    request: String(row.request),
-    problem: String(row.problem),
-    why: String(row.why),
-    body: bytesOf(row.body),
-    undo,
-  };
-  const whole = historyCrc(record, Number(row.stored_at)) === row.crc &&
-    (row.undo_crc === undefined || crc32(bytesOf(row.undo)) === row.undo_crc);
-  if (!whole) throw new Error(`History ${record.index} fails its CRC-32`);
-  return record;
-}
-
-function historyCrc(record: HistoryRecord, storedAt: number): number {
-  const { index, term, request, problem, why, body } = record;
-  return crcOf([index, term, storedAt], [request, problem, why], body);
 }

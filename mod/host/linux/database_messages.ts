@@ -1,9 +1,10 @@
 /** What the database's Worker and its owner say to each other. @module */
+import type { HistoryLimits } from "./database_history.ts";
 import type { PackedState } from "./packed_state.ts";
 import type { DatabaseBatch, DatabaseContent, HistoryAsk, HistoryPage } from "../ports.ts";
 
 export type DatabaseAsk =
-  | { readonly kind: "open"; readonly path: string }
+  | { readonly kind: "open"; readonly path: string; readonly limits: HistoryLimits }
   | {
     readonly kind: "commit";
     readonly number: number;

@@ -5,6 +5,7 @@
  * @module
  */
 import { DatabaseFile } from "./database_file.ts";
+import type { HistoryLimits } from "./database_history.ts";
 import { unpackRequests, unpackRows } from "./packed_state.ts";
 import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
 
@@ -19,7 +20,7 @@ const scope = globalThis as unknown as WorkerScope;
 let file: DatabaseFile | null = null;
 
 scope.onmessage = ({ data: ask }) => {
-  if (ask.kind === "open") open(ask.path);
+  if (ask.kind === "open") open(ask.path, ask.limits);
   else if (ask.kind === "commit") commit(ask);
   else if (ask.kind === "history") history(ask);
   else {
@@ -29,8 +30,8 @@ scope.onmessage = ({ data: ask }) => {
   }
 };
 
-function open(path: string): void {
-  const opened = DatabaseFile.open(path);
+function open(path: string, limits: HistoryLimits): void {
+  const opened = DatabaseFile.open(path, limits);
   if ("damaged" in opened) {
     return scope.postMessage({ kind: "damaged", why: opened.damaged });
   }

@@ -4,16 +4,7 @@
  *
  * @module
  */
-import { EXIT } from "./exit.ts";
-
-/** What is the same each time that a problem is met. */
-export interface ProblemKind {
-  /** What failed, in a few words. */
-  readonly title: string;
-  readonly remedy: string;
-  readonly status: number;
-  readonly exit: number;
-}
+import { EXIT, type ProblemKind } from "./exit.ts";
 
 /** Every code, with the remedy that is true whenever the code is. */
 export const MEMBER_PROBLEMS = {

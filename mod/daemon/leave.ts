@@ -1,12 +1,13 @@
 /**
- * Before a node leaves, what runs on it moves away: once it is no member nobody hears from it any
- * more, and what was decided to run there could only be let go by a person's word.
+ * How a node stops in order, and how it leaves the cluster. Before it leaves, what runs on it moves
+ * away: once it is no member nobody hears from it any more, and what was decided to run there could
+ * only be let go by a person's word.
  *
  * @module
  */
 import { addCommand, COMMANDS_FILE } from "../api/ha_files.ts";
 import { decodeText, encodeText } from "../base/bytes.ts";
-import { nameOf } from "../base/cluster.ts";
+import { nameOf, voters } from "../base/cluster.ts";
 import { ProblemError } from "../base/problem.ts";
 import { timingOf } from "../base/timing.ts";
 import type { NodeRuntime } from "../runtime/mod.ts";
@@ -18,8 +19,40 @@ const TRIES_MAX = 8;
 /** How long resources may take to move: a stop that hangs takes a grace of its own. */
 const MOVE_LIMIT_MS = 60_000;
 
+/** How long an orderly stop waits for resources to stop. */
+const SHUTDOWN_LIMIT_MS = 60_000;
+
+/** Stops every resource here, gives the manager lock and the leadership up, leaves last words. */
+export function drain(runtime: NodeRuntime): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new ProblemError("node.timeout", "resources do not stop")),
+      SHUTDOWN_LIMIT_MS,
+    );
+    runtime.onDrained(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    runtime.request({ request: "ha.shutdown", tag: "api:shutdown" });
+  });
+}
+
+/** Gives the membership up; the runtime is to be ended after it. */
+export async function leaveCluster(runtime: NodeRuntime, member: Member): Promise<void> {
+  const { spec, self, node } = runtime;
+  const { removed } = node.config.view();
+  const [first, second] = voters(spec);
+  if (second === undefined && first?.id === self) {
+    throw new ProblemError("join.last-member", `"${nameOf(spec, self)}" is the last voter`);
+  }
+  if (!removed) await evacuate(runtime, member);
+  await drain(runtime);
+  // Who was removed already has nobody to ask.
+  if (!removed) await member.changeSpec({ change: "remove", node: self });
+}
+
 /** Moves every resource away from this node, as far as anybody else can take it. */
-export async function evacuate(runtime: NodeRuntime, member: Member): Promise<void> {
+async function evacuate(runtime: NodeRuntime, member: Member): Promise<void> {
   if (isEmpty(runtime)) return;
   // Alone, or where nobody else is fit, there is nowhere to move to: then they stop here.
   const { nodes } = runtime.node.ha.view();

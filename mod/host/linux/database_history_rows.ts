@@ -1,0 +1,124 @@
+/** Reading the history's table: rows, pages, and what makes a row whole. @module */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { crc32 } from "../../base/checksum.ts";
+import {
+  bytes,
+  choice,
+  decode,
+  f64,
+  type Infer,
+  list,
+  option,
+  struct,
+  text,
+  u16,
+  u64,
+} from "../../base/schema.ts";
+import type { HistoryAsk, HistoryPage, HistoryRecord, UndoRow } from "../ports.ts";
+import { bytesOf, crcOf } from "./database_rows.ts";
+
+/** Bytes of one page; a single longer record goes alone. */
+const PAGE_BYTES_MAX = 1024 * 1024;
+
+/** As `config/wire.ts` bounds a path. */
+const PATH_BYTES_MAX = 4096;
+
+/** How an undo record lies in its column. */
+export const UNDO = list(
+  struct({
+    ino: u64,
+    path: text(PATH_BYTES_MAX),
+    before: option(struct({
+      ino: u64,
+      parent: u64,
+      name: text(255),
+      kind: choice(["file", "directory"]),
+      mtime: f64,
+      version: u64,
+      writer: u16,
+      data: bytes(2 ** 31),
+    })),
+  }),
+  0xffff,
+);
+/** Proves that layout and type agree. */
+type Same = Infer<typeof UNDO> extends readonly UndoRow[] ? true : never;
+const _same: Same = true;
+
+/** See the module's note. Everything throws where a row cannot be read or fails its CRC-32. */
+export class HistoryReader {
+  readonly #sql: Readonly<Record<"oldest" | "bare" | "full" | "bareUp" | "fullUp", StatementSync>>;
+
+  constructor(database: DatabaseSync) {
+    const bare = "SELECT idx, term, stored_at, request, problem, why, body, crc";
+    const full = `${bare}, undo, undo_crc`;
+    const range = "FROM history WHERE idx > ? AND idx < ? ORDER BY idx";
+    this.#sql = {
+      oldest: database.prepare("SELECT min(idx) AS idx FROM history"),
+      bare: database.prepare(`${bare} ${range} DESC LIMIT ?`),
+      full: database.prepare(`${full} ${range} DESC LIMIT ?`),
+      bareUp: database.prepare(`${bare} ${range} LIMIT ?`),
+      fullUp: database.prepare(`${full} ${range} LIMIT ?`),
+    };
+  }
+
+  /** The oldest transaction that is kept; null where there is none. */
+  oldest(): number | null {
+    const { idx = null } = this.#sql.oldest.get() ?? {};
+    return idx === null ? null : Number(idx);
+  }
+
+  /** One record after the other. */
+  *records(
+    { below, from, limit, undo, oldestFirst = false }: HistoryAsk,
+  ): Generator<HistoryRecord> {
+    const { bare, full, bareUp, fullUp } = this.#sql;
+    const statement = oldestFirst ? undo ? fullUp : bareUp : undo ? full : bare;
+    const top = Math.min(below, Number.MAX_SAFE_INTEGER);
+    for (const row of statement.iterate(from, top, limit)) yield recordOf(row);
+  }
+
+  /** As many of them as one page takes. */
+  page(ask: HistoryAsk): Omit<HistoryPage, "since"> {
+    const oldest = this.oldest();
+    const records: HistoryRecord[] = [];
+    let size = 0;
+    for (const record of this.records({ ...ask, limit: ask.limit + 1 })) {
+      size += sizeOf(record);
+      if (records.length === ask.limit || (records.length > 0 && size > PAGE_BYTES_MAX)) {
+        return { records, more: true, oldest };
+      }
+      records.push(record);
+    }
+    return { records, more: false, oldest };
+  }
+}
+
+function sizeOf({ body, undo }: HistoryRecord): number {
+  let size = body.length;
+  for (const { path, before } of undo ?? []) size += path.length + (before?.data.length ?? 0);
+  return size;
+}
+
+function recordOf(row: Record<string, unknown>): HistoryRecord {
+  const undo = row.undo instanceof Uint8Array ? decode(UNDO, row.undo) : null;
+  const record: HistoryRecord = {
+    index: Number(row.idx),
+    term: Number(row.term),
+    request: String(row.request),
+    problem: String(row.problem),
+    why: String(row.why),
+    body: bytesOf(row.body),
+    undo,
+  };
+  const whole = historyCrc(record, Number(row.stored_at)) === row.crc &&
+    (row.undo_crc === undefined || crc32(bytesOf(row.undo)) === row.undo_crc);
+  if (!whole) throw new Error(`History ${record.index} fails its CRC-32`);
+  return record;
+}
+
+/** CRC-32 of a record without its undo record, which has one of its own. */
+export function historyCrc(record: HistoryRecord, storedAt: number): number {
+  const { index, term, request, problem, why, body } = record;
+  return crcOf([index, term, storedAt], [request, problem, why], body);
+}

@@ -1,0 +1,46 @@
+/** Making the database of a new cluster's only member out of a copy of an older one. @module */
+import { DatabaseSync } from "node:sqlite";
+import type { StoredSpec } from "../ports.ts";
+import { bringToForm, putMeta } from "./database_form.ts";
+import { Damage, entryCrc, readMeta } from "./database_rows.ts";
+
+/** How it begins. */
+export interface Beginning {
+  /** The description of the new cluster: its log entry. */
+  readonly spec: Uint8Array;
+  /** Bodies of the first entries of its log. */
+  readonly entries: readonly Uint8Array[];
+  /** Tables that are no database's own go. */
+  readonly drop: readonly string[];
+}
+
+/**
+ * Keeps tree, requests and history; lets the log and every vote go, and begins anew behind what was
+ * applied. All of it or nothing.
+ */
+export function beginAnew(path: string, { spec, entries, drop }: Beginning): void {
+  const database = new DatabaseSync(path);
+  try {
+    database.exec("PRAGMA synchronous = FULL");
+    bringToForm(database);
+    const meta = readMeta(database);
+    if (meta === null) throw new Damage("it holds no state");
+    const { applied, appliedTerm, term } = meta;
+    const stored: StoredSpec = { index: applied, body: spec };
+    database.exec("BEGIN IMMEDIATE; DELETE FROM log;");
+    for (const table of drop) database.exec(`DROP TABLE IF EXISTS ${table}`);
+    const put = database.prepare("INSERT INTO log VALUES (?, ?, ?, ?)");
+    for (const [at, body] of entries.entries()) {
+      const entry = { index: applied + 1 + at, term, body };
+      put.run(entry.index, term, body, entryCrc(entry));
+    }
+    putMeta(database)({
+      ...meta,
+      ...{ vote: 0, diverged: false, base: applied, baseTerm: appliedTerm, baseChain: 0 },
+      ...{ specIndex: stored.index, spec: stored.body },
+    });
+    database.exec("COMMIT");
+  } finally {
+    database.close();
+  }
+}
