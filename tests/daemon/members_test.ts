@@ -170,6 +170,8 @@ Deno.test("who is left of a lost pair goes on alone by a person's word, and take
     assert.equal(await other.run("config", "get", "before"), "kept");
     const history = await other.run("config", "history", "--limit", "20");
     assert.match(history, /accept-risk=data-loss: it burnt/);
+    const txn = /^(0x[0-9a-f]+)\t.*it burnt/m.exec(history)?.[1] ?? "";
+    assert.match(await other.run("config", "show", txn), /ha\/out_nodes/);
     assert.deepEqual(other.pids("31416"), [], "it may run on the other one still");
     const waiting = await other.until(
       "it says so",
@@ -196,6 +198,35 @@ Deno.test("who is left of a lost pair goes on alone by a person's word, and take
       ({ quorate, nodes }) => quorate && nodes.find(({ self }) => self)?.role === "voter",
     );
     assert.equal(await owner.run("config", "get", "after", "--read", "quorum"), "x");
+  } finally {
+    await cluster.close();
+  }
+});
+
+Deno.test("what runs on a node moves away before it leaves, and nobody has to vouch for anything", async () => {
+  const cluster = new LocalCluster({ names: ["nodeA", "nodeB"], disk: false, watchdog: "process" });
+  try {
+    await cluster.form();
+    const [a] = cluster.nodes as readonly [LocalNode];
+    await a.run("ha", "add", "exec:sleep", "--command", "sleep 31417");
+    const running = await a.until(
+      "it runs",
+      ({ resources }) => resources.some(({ state }) => state === "started"),
+    );
+    const owner = cluster.nodes.find(({ name }) => name === running.resources[0]?.node);
+    const other = cluster.nodes.find((node) => node !== owner);
+    assert.ok(owner && other);
+    assert.match((await a.cli("config", "member", "remove", owner.name)).stderr, /exec:sleep/);
+    await owner.run("leave");
+    assert.deepEqual(owner.pids("31417"), []);
+    const { resources, nodes } = await other.until(
+      "it runs there",
+      (status) => status.resources.some((r) => r.state === "started" && r.node === other.name),
+    );
+    assert.deepEqual(resources.map(({ state }) => state), ["started"]);
+    assert.deepEqual(nodes.map(({ name }) => name), [other.name]);
+    assert.equal(other.pids("31417").length, 1);
+    await other.run("config", "set", "alone", "x");
   } finally {
     await cluster.close();
   }
