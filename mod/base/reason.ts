@@ -36,6 +36,13 @@ export const REASONS = {
   "config.peer-recovers":
     "{node} lost what it held, and gets it again from the log or as a snapshot",
   "config.lost": "{node} acknowledged up to index {match} and ends at {index}: an older copy?",
+  "config.hands-over": "{node} is to lead in our place",
+  "config.kept-lead": "{node} did not take over in time",
+  "config.asked-to-lead": "{node} leads, and wants us to",
+  "config.learner-slow": "{node} is too slow to vote: {rounds} rounds took more than {ms} ms each",
+  "config.removed": "{node} is no member of the cluster any more since index {index}",
+  "config.said-removed": "{node} says that we are no member any more since index {index}",
+  "config.forced": "{author} accepts the loss of data: {node} goes on alone",
   "config.alone": "the witness allows {node} to commit alone since term {term}",
   "config.shared": "{node} is caught up; commits need both nodes again",
   "config.write-lost": "what was written to {path} is not committed: {why}",

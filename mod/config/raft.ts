@@ -21,77 +21,19 @@ import type {
   StoredRecovery,
   StoredSpec,
 } from "../host/ports.ts";
-import type { Fact, Request, WitnessRegister } from "../streams.ts";
-import { type Electorate, electorateOf, needsBoth } from "./electorate.ts";
+import type { Fact, Request } from "../streams.ts";
+import { type Electorate, electorateOf } from "./electorate.ts";
 import type { ConfigEffect } from "./events.ts";
+import type { Barrier, LeadTransfer, Progress, WitnessState } from "./leader_state.ts";
 import type { Log } from "./log.ts";
-import type { Recovery } from "./recovery.ts";
-import type { Transfer } from "./transfer.ts";
-import { decodeEntry, encodeEntry, encodeMessage, type Entry, type Message } from "./wire.ts";
+import { type SpecAt, specAtOf, Specs, storedSpecOf } from "./specs.ts";
+import { encodeEntry, encodeMessage, type Entry, type Message } from "./wire.ts";
+
+/** A removed member is told for so many election minima, if it does not answer. */
+const PARTING_ELECTIONS = 20;
 
 /** `precandidate` asks whether it could win before it disturbs anybody. */
 export type Role = "follower" | "precandidate" | "candidate" | "leader";
-
-/** What a leader knows of one other member. */
-export interface Progress {
-  next: number;
-  /** What was sent counts as under way from here on: where sending began anew. */
-  floor: number;
-  /** Last index of each append with entries that is under way. */
-  appends: number[];
-  /** The commit index that it was last told. */
-  told: number;
-  /** Durable there up to here. */
-  match: number;
-  ackedAt: Instant;
-  /** Newest ReadIndex round that it answered. */
-  round: number;
-  /** Its log or tree is not ours: it does not count. */
-  diverged: boolean;
-  /** Where that was seen. */
-  divergedAt: number;
-  /** The highest index at which its tree was compared with ours and is the same. */
-  agreed: number;
-  /** Its log ends before ours begins: only a snapshot helps. */
-  behind: boolean;
-  /** The snapshot on its way. */
-  transfer: Transfer | null;
-  /** It lost what it held, and says so. */
-  recovery: Recovery | null;
-  /** It refused, in or after this round, what follows what it had acknowledged up to there. */
-  loss: { readonly round: number; readonly match: number; readonly certain: boolean } | null;
-}
-
-/** The description of the cluster at some index of the log. */
-export interface SpecAt {
-  readonly spec: ClusterSpec;
-  readonly index: number;
-  /** Highest node id ever given. */
-  readonly highest: number;
-}
-
-/** A barrier that waits for its round. */
-export interface Barrier {
-  readonly round: number;
-  readonly index: number;
-  readonly answer: (ok: boolean, index: number) => void;
-}
-
-/** How far this leader is with the witness register. */
-export interface WitnessState {
-  /** The vote is in our hand. */
-  held: boolean;
-  /** What the register held when we last knew. */
-  register: WitnessRegister | null;
-  /** We were elected through the witness and may commit alone: the register names only us. */
-  solo: boolean;
-  /** This leader knows that the register names both. */
-  shared: boolean;
-  /** A swap is under way: its tag, and what it writes. */
-  swap: { readonly tag: string; readonly register: WitnessRegister } | null;
-  /** Not before this a new swap. */
-  retryAt: Instant;
-}
 
 /** See the module's note. */
 export class Raft {
@@ -127,6 +69,12 @@ export class Raft {
   beatAt: Instant = EPOCH;
   round = 0;
   barriers: Barrier[] = [];
+  /** We hand the leadership over, and take nothing new until that has ended. */
+  leadTransfer: LeadTransfer | null = null;
+  /** This node stops: it leads no more if it can help it, and does not campaign. */
+  leaving = false;
+  /** Former members that are still to be told of their removal: up to when. */
+  readonly parting = new Map<NodeId, Instant>();
   readonly witness: WitnessState = {
     held: false,
     register: null,
@@ -136,12 +84,8 @@ export class Raft {
     retryAt: EPOCH,
   };
   effects: ConfigEffect[] = [];
-  #specs: SpecAt[];
-  /** End of the log as it was at start: what of it is committed cannot be known yet. */
-  #inherited: number;
+  readonly #specs: Specs;
   #number = 0;
-  /** The description before a loss: in force until the log has got that far again. */
-  #lost: { readonly at: SpecAt; readonly settled: boolean } | null = null;
   /** What the seal says. */
   #sealed: Omit<SealedSpec, "spec"> & { readonly index: number };
   #pending: { number: number; last: number; done: (() => void) | null }[] = [];
@@ -179,15 +123,14 @@ export class Raft {
     const { settled = false, alone = false } = sealed ?? {};
     this.#sealed = { index: sealed?.spec?.index ?? 0, settled, alone };
     this.alone = alone;
-    this.#inherited = log.last;
     const highest = Math.max(...spec.members.map((member) => member.id));
-    this.#specs = [stored === null ? { spec, index: 0, highest } : specAtOf(stored)];
+    const first = { spec, index: 0, highest, forced: false };
+    this.#specs = new Specs(stored === null ? first : specAtOf(stored), log.last);
     for (let index = log.base.index + 1; index <= log.last; index++) {
-      this.#noteSpec(log.at(index));
+      this.#specs.note(log.at(index));
     }
     if (this.recovery !== null && sealed !== null) {
-      const at = sealed.spec === null ? { spec, index: 0, highest } : specAtOf(sealed.spec);
-      this.#lost = { at, settled };
+      this.#specs.setLost({ at: sealed.spec === null ? first : specAtOf(sealed.spec), settled });
     }
     this.timing = timingOf(this.spec.profile);
     this.electionAt = after(now, this.#electionDelay());
@@ -200,39 +143,32 @@ export class Raft {
 
   /** The same, with its place. */
   get specAt(): SpecAt {
-    const newest = this.#specs.at(-1);
-    assert(newest !== undefined, "There is always a description");
-    return this.#lost !== null && this.#lost.at.index >= newest.index ? this.#lost.at : newest;
+    return this.#specs.newest;
+  }
+
+  /** May it campaign? */
+  get mayStand(): boolean {
+    return this.isVoter && !this.diverged && this.recovery === null && !this.leaving;
   }
 
   /** The newest description is known to be committed, and has two voters (and perhaps a witness). */
   get isSettledPair(): boolean {
-    return this.#isSettled && this.electorates[0]?.voters.length === 2;
+    return this.#specs.isSettled(this.commit) && this.electorates[0]?.voters.length === 2;
   }
 
-  get #isSettled(): boolean {
-    const { specAt } = this;
-    return specAt === this.#lost?.at ? this.#lost.settled : specAt.index <= this.commit;
-  }
-
-  /**
-   * The newest committed description; of the log that this life began with, the newest one in it.
-   * An older one could count a majority that is none any more.
-   */
+  /** The newest committed description, as far as can be known. */
   get committedSpec(): SpecAt {
-    const known = Math.max(this.commit, this.#inherited);
-    const committed = this.#specs.filter((each) => each.index <= known).at(-1);
-    assert(committed !== undefined, "The first description is committed");
-    return this.#lost !== null && this.#lost.at.index >= committed.index
-      ? this.#lost.at
-      : committed;
+    return this.#specs.committed(this.commit);
   }
 
   /** The description that was in force after the entry at an index, which is not before the base. */
   specBefore(index: number): SpecAt {
-    const found = this.#specs.filter((each) => each.index <= index).at(-1);
-    assert(found !== undefined, "The description at the log's base is kept");
-    return found;
+    return this.#specs.before(index);
+  }
+
+  /** The description by which a node is out for good, or null. */
+  outBy(node: NodeId): SpecAt | null {
+    return this.#specs.outBy(node, this.commit);
   }
 
   /** True where this node has a vote. */
@@ -242,7 +178,7 @@ export class Raft {
 
   /** Whose majorities count now: as a rule one electorate, two during a change of several votes. */
   get electorates(): readonly Electorate[] {
-    return this.#specsInForce.map(electorateOf);
+    return this.#specs.inForce(this.commit).map(electorateOf);
   }
 
   /** True where the witness has a vote. */
@@ -257,16 +193,9 @@ export class Raft {
 
   /** Members that get the log: all but us. */
   get others(): readonly NodeId[] {
-    const ids = this.#specsInForce.flatMap((spec) => spec.members.map((member) => member.id));
+    const specs = this.#specs.inForce(this.commit);
+    const ids = specs.flatMap((spec) => spec.members.map((member) => member.id));
     return [...new Set(ids)].filter((id) => id !== this.self);
-  }
-
-  get #specsInForce(): readonly ClusterSpec[] {
-    if (this.specAt === this.#lost?.at) return [this.spec];
-    const [before, newest] = this.#specs.slice(-2);
-    if (before === undefined || newest === undefined) return [this.spec];
-    const isOpen = newest.index > this.commit && needsBoth(before.spec, newest.spec);
-    return isOpen ? [before.spec, newest.spec] : [newest.spec];
   }
 
   /** A node's name. */
@@ -288,8 +217,7 @@ export class Raft {
   truncate(from: number): void {
     assert(from > this.commit, "A committed entry is never dropped");
     this.log.truncate(from);
-    this.#specs = this.#specs.filter((each) => each.index < from);
-    this.#inherited = Math.min(this.#inherited, from - 1);
+    this.#specs.truncate(from);
     this.durable = Math.min(this.durable, from - 1);
     for (const pending of this.#pending) pending.last = Math.min(pending.last, from - 1);
     this.timing = timingOf(this.spec.profile);
@@ -299,8 +227,7 @@ export class Raft {
   compact(index: number): void {
     assert(index <= this.applied, "What is not applied stays in the log");
     this.log.compact(index);
-    const first = this.specBefore(index);
-    this.#specs = this.#specs.filter((each) => each.index >= first.index);
+    const first = this.#specs.compact(index);
     this.persist({ compact: { base: this.log.base, spec: storedSpecOf(first) } }, { lazy: true });
   }
 
@@ -312,11 +239,9 @@ export class Raft {
     const { log } = this;
     const keepLog = log.termAt(base.index) === base.term && log.chainAt(base.index) === base.chain;
     log.restart(base, keepLog);
-    const kept = this.#specs.filter((each) => keepLog && each.index > base.index);
-    this.#specs = [spec ?? this.specBefore(base.index), ...kept];
+    this.#specs.restart(base.index, spec, { keepLog, last: log.last });
     this.commit = base.index;
     this.applied = base.index;
-    this.#inherited = Math.min(Math.max(this.#inherited, base.index), log.last);
     this.durable = Math.min(this.durable, log.last);
     for (const pending of this.#pending) pending.last = Math.min(pending.last, log.last);
     this.timing = timingOf(this.spec.profile);
@@ -338,7 +263,7 @@ export class Raft {
     const committed = this.committedSpec;
     const { index } = committed;
     const { alone } = this;
-    const settled = this.#isSettled;
+    const settled = this.#specs.isSettled(this.commit);
     const before = this.#sealed;
     const same = index === before.index && settled === before.settled && alone === before.alone;
     if (same) return null;
@@ -349,7 +274,7 @@ export class Raft {
   /** All that was lost is here again. */
   endRecovery(): void {
     this.recovery = null;
-    this.#lost = null;
+    this.#specs.setLost(null);
     this.timing = timingOf(this.spec.profile);
   }
 
@@ -401,6 +326,7 @@ export class Raft {
     this.leader = leader;
     this.granted.clear();
     this.progress.clear();
+    this.parting.clear();
     for (const { answer } of this.barriers.splice(0)) answer(false, 0);
     Object.assign(this.witness, { solo: false, shared: false, swap: null });
   }
@@ -414,19 +340,27 @@ export class Raft {
     return this.timing.electionMinMs * (1 + this.prng.fraction());
   }
 
-  #noteSpec(stored: StoredEntry | undefined): void {
-    const entry = stored === undefined ? null : decodeEntry(stored.body);
-    if (entry?.kind !== "spec" || stored === undefined) return;
-    this.#specs.push({ spec: entry.spec, index: stored.index, highest: entry.highest });
-    this.timing = timingOf(entry.spec.profile);
+  #noteSpec(stored: StoredEntry): void {
+    const noted = this.#specs.note(stored);
+    if (noted === null) return;
+    this.timing = timingOf(noted.spec.profile);
     // The register names the voters of another description now.
     this.witness.shared = false;
-    if (this.role === "leader") this.alignProgress();
+    if (this.role === "leader") this.noteParting();
   }
 
-  /** Tracks the members of the descriptions in force and nobody else. */
+  /** A leader tells those whom the newest description removed: they are tracked a while longer. */
+  noteParting(): void {
+    const until = after(this.now, PARTING_ELECTIONS * this.timing.electionMinMs);
+    for (const node of this.#specs.removedLast) {
+      if (node !== this.self) this.parting.set(node, until);
+    }
+    this.alignProgress();
+  }
+
+  /** Tracks the members of the descriptions in force, who is parting, and nobody else. */
   alignProgress(): void {
-    const members = new Set(this.others);
+    const members = new Set([...this.others, ...this.parting.keys()]);
     for (const node of this.progress.keys()) if (!members.has(node)) this.progress.delete(node);
     for (const node of members) if (!this.progress.has(node)) this.follow(node);
   }
@@ -445,20 +379,9 @@ export class Raft {
         round: 0,
       },
       ...{ diverged: false, divergedAt: 0, agreed: 0, behind: false, transfer: null },
-      ...{ recovery: null, loss: null },
+      ...{ recovery: null, loss: null, catchUp: null, applied: 0 },
     });
   }
-}
-
-function specAtOf({ index, body }: StoredSpec): SpecAt {
-  const entry = decodeEntry(body);
-  assert(entry?.kind === "spec", "A stored description is one");
-  return { spec: entry.spec, index, highest: entry.highest };
-}
-
-/** A description as the database keeps it; null for the one that is in no log. */
-export function storedSpecOf({ spec, index, highest }: SpecAt): StoredSpec | null {
-  return index === 0 ? null : { index, body: encodeEntry({ kind: "spec", spec, highest }) };
 }
 
 /** A new log entry of this term. */

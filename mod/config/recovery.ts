@@ -20,18 +20,9 @@ import type { ProblemCode } from "../base/problem.ts";
 import { reason } from "../base/reason.ts";
 import type { DatabaseBeginning, DatabaseDamage } from "../host/ports.ts";
 import { isMajority } from "./electorate.ts";
-import type { Progress, Raft } from "./raft.ts";
+import type { Progress, Recovery } from "./leader_state.ts";
+import type { Raft } from "./raft.ts";
 import { decodeEntry, type MessageOf } from "./wire.ts";
-
-/** How a leader sees a member that recovers. */
-export interface Recovery {
-  readonly nonce: number;
-  readonly known: boolean;
-  /** A round that began after we heard of it. */
-  readonly round: number;
-  /** That round was answered: we did lead then. */
-  confirmed: boolean;
-}
 
 /** What a node with a lost database does: begin anew and recover, or not start. */
 export type LossVerdict =
@@ -72,18 +63,34 @@ export function sayRecovery(raft: Raft, to: NodeId): void {
   raft.send(to, { kind: "recovery", term: raft.term, nonce, known });
 }
 
+/** Called at start. */
+export function announceRecovery(raft: Raft): void {
+  if (raft.recovery === null) return;
+  raft.say("recovering", reason("config.recovering", { why: raft.recovery.why }));
+}
+
+/** What leader and recovering member say to each other. */
+export function onRecoveryWord(
+  raft: Raft,
+  from: NodeId,
+  message: MessageOf<"recovery" | "recovered" | "lost">,
+): void {
+  if (message.kind === "recovery") return onRecovery(raft, from, message);
+  return message.kind === "lost" ? onLost(raft, from, message) : onRecovered(raft, from, message);
+}
+
 /** The leader says that we acknowledged what we do not hold. */
-export function onLost(raft: Raft, from: NodeId, { term }: MessageOf<"lost">): void {
+function onLost(raft: Raft, from: NodeId, { term }: MessageOf<"lost">): void {
   if (term !== raft.term || from !== raft.leader || raft.recovery !== null) return;
   const why = "it holds less than it acknowledged";
   // Not even the seal noticed: it went back with the rest.
   raft.recovery = { nonce: 1 + raft.prng.u32(), known: false, why };
-  raft.say("recovering", reason("config.recovering", { why }));
+  announceRecovery(raft);
   raft.persist({ recovery: raft.recovery });
 }
 
 /** The leader says how far we must be to be whole. */
-export function onRecovered(raft: Raft, from: NodeId, message: MessageOf<"recovered">): void {
+function onRecovered(raft: Raft, from: NodeId, message: MessageOf<"recovered">): void {
   const { term, nonce, commit } = message;
   if (term !== raft.term || from !== raft.leader) return;
   const { recovery } = raft;
@@ -98,7 +105,7 @@ export function onRecovered(raft: Raft, from: NodeId, message: MessageOf<"recove
 }
 
 /** A member says that it recovers, or (nonce 0) that it is whole. */
-export function onRecovery(raft: Raft, from: NodeId, message: MessageOf<"recovery">): void {
+function onRecovery(raft: Raft, from: NodeId, message: MessageOf<"recovery">): void {
   const { term, nonce, known } = message;
   const progress = raft.progress.get(from);
   if (raft.role !== "leader" || term !== raft.term || progress === undefined) return;

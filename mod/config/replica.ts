@@ -15,8 +15,9 @@ import type {
   UndoRow,
 } from "../host/ports.ts";
 import type { Change, Outcome, Transaction } from "../streams.ts";
+import { transactionOfForced } from "./forced_entry.ts";
 import { type Applied, type RowEdit, Tree, type TreeLimits } from "./tree.ts";
-import { type Entry, isProblemCode, WHY_BYTES_MAX } from "./wire.ts";
+import { type Entry, type ForcedEntry, isProblemCode, WHY_BYTES_MAX } from "./wire.ts";
 
 /**
  * Log indexes for which a request is remembered. A request whose `base` is older is refused: whether
@@ -117,6 +118,7 @@ export class Replica {
   /** Applies the entry at the next index. */
   apply(index: number, entry: Entry): Step {
     this.#applied = index;
+    if (entry.kind === "forced") return this.#applyForced(index, entry);
     if (entry.kind !== "transaction") return this.#nothing();
     const { transaction, writer } = entry;
     const before = this.#requests.get(transaction.request);
@@ -128,6 +130,16 @@ export class Replica {
     const result = late
       ? problem("config.expired-request", `its base ${base} is too old or new at ${index}`)
       : this.#tree.apply(transaction, { index, writer });
+    return "code" in result
+      ? this.#refused(index, transaction, result)
+      : this.#changed(index, transaction, result);
+  }
+
+  /** Whatever stands in its way, and even past the limits: it must be known who was put out. */
+  #applyForced(index: number, entry: ForcedEntry): Step {
+    const transaction = transactionOfForced(entry, this.#tree);
+    const stamp = { index, writer: entry.writer, unbounded: true };
+    const result = this.#tree.apply(transaction, stamp);
     return "code" in result
       ? this.#refused(index, transaction, result)
       : this.#changed(index, transaction, result);

@@ -8,7 +8,7 @@ const DIVERGED = "this replica differs from its peers; it is rebuilt from the le
 /** The view of a replica; `rest` is what only its core knows. */
 export function viewOf(
   raft: Raft,
-  rest: Pick<ConfigView, "applied" | "stateCrc" | "quorate" | "blocked">,
+  rest: Pick<ConfigView, "applied" | "stateCrc" | "quorate" | "blocked" | "removed">,
 ): ConfigView {
   const { role, log } = raft;
   return {
@@ -23,16 +23,20 @@ export function viewOf(
     commitSet: raft.witness.solo ? [raft.self] : null,
     diverged: raft.diverged,
     recovering: raft.recovery?.why ?? null,
-    peers: [...raft.progress].map(([node, { match, diverged, recovery, transfer }]) => ({
+    peers: [...raft.progress].map(([node, { match, diverged, recovery, transfer, catchUp }]) => ({
       node,
       match,
       lag: log.last - match,
       diverged,
       recovering: recovery !== null,
+      catchUp: catchUp === null
+        ? null
+        : { round: catchUp.round, ready: catchUp.ready, slow: catchUp.slow },
       snapshot: transfer === null
         ? null
         : { index: transfer.snapshot.base.index, chunks: transfer.acknowledged },
     })),
+    transferTo: raft.leadTransfer?.to ?? null,
     blocked: raft.recovery !== null
       ? `recovering, without a vote until all is here again: ${raft.recovery.why}`
       : raft.diverged

@@ -37,6 +37,12 @@ export const HISTORY_KEPT = 10_000;
 const PAGE_MAX = 100;
 const FROM_THE_BEGINNING: LogBase = { index: 0, term: 0, chain: 0 };
 
+const NOTHING: DatabaseContent = {
+  ...{ term: 0, vote: 0, diverged: false, base: FROM_THE_BEGINNING, spec: null, entries: [] },
+  ...{ applied: { index: 0, term: 0, stateCrc: 0 }, rows: [], requests: [] },
+  ...{ recovery: null, sealed: null },
+};
+
 /** How a database is damaged. */
 interface DamageAsk {
   readonly kind?: DamageKind;
@@ -113,6 +119,15 @@ export class DatabaseStore {
     };
   }
 
+  /** A new database: what lay there is moved out of the way. Nobody has it open. */
+  wipe(): void {
+    this.#take(NOTHING);
+    this.#history.clear();
+    this.#since = 0;
+    this.#seal = null;
+    this.#damage = null;
+  }
+
   /** Puts aside what is there and begins anew. */
   renew({ term, vote, sealed, recovery }: DatabaseBeginning): DatabaseContent | DatabaseDamage {
     if (this.#failure !== null) {
@@ -120,10 +135,7 @@ export class DatabaseStore {
       return { damaged: this.#failure, kind: "unwritable", rescued };
     }
     this.#lost++;
-    this.#take({
-      ...{ term, vote, diverged: false, base: FROM_THE_BEGINNING, spec: null, entries: [] },
-      ...{ applied: { index: 0, term: 0, stateCrc: 0 }, rows: [], requests: [], recovery, sealed },
-    });
+    this.#take({ ...NOTHING, term, vote, recovery });
     this.#history.clear();
     this.#since = 0;
     this.#damage = null;

@@ -7,6 +7,13 @@ import { LocalCluster, type LocalNode, pause } from "../../scripts/local_cluster
 
 /** SIGKILLs of a daemon whose mount is being written; PENTAD_KILLS asks for more. */
 const KILLS = Number(Deno.env.get("PENTAD_KILLS") ?? 15);
+/** Writes $1/k$2-0, -1, …; says each number when its close(2) has returned without an error. */
+const WRITER = `for ((i = 0; ; i++)); do python3 -c 'import os, sys
+fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+os.write(fd, (sys.argv[2] * 20000).encode())
+os.close(fd)' "$1/k$2-$i" "$i." && echo $i || exit; done`;
+/** Compares what is replicated: virtual files speak of their own node, and links lead to it. */
+const DIFF = "diff -r --no-dereference -x '.*' -x local -x qemu-server -x lxc -x openvz";
 /** Writes of each of four writers on each node. */
 const WRITES = 60;
 
@@ -121,10 +128,9 @@ test("real programs are content with the mount, and the other node has the same 
     }
     await run(cluster, words);
     await settled(cluster);
-    // Virtual files speak of their own node; links lead to it.
     await run(
       cluster,
-      "diff -r --no-dereference -x '.*' -x local -x qemu-server -x lxc -x openvz $A $B; " +
+      `${DIFF} $A $B; ` +
         "if [ -d $A/repo ]; then diff -r $A/repo/.git $B/repo/.git; fi",
     );
   }
@@ -139,19 +145,21 @@ test(
     await run(cluster, "echo old > $A/big");
     const big = await shell(
       cluster,
-      "head -c 1048577 /dev/zero > $A/big2 || head -c 1048577 /dev/zero | dd of=$A/big conv=notrunc bs=1M iflag=fullblock",
+      "head -c 1048577 /dev/zero > $A/big2 || " +
+        "head -c 1048577 /dev/zero | dd of=$A/big conv=notrunc bs=1M iflag=fullblock",
     );
     assert.match(big.stderr, /File too large/);
     assert.equal(await run(cluster, "cat $B/big"), "old\n");
     await run(
       cluster,
-      "mkdir -p $A/nodes/nodeA/qemu-server $A/nodes/nodeB/qemu-server; echo cores: 1 > $A/nodes/nodeA/qemu-server/100.conf",
+      "mkdir -p $A/nodes/node{A,B}/qemu-server; echo cores: 1 > $A/nodes/nodeA/qemu-server/100.conf",
     );
     const twice = await shell(cluster, "set -C; echo x > $B/nodes/nodeB/qemu-server/100.conf");
     assert.match(twice.stderr, /exist/);
     await run(
       cluster,
-      "mv $B/nodes/nodeA/qemu-server/100.conf $B/nodes/nodeB/qemu-server/100.conf; test -e $A/nodes/nodeB/qemu-server/100.conf",
+      "mv $B/nodes/nodeA/qemu-server/100.conf $B/nodes/nodeB/qemu-server/; " +
+        "test -e $A/nodes/nodeB/qemu-server/100.conf",
     );
     await cluster.node(1).powerCut();
     const alone = cluster.node(0);
@@ -172,10 +180,9 @@ test("what close() acknowledged is there whole after a SIGKILL, and nothing is h
   const closed = new Map<string, string>();
   for (let kill = 0; kill < KILLS; kill++) {
     const writer = new Deno.Command("bash", {
-      // Each line says that the file of that number was closed without an error.
       args: [
         "-c",
-        'for ((i = 0; ; i++)); do python3 -c \'import sys, os\nfd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)\nos.write(fd, (sys.argv[2] * 20000).encode())\nos.close(fd)\' "$1/k$2-$i" "$i." && echo $i || exit; done',
+        WRITER,
         "-",
         victim.mount,
         String(kill),
@@ -233,7 +240,7 @@ test(
     await settled(cluster);
     await run(
       cluster,
-      "diff -r --no-dereference -x '.*' -x local -x qemu-server -x lxc -x openvz $A $B; diff -r --no-dereference -x '.*' -x local -x qemu-server -x lxc -x openvz $A $C",
+      `${DIFF} $A $B; ${DIFF} $A $C`,
     );
     const shared = await run(cluster, "cat $C/shared");
     assert.equal(new Set(shared.trimEnd().split("\n")).size, 1, "one writer's text, whole");
