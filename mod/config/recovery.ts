@@ -144,11 +144,14 @@ function isConfirmed(raft: Raft, node: NodeId, { round, known }: Recovery): bool
     return progress !== undefined && progress.recovery === null && progress.round >= round;
   };
   const { electors, electorates, witness } = raft;
+  const witnessed = witness.solo && witness.held;
   if (!known && electors.includes(node)) {
-    return electors.every((id) => id === node || answered(id));
+    // It may have led with the witness, in a term that only the register knows.
+    const sure = !raft.hasWitness || witnessed;
+    return sure && electors.every((id) => id === node || answered(id));
   }
   const agrees = (id: NodeId) => id !== node && answered(id);
-  return isMajority(electorates, agrees, witness.solo && witness.held);
+  return isMajority(electorates, agrees, witnessed);
 }
 
 /**

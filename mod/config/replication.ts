@@ -73,8 +73,10 @@ function tendParting(raft: Raft): void {
 export function hasContact(raft: Raft): boolean {
   const limit = CHECK_QUORUM_RATIO * raft.timing.electionMinMs;
   const answers = (id: NodeId) => {
-    const progress = raft.progress.get(id);
-    return id === raft.self || (progress !== undefined && raft.now - progress.ackedAt < limit);
+    if (id === raft.self) return true;
+    const { ackedAt, recovery } = raft.progress.get(id) ?? {};
+    // With one whose answers do not count nothing could be committed.
+    return ackedAt !== undefined && recovery?.known !== false && raft.now - ackedAt < limit;
   };
   return isMajority(raft.electorates, answers, raft.witness.solo && raft.witness.held);
 }

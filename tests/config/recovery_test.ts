@@ -246,3 +246,27 @@ Deno.test("who commits with the witness alone says so in its seal first, until t
   desk.run(20_000);
   assert.equal(desk.leader(), undefined, "what was committed alone would be lost");
 });
+
+Deno.test("of a pair whose witness may know more, one that lost term and vote is whole by its word only", () => {
+  const desk = new Desk(10, specOf(2, true), 0);
+  const [first, second] = [desk.node(1), desk.node(2)];
+  desk.start(first);
+  desk.giveWitness(1);
+  desk.until(() => desk.leader() === first);
+  desk.start(second);
+  desk.until(() => first.core?.view().commitSet === null);
+  write(desk, 1);
+  desk.giveWitness(null);
+  lose(desk, second);
+  const recovery = { nonce: 9, known: false, why: "it is not there" };
+  second.database.content = { ...EMPTY, recovery };
+  desk.start(second);
+  desk.run(20_000);
+  assert.equal(isWhole(second), false);
+  assert.equal(desk.leader(), undefined, "its answers keep nobody in the lead");
+  desk.crash(second);
+  desk.giveWitness(1);
+  desk.until(() => desk.leader() === first);
+  desk.start(second);
+  desk.until(() => isWhole(second) && holds(second, 1));
+});
