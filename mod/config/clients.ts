@@ -179,13 +179,24 @@ export class Clients {
 
   /** Puts a want into the leader's log, or says why not. */
   accept(want: Exclude<Want, { want: "barrier" }>, asker: Asker, writer: NodeId): Problem | null {
-    const raft = this.#parts.raft;
     let entry: Entry;
     if (want.want === "change") {
-      const next = changeSpec(raft, want.change);
+      const next = changeSpec(this.#parts.raft, want.change);
       if ("code" in next) return next;
       entry = { kind: "spec", spec: next.spec, highest: next.highest };
     } else entry = { kind: "transaction", writer, transaction: want.transaction };
+    const added = this.append(entry, asker);
+    if ("code" in added) return added;
+    if (want.want === "propose") {
+      const diff = diffOf(want.transaction).join("; ").slice(0, 200);
+      this.#parts.raft.say(`txn_id=0x${added.index.toString(16)}, diff=${diff}`, null);
+    }
+    return null;
+  }
+
+  /** Puts an entry into the leader's log, or says why not; `asker` is told what became of it. */
+  append(entry: Entry, asker: Asker | null): StoredEntry | Problem {
+    const raft = this.#parts.raft;
     const body = encodeEntry(entry);
     if (body.length > ENTRY_BYTES_MAX) return problem("config.too-large", `${body.length} bytes`);
     if (this.#uncommittedBytes + body.length > UNCOMMITTED_BYTES_MAX) {
@@ -194,14 +205,10 @@ export class Clients {
     const [added] = raft.append([{ term: raft.term, body }]);
     assert(added !== undefined, "One entry was appended");
     this.#uncommittedBytes += body.length;
-    this.#askers.set(added.index, { asker, term: added.term });
-    if (want.want === "propose") {
-      const diff = diffOf(want.transaction).join("; ").slice(0, 200);
-      raft.say(`txn_id=0x${added.index.toString(16)}, diff=${diff}`, null);
-    }
+    if (asker !== null) this.#askers.set(added.index, { asker, term: added.term });
     replicateAll(raft);
     raft.persist({ entries: [added] });
-    return null;
+    return added;
   }
 
   /** Another node asks on behalf of its client. */

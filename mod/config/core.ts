@@ -22,7 +22,7 @@ import { Log } from "./log.ts";
 import { onSwapped, readyLearner, tendWitness } from "./membership.ts";
 import { MountSeat } from "./mount_seat.ts";
 import { Raft } from "./raft.ts";
-import { Replica, REQUEST_WINDOW } from "./replica.ts";
+import { appliedOf, Replica } from "./replica.ts";
 import {
   advanceCommit,
   answerBarriers,
@@ -93,7 +93,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#mount = new MountSeat({
       raft: this.#raft,
       clients: this.#clients,
-      tree: () => this.#replica.tree,
+      replica: this.#replica,
       frozen: () => this.#frozen(),
       options,
     }, now);
@@ -218,6 +218,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
         return this.#clients.onForwardReply(message);
       case "unlock":
         return this.#mount.onUnlock(message.path, message.version);
+      case "locks":
+        return this.#mount.onLocks(from, message);
       case "snapshot":
         if (this.#installer.onChunk(from, message)) this.#onInstalled();
         return;
@@ -263,6 +265,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "heartbeat.view":
         this.#viewQuorate = fact.view.quorate;
         return this.#mount.onView(fact.view);
+      case "heartbeat.member":
+        return this.#mount.onMember(fact.health);
       case "storage.witness":
         return onWitness(this.#raft, fact.held, fact.register);
       case "storage.swapped":
@@ -312,20 +316,10 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       raft.applied = index;
       raft.stateCrc = this.#replica.crc;
       this.#twins.note(index, this.#replica.crc);
-      const { rows, removed, history, changes } = step;
-      const { term } = stored;
-      raft.persist({
-        applied: {
-          index,
-          term,
-          stateCrc: this.#replica.crc,
-          rows,
-          removed,
-          history: history === null ? [] : [{ ...history, term }],
-          forget: Math.max(0, index - REQUEST_WINDOW - 1),
-        },
-        // Until it is known to be committed, a change of several votes needs two majorities.
-      }, { lazy: entry.kind !== "spec" });
+      const { changes } = step;
+      const applied = appliedOf(step, { index, term: stored.term, stateCrc: this.#replica.crc });
+      // Until it is known to be committed, a change of several votes needs two majorities.
+      raft.persist({ applied }, { lazy: entry.kind !== "spec" });
       if (entry.kind === "spec") {
         this.#tellSpec();
         if (raft.role === "leader") raft.alignProgress();

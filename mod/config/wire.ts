@@ -23,6 +23,7 @@ import {
 } from "../base/schema.ts";
 import { PROFILE_NAMES } from "../base/timing.ts";
 import type { Operation, Transaction } from "../streams.ts";
+import { LOCKS_ENTRY, type LocksEntry, RELEASE_ENTRY, STORED_LOCKS } from "./lock_wire.ts";
 
 /** Bytes of one file. */
 export const FILE_BYTES_MAX = 1024 * 1024;
@@ -84,13 +85,17 @@ const ENTRY = union({
   transaction: [1, struct({ writer: u16, transaction: TRANSACTION })],
   /** `highest` is the highest node id ever given: ids are not given twice. */
   spec: [2, struct({ spec: CLUSTER_SPEC, highest: u16 })],
+  locks: [3, LOCKS_ENTRY],
+  "locks-release": [4, RELEASE_ENTRY],
 });
 
 /** What a log entry means. */
 export type Entry =
   | { readonly kind: "noop" }
   | { readonly kind: "transaction"; readonly writer: number; readonly transaction: Transaction }
-  | { readonly kind: "spec"; readonly spec: ClusterSpec; readonly highest: number };
+  | { readonly kind: "spec"; readonly spec: ClusterSpec; readonly highest: number }
+  | { readonly kind: "locks" } & LocksEntry
+  | { readonly kind: "locks-release"; readonly node: number; readonly life: string };
 
 const CHANGE = union({
   "add-learner": [
@@ -159,6 +164,8 @@ const MESSAGE = union({
   ],
   /** Asks the leader to remove a lock that is not renewed; no answer. */
   unlock: [16, struct({ path: PATH, version: u64 })],
+  /** Asks the leader to put this into its log; who sent it sees it applied, or sends it again. */
+  locks: [17, LOCKS_ENTRY],
   /** One chunk of the leader's state, for one that the log cannot bring there any more. */
   snapshot: [
     7,
@@ -220,6 +227,8 @@ const PART = union({
     4,
     struct({ index: u64, request: hex(8), problem: text(63), why: text(WHY_BYTES_MAX) }),
   ],
+  /** The locks of one inode. */
+  locks: [6, STORED_LOCKS],
   /** Nothing follows: so many there were. */
   end: [5, struct({ rows: u32, requests: u32 })],
 });

@@ -8,6 +8,14 @@
 import type { ResourceId } from "../base/id.ts";
 import type { Instant, Millis } from "../base/time.ts";
 
+export type {
+  FuseFailure,
+  FuseHandlers,
+  FuseMountOptions,
+  FusePort,
+  FuseSession,
+} from "./fuse_port.ts";
+
 /** Time and randomness. */
 export interface ClockPort {
   /** CLOCK_BOOTTIME: monotonic, and it goes on while the host is suspended. */
@@ -94,6 +102,13 @@ export interface StoredRequest {
   readonly why: string;
 }
 
+/** The locks of one inode as they lie in the database; key 0: whose they are. Empty: there are none. */
+export interface StoredLocks {
+  readonly key: number;
+  /** Encoded by config/lock_wire.ts. */
+  readonly body: Uint8Array;
+}
+
 /** A row as it was, and where, before a transaction; null and the empty path for none. */
 export interface UndoRow {
   readonly ino: number;
@@ -138,6 +153,7 @@ export interface DatabaseInstall {
   readonly stateCrc: number;
   readonly rows: readonly StoredRow[];
   readonly requests: readonly StoredRequest[];
+  readonly locks: readonly StoredLocks[];
   /** The log matches at `base`: what is behind it stays. Else all of it goes. */
   readonly keepLog: boolean;
   /** What was applied here so far was right. Else its history goes too. */
@@ -161,6 +177,8 @@ export interface DatabaseBatch {
     readonly stateCrc: number;
     readonly rows: readonly StoredRow[];
     readonly removed: readonly number[];
+    /** Those that changed; absent for none. */
+    readonly locks?: readonly StoredLocks[];
     /** Of each the log entry is copied into the history. */
     readonly history: readonly StoredHistory[];
     /** Requests up to this index are forgotten. */
@@ -184,6 +202,7 @@ export interface DatabaseContent {
   readonly applied: { readonly index: number; readonly term: number; readonly stateCrc: number };
   readonly rows: readonly StoredRow[];
   readonly requests: readonly StoredRequest[];
+  readonly locks: readonly StoredLocks[];
 }
 
 /** Which transactions are asked for: those above `from` and below `below`. */
@@ -329,61 +348,6 @@ export interface LoadPort {
       load: { readonly load: number; readonly memory: number; readonly ioDelay: number },
     ) => void,
   ): void;
-}
-
-/** File systems whose requests this process answers (FUSE). */
-export interface FusePort {
-  /**
-   * Mounts on a folder, which is made where it is missing. A mount of a pentad that died is taken
-   * over; anything else that is there is left alone, and told in the failure. Requests may come as
-   * soon as `done` has returned, and at once.
-   */
-  mount(
-    options: FuseMountOptions,
-    handlers: FuseHandlers,
-    done: (result: FuseSession | FuseFailure) => void,
-  ): void;
-}
-
-export interface FuseMountOptions {
-  /** Absolute path of the mount point. */
-  readonly target: string;
-  /** What mount(8) shows as the device: `pentad`. */
-  readonly source: string;
-  /** Owner group of the mount; default 0. */
-  readonly groupId?: number;
-  /** Mounts over a folder with files in it, which are hidden until the unmount. Default false. */
-  readonly allowNonEmpty?: boolean;
-}
-
-export interface FuseHandlers {
-  /** One request as the kernel wrote it; the bytes are the receiver's own. */
-  onRequest(bytes: Uint8Array): void;
-  /** Exactly once: nothing is mounted any more, and nothing is called after it. */
-  onClosed(why: string): void;
-}
-
-/**
- * Why a mount did not come to be. `occupied`: something else is mounted there, or there are files.
- * `hung`: what is there does not answer.
- */
-export interface FuseFailure {
-  readonly failure: "denied" | "absent" | "occupied" | "hung" | "io";
-  readonly detail: string;
-}
-
-/** A file system that is mounted. */
-export interface FuseSession {
-  /** Answers a request. One that was aborted in the meantime is no error. */
-  reply(bytes: Uint8Array): void;
-  /**
-   * Tells the kernel something unasked. Never waits: the kernel may hold a notice back until a
-   * request on the same directory is answered. Notices may overtake each other, and where too many
-   * wait the newest are dropped: what the kernel caches is then old until it expires.
-   */
-  notify(bytes: Uint8Array): void;
-  /** Also where files are open there: those who have them get errors. `onClosed` tells the end. */
-  unmount(): void;
 }
 
 /** All of them: the whole world of a node. */

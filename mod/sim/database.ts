@@ -17,6 +17,7 @@ import type {
   HistoryRecord,
   LogBase,
   StoredEntry,
+  StoredLocks,
   StoredRequest,
   StoredRow,
   StoredSpec,
@@ -44,6 +45,7 @@ export class DatabaseStore {
   #applied = { index: 0, term: 0, stateCrc: 0 };
   readonly #rows = new Map<number, StoredRow>();
   readonly #requests = new Map<number, StoredRequest>();
+  readonly #locks = new Map<number, StoredLocks>();
   /** In log order. */
   readonly #history = new Map<number, HistoryRecord>();
   #since = 0;
@@ -80,6 +82,7 @@ export class DatabaseStore {
       applied: this.#applied,
       rows: [...this.#rows.values()].sort((a, b) => a.ino - b.ino),
       requests: [...this.#requests.values()].sort((a, b) => a.index - b.index),
+      locks: [...this.#locks.values()].sort((a, b) => a.key - b.key),
     };
   }
 
@@ -110,10 +113,14 @@ export class DatabaseStore {
   }
 
   #apply(applied: NonNullable<DatabaseBatch["applied"]>): void {
-    const { index, term, stateCrc, rows, removed, history, forget } = applied;
+    const { index, term, stateCrc, rows, removed, locks = [], history, forget } = applied;
     this.#applied = { index, term, stateCrc };
     for (const ino of removed) this.#rows.delete(ino);
     for (const row of rows) this.#rows.set(row.ino, row);
+    for (const each of locks) {
+      if (each.body.length > 0) this.#locks.set(each.key, each);
+      else this.#locks.delete(each.key);
+    }
     for (const each of history) {
       const entry = this.#entries.findLast((stored) => stored.index === each.index);
       assert(entry !== undefined, "What is applied is in the log");
@@ -133,11 +140,13 @@ export class DatabaseStore {
   }
 
   #install(install: DatabaseInstall): void {
-    const { base, spec, stateCrc, rows, requests, keepLog, keepHistory } = install;
+    const { base, spec, stateCrc, rows, requests, locks, keepLog, keepHistory } = install;
     this.#rows.clear();
     for (const row of rows) this.#rows.set(row.ino, row);
     this.#requests.clear();
     for (const each of requests) this.#requests.set(each.index, each);
+    this.#locks.clear();
+    for (const each of locks) this.#locks.set(each.key, each);
     if (!keepLog) this.#entries = [];
     if (!keepHistory) this.#history.clear();
     this.#since = base.index;

@@ -137,7 +137,8 @@ Deno.test("every kind of damage is told at start, with the row that is hurt", as
     ["DELETE FROM log WHERE idx >= 5", /entry 6 is applied, the log is from 4 to 4/],
     ["UPDATE tree SET data = x'ff' WHERE ino = 7", /tree row 7 \("a"\) fails its CRC-32/],
     ["UPDATE request SET problem = 'x' WHERE idx = 2", /request 2 fails its CRC-32/],
-    ["PRAGMA user_version = 3", /it has form 3, this pentad reads 1 to 2/],
+    ["UPDATE locks SET body = x'00' WHERE key = 9", /locks of 9 fail their CRC-32/],
+    ["PRAGMA user_version = 4", /it has form 4, this pentad reads 1 to 3/],
   ];
   for (const [sql, why] of hurts) {
     await inFolder((path) => {
@@ -250,7 +251,7 @@ Deno.test("a batch whose entry is not in the log fails whole", async () => {
   });
 });
 
-Deno.test("a database of form 1 is read, and is of form 2 from then on", async () => {
+Deno.test("a database of form 1 is read, and is of form 3 from then on", async () => {
   await inFolder((path) => {
     makeForm1(path);
     const first = openFile(path);
@@ -267,6 +268,7 @@ Deno.test("a database of form 1 is read, and is of form 2 from then on", async (
         { index: 1, request: "aa", problem: "", why: "" },
         { index: 2, request: "bb", problem: "config.exists", why: '"a" is there' },
       ],
+      locks: [],
     };
     assert.deepEqual(first.content, expected);
     const page = first.file.history({ below: 9, from: 0, limit: 9, undo: true });
@@ -280,7 +282,7 @@ Deno.test("a database of form 1 is read, and is of form 2 from then on", async (
     const again = openFile(path).content;
     assert.equal(again.applied.index, 4);
     const raw = new DatabaseSync(path);
-    assert.equal(raw.prepare("PRAGMA user_version").get()?.user_version, 2);
+    assert.equal(raw.prepare("PRAGMA user_version").get()?.user_version, 3);
     raw.close();
   });
 });
@@ -303,7 +305,7 @@ Deno.test("a damaged database of form 1 stays as it is, and is told", async () =
   }
 });
 
-Deno.test("a new and empty file of form 1 becomes one of form 2", async () => {
+Deno.test("a new and empty file of form 1 becomes one of form 3", async () => {
   await inFolder((path) => {
     makeForm1(path, { empty: true });
     const { file, content } = openFile(path);

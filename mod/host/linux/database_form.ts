@@ -5,6 +5,7 @@
  * |---|---|
  * | 1 | `meta`, `log` from its beginning, `tree`, `history` as the memory of requests |
  * | 2 | the log has a base; `request` is that memory; `history` holds transactions and undo records |
+ * | 3 | `locks` |
  *
  * @module
  */
@@ -22,7 +23,9 @@ import {
 } from "./database_rows.ts";
 
 /** Form of the tables, in `user_version`. */
-export const FORM = 2;
+export const FORM = 3;
+/** Forms whose tables this one only adds to: they can be read as they are. */
+export const READABLE_FORMS: readonly unknown[] = [2, FORM];
 
 const LOG_AND_TREE = `
   CREATE TABLE log (
@@ -56,17 +59,23 @@ const META_AND_HISTORY = `
   ) STRICT;
 `;
 
+/** What form 3 brought. */
+const LOCKS = `
+  CREATE TABLE locks (key INTEGER PRIMARY KEY, body BLOB NOT NULL, crc INTEGER NOT NULL) STRICT;
+`;
+
 /** Makes the tables, or brings older ones to this form: wholly or not at all. */
 export function bringToForm(database: DatabaseSync): void {
   const form = database.prepare("PRAGMA user_version").get()?.user_version;
   if (form === FORM) return;
-  if (form !== 0 && form !== 1) {
+  if (form !== 0 && form !== 1 && form !== 2) {
     throw new Damage(`it has form ${String(form)}, this pentad reads 1 to ${FORM}`);
   }
   database.exec("BEGIN IMMEDIATE");
   try {
     if (form === 0) database.exec(`${LOG_AND_TREE} ${META_AND_HISTORY}`);
-    else fromForm1(database);
+    else if (form === 1) fromForm1(database);
+    database.exec(LOCKS);
     database.exec(`PRAGMA user_version = ${FORM}; COMMIT;`);
   } catch (error) {
     database.exec("ROLLBACK");

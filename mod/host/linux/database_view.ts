@@ -6,7 +6,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import type { HistoryAsk, HistoryRecord, StoredEntry, StoredRow } from "../ports.ts";
-import { FORM } from "./database_form.ts";
+import { FORM, READABLE_FORMS } from "./database_form.ts";
 import { HistoryReader } from "./database_history_rows.ts";
 import {
   Damage,
@@ -31,7 +31,9 @@ export class DatabaseView {
 
   private constructor(database: DatabaseSync) {
     const form = database.prepare("PRAGMA user_version").get()?.user_version;
-    if (form !== FORM) throw new Damage(`it has form ${String(form)}, this pentad reads ${FORM}`);
+    if (!READABLE_FORMS.includes(form)) {
+      throw new Damage(`it has form ${String(form)}, this pentad reads 2 to ${FORM}`);
+    }
     const meta = readMeta(database);
     if (meta === null) throw new Damage("it holds no state yet");
     this.#database = database;
