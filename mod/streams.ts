@@ -7,6 +7,7 @@
  * @module
  */
 import type { ClusterSpec } from "./base/cluster.ts";
+import type { ForceAsk, ForceReport } from "./base/force.ts";
 import type { BootId, NodeId, RequestId, ResourceId } from "./base/id.ts";
 import type { Problem } from "./base/problem.ts";
 import type { Reason } from "./base/reason.ts";
@@ -205,7 +206,17 @@ export type ConfigFact =
   }
   /** Both data nodes are in the commit set again: the witness vote is not needed any more. */
   | { readonly fact: "config.shared" }
-  | { readonly fact: "config.diverged"; readonly node: NodeId; readonly because: Reason };
+  | { readonly fact: "config.diverged"; readonly node: NodeId; readonly because: Reason }
+  /** After `ha.shutdown`: nothing is left to be handed over, or nobody takes it. */
+  | { readonly fact: "config.yielded" }
+  /** The answer to `config.force-single`; `index` where it is done: that of the new description. */
+  | {
+    readonly fact: "config.forced";
+    readonly tag: Tag;
+    readonly report: ForceReport;
+    readonly index: number | null;
+    readonly problem: Problem | null;
+  };
 
 // ---------------------------------------------------------------------------------- stream 3
 
@@ -332,6 +343,14 @@ export type Request =
   | { readonly request: "config.propose"; readonly tag: Tag; readonly transaction: Transaction }
   | { readonly request: "config.change-spec"; readonly tag: Tag; readonly change: SpecChange }
   | { readonly request: "config.barrier"; readonly tag: Tag }
+  /** Hand the leadership to a node, or (null) to the best voter. Answered by a `config.outcome`. */
+  | { readonly request: "config.transfer"; readonly tag: Tag; readonly to: NodeId | null }
+  /** Go on alone, by a person's word. Answered by `config.forced`. */
+  | {
+    readonly request: "config.force-single";
+    readonly tag: Tag;
+    readonly ask: ForceAsk;
+  }
   /**
    * Replace the witness register if its version is `expect`. Needs our live registration on the
    * arbiter disk; `held` asks for the witness vote as well (a vote, or narrowing the set).

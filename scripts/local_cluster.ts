@@ -5,6 +5,7 @@
  * @module
  */
 import { Cable } from "./cable.ts";
+import type { Namespaces } from "./namespaces.ts";
 import type { EventLine, StatusDocument } from "../mod/node/view.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -26,6 +27,10 @@ export interface LocalClusterOptions {
   readonly disk: boolean;
   /** `process` is the stand-in for hosts without a watchdog device. */
   readonly watchdog: "process" | "none";
+  /** Each node in a network namespace of its own; else all on loopback, with a cable each. */
+  readonly network?: Namespaces;
+  /** Without cables: nothing can be cut, and nothing is carried by this process. */
+  readonly direct?: boolean;
   /** Each node mounts the tree on `pve` in its folder; needs root and /dev/fuse. */
   readonly mount?: boolean;
   /** Where daemons' own output goes; default: the node's folder. */
@@ -41,10 +46,18 @@ export class LocalNode {
   /** What leads to this node. */
   readonly cable = new Cable();
   readonly #mark: string;
+  /** What stands before the daemon's command: where it runs. */
+  readonly #prefix: readonly string[];
   #daemon: Deno.ChildProcess | null = null;
   #http: Deno.HttpClient | null = null;
 
-  constructor(name: string, folder: string, settings: Readonly<Record<string, unknown>>) {
+  constructor(
+    name: string,
+    folder: string,
+    settings: Readonly<Record<string, unknown>>,
+    prefix: readonly string[] = [],
+  ) {
+    this.#prefix = prefix;
     this.name = name;
     this.folder = folder;
     this.#mark = `${folder}`;
@@ -57,8 +70,10 @@ export class LocalNode {
   /** Starts the daemon and waits until its API answers. */
   async start(): Promise<void> {
     const log = await Deno.open(`${this.folder}/daemon.log`, { create: true, append: true });
-    const child = new Deno.Command(Deno.execPath(), {
-      args: [...pentad(), "daemon", "--settings", this.settings],
+    const words = [...this.#prefix, Deno.execPath(), ...pentad(), "daemon"];
+    const [program = "", ...args] = words;
+    const child = new Deno.Command(program, {
+      args: [...args, "--settings", this.settings],
       env: { [MARK]: this.#mark },
       stdin: "null",
       stdout: "piped",
@@ -263,9 +278,12 @@ export class LocalCluster {
       file.close();
     }
     // Addresses of its own for each cluster, so that several can run at once.
+    const { network } = options;
     const net = `127.${10 + Math.floor(Math.random() * 240)}.${Math.floor(Math.random() * 256)}`;
     this.nodes = options.names.map((name, at) => {
-      const [here, there] = [`${net}.${10 + at}`, `${net}.${110 + at}`];
+      const own = network?.address(at) ?? `${net}.${10 + at}`;
+      const cabled = network === undefined && options.direct !== true;
+      const [here, there] = [own, cabled ? `${net}.${110 + at}` : own];
       const folder = `${this.folder}/${name}`;
       const node = new LocalNode(name, folder, {
         name,
@@ -277,10 +295,12 @@ export class LocalCluster {
         disks: this.lun === null ? [] : [`${folder}/disk`],
         watchdog: options.watchdog,
         mount: options.mount ? `${folder}/pve` : "off",
-      });
+      }, network?.prefix(at));
       if (this.lun !== null) node.plugDisk(this.lun);
-      node.cable.carryUdp(`${there}:5405`, `${here}:5405`);
-      node.cable.carryTcp(`${there}:5406`, `${here}:5406`);
+      if (cabled) {
+        node.cable.carryUdp(`${there}:5405`, `${here}:5405`);
+        node.cable.carryTcp(`${there}:5406`, `${here}:5406`);
+      }
       return node;
     });
   }

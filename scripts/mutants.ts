@@ -9,6 +9,7 @@
  */
 
 import { type Mutant, PAIR, THREE } from "./mutant.ts";
+import { MEMBER_MUTANTS } from "./mutants_members.ts";
 import { SNAPSHOT_MUTANTS } from "./mutants_snapshot.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -33,8 +34,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: "vote for a shorter log",
     file: "config/election.ts",
-    find: "const upToDate = raft.log.isUpToDate(lastTerm, lastIndex);",
-    put: "const upToDate = lastTerm >= 0 && lastIndex >= 0;",
+    find: "const upToDate = raft.log.isUpToDate(lastTerm, lastIndex) && mayVote(raft);",
+    put: "const upToDate = lastTerm >= 0 && lastIndex >= 0 && mayVote(raft);",
     shape: THREE,
     seeds: 400,
   },
@@ -177,6 +178,7 @@ const MUTANTS: readonly Mutant[] = [
     seeds: 1,
   },
   ...SNAPSHOT_MUTANTS,
+  ...MEMBER_MUTANTS,
   {
     name: "witness register's set ignored, by the claim and by the vote",
     file: "config/witness.ts",

@@ -35,7 +35,7 @@ const TWICE = 10;
 /** After so many failed seeds the rest would only say the same. */
 const FAILED_MAX = 3;
 
-function describe({ seed, world, faults, orders, ...rest }: RunPlan): string {
+function describe({ seed, world, faults, orders, members, ...rest }: RunPlan): string {
   const options = Object.entries({ ...rest, ...rest.shape, ...world })
     .filter(([, value]) => typeof value !== "object" || Array.isArray(value))
     .map(([key, value]) => `${key}=${Array.isArray(value) ? value.join("..") : round(value)}`);
@@ -43,6 +43,9 @@ function describe({ seed, world, faults, orders, ...rest }: RunPlan): string {
     `seed ${seed}: ${options.join(" ")}`,
     ...faults.map((fault) => `  ${printFault(fault)}`),
     ...orders.map(({ at, order }) => `  at ${(at / 1000).toFixed(2)} s: order ${order}`),
+    ...members.map(({ at, order, to }) =>
+      `  at ${(at / 1000).toFixed(2)} s: ${order}${to === null ? "" : ` node=${to}`}`
+    ),
   ].join("\n");
 }
 
@@ -57,8 +60,10 @@ function shrink(plan: RunPlan, rule: string): RunPlan {
     const less = { ...best, faults: best.faults.filter((_, each) => each !== at) };
     if (play(less).violations[0]?.rule === rule) best = less;
   }
-  const calm = { ...best, orders: [] };
-  return play(calm).violations[0]?.rule === rule ? calm : best;
+  for (const calm of [{ ...best, orders: [] }, { ...best, members: [] }]) {
+    if (play(calm).violations[0]?.rule === rule) best = calm;
+  }
+  return best;
 }
 
 function report(plan: RunPlan, { violations }: RunResult): void {

@@ -8,6 +8,7 @@ import type { TimingRow } from "../base/timing.ts";
 import type { FileDiffs, Point } from "../config/mod.ts";
 import type { EventLine, StatusDocument } from "../node/view.ts";
 import type { Operation, Outcome } from "../streams.ts";
+import type { MembershipNode } from "./membership_node.ts";
 
 /** A path of the replicated tree as it stands on this node. */
 export interface TreeEntry {
@@ -183,6 +184,8 @@ export interface JoinAsk {
 
 /** A running daemon, member of a cluster or not. Refusals are ProblemErrors. */
 export interface RunningNode {
+  /** Who is a member and who leads. */
+  readonly membership: MembershipNode;
   status(): StatusDocument;
   /** Everything the streams show: `heartbeat show`, `storage show`, HA scores. Plain JSON. */
   streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown;

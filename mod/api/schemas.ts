@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { EventLine, StatusDocument } from "../node/view.ts";
 import { STREAMS } from "../streams.ts";
+import type { MemberRow } from "./membership_node.ts";
 import type {
   BackupReport,
   HistoryEntry,
@@ -106,6 +107,17 @@ export const HISTORY_ENTRY = z.strictObject({
   problem: z.string().nullable(),
 });
 
+export const MEMBER = z.strictObject({
+  name: z.string(),
+  id: z.int(),
+  self: z.boolean(),
+  role: z.enum(["voter", "learner"]),
+  leader: z.boolean(),
+  state: z.string(),
+  lag: z.int().nullable(),
+  note: z.string(),
+});
+
 const CONTENT = z.strictObject({ size: z.int(), crc32: z.string() }).nullable();
 
 /** One changed path for people. */
@@ -173,8 +185,9 @@ export const SCHEMAS_AGREE: readonly [
   Same<z.infer<typeof EVENT>, EventLine>,
   Same<z.infer<typeof ENTRY>, TreeEntry>,
   Same<z.infer<typeof HISTORY_ENTRY>, HistoryEntry>,
+  Same<z.infer<typeof MEMBER>, MemberRow>,
   Same<z.infer<typeof TRANSACTION>, TransactionDetail>,
   Same<z.infer<typeof HISTORY>, HistoryList>,
   Same<z.infer<typeof BACKUP>, BackupReport>,
   Same<z.infer<typeof RESTORED>, RestoreReport>,
-] = [true, true, true, true, true, true, true, true];
+] = [true, true, true, true, true, true, true, true, true];

@@ -5,6 +5,7 @@
  * @module
  */
 import { EXIT, type ProblemKind } from "./exit.ts";
+import { MEMBER_PROBLEMS } from "./problem_members.ts";
 import { PAST_PROBLEMS } from "./problem_past.ts";
 
 export { EXIT };
@@ -69,6 +70,12 @@ export const PROBLEMS = {
     title: "Cannot take more requests now",
     remedy: "try again in a moment; Retry-After says when",
     status: 429,
+    exit: EXIT.failed,
+  },
+  "api.socket-only": {
+    title: "Cannot do that over TCP",
+    remedy: "do it as root on the node itself, through its Unix socket",
+    status: 403,
     exit: EXIT.failed,
   },
   "cli.usage": {
@@ -173,6 +180,7 @@ export const PROBLEMS = {
     status: 409,
     exit: EXIT.unsafe,
   },
+  ...MEMBER_PROBLEMS,
   "config.no-history": {
     title: "Cannot look that far back",
     remedy: "see pentad config history for what this node keeps; another node may keep more",

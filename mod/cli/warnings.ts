@@ -23,6 +23,11 @@ export function warningsOf(status: StatusDocument): Warning[] {
     const { title, remedy } = PROBLEMS["join.not-a-member"];
     return [{ grade: "warn", code: "join.not-a-member", what: title, fix: remedy }];
   }
+  if (!status.nodes.some(({ self }) => self)) {
+    const what = "this node was removed from the cluster";
+    const fix = "pentad leave ends its membership here; then it may join again";
+    return [{ grade: "bad", code: "config.removed", what, fix }];
+  }
   const found = [
     ...ofQuorum(status),
     ...status.resources.flatMap(ofResource),

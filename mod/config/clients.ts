@@ -5,22 +5,26 @@
  * @module
  */
 import { assert } from "../base/assert.ts";
-import { clipText } from "../base/bytes.ts";
 import type { NodeId } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { after, earliest, type Instant, NEVER } from "../base/time.ts";
 import type { StoredEntry } from "../host/ports.ts";
 import type { Outcome, Request, Tag } from "../streams.ts";
-import { changeFault, transactionFault } from "./faults.ts";
+import { type Asker, Backlog, keyOf, type Waiter } from "./backlog.ts";
+import { wantFault } from "./faults.ts";
+import { startTransfer } from "./lead_transfer.ts";
 import { changeSpec } from "./membership.ts";
 import {
   askOf,
   diffOf,
+  isRepeatable,
   Proposals,
+  refusalOf,
   refusedBy,
   type Waiting,
   type Want,
   wantOf,
+  whyExpired,
 } from "./proposals.ts";
 import type { Raft } from "./raft.ts";
 import { addBarrier, replicateAll, sendCommit } from "./replication.ts";
@@ -32,17 +36,15 @@ import {
   isProblemCode,
   type Message,
   type MessageOf,
-  WHY_BYTES_MAX,
 } from "./wire.ts";
 
-/** Bytes of entries that may be in the log and not committed; more are refused. */
-export const UNCOMMITTED_BYTES_MAX = 16 * 1024 * 1024;
+/** Changes of the members that may wait for a new leader's first commit. */
+const EARLY_MAX = 64;
+
+type ChangeWant = Extract<Want, { want: "change" }>;
 
 /** Requests of one life, so that the next one's numbers are others; the highest is a safe integer. */
 const LIFE_REQUESTS = 2 ** 20;
-
-/** Who is told what became of an entry of this leader's. */
-type Asker = { readonly local: number } | { readonly node: NodeId; readonly id: number };
 
 /** An asker and the term of its entry: another leader may put another entry at the same index. */
 interface Asked {
@@ -66,7 +68,11 @@ export class Clients {
   readonly #parts: ClientParts;
   readonly #proposals: Proposals;
   readonly #askers = new Map<number, Asked>();
-  #uncommittedBytes = 0;
+  /** Writes of other nodes that are in our log: their retries add nothing. */
+  readonly #underway = new Set<string>();
+  readonly #backlog = new Backlog();
+  /** Changes of the members that wait for the first commit of this leader's own term. */
+  #early: { readonly want: ChangeWant; readonly asker: Asker }[] = [];
 
   constructor(parts: ClientParts) {
     this.#parts = parts;
@@ -86,7 +92,9 @@ export class Clients {
   /** This node leads no more. */
   onLostLead(): void {
     this.#askers.clear();
-    this.#uncommittedBytes = 0;
+    this.#underway.clear();
+    this.#backlog.clear();
+    this.#early = [];
     // What was in our log may or may not be committed by the next leader: its request id sorts it out.
     for (const waiting of this.#proposals.all()) waiting.to = null;
   }
@@ -98,6 +106,8 @@ export class Clients {
       this.#want(request.tag, { want: "propose", transaction: request.transaction });
     } else if (request.request === "config.change-spec") {
       this.#want(request.tag, { want: "change", change: request.change });
+    } else if (request.request === "config.transfer") {
+      this.#want(request.tag, { want: "transfer", to: request.to });
     } else if (request.request === "config.barrier") {
       const want: Want = { want: "barrier" };
       const waiting = this.#proposals.add(request.tag, want, { now, waitMs: timing.proposeMs });
@@ -115,7 +125,7 @@ export class Clients {
 
   #want(tag: Tag, want: Want): void {
     const { now, timing } = this.#parts.raft;
-    const refused = faultOf(want);
+    const refused = wantFault(want);
     if (refused !== null) return this.#refuse(tag, refused);
     const frozen = this.#parts.frozen();
     if (frozen !== null) return this.#refuse(tag, problem("config.no-quorum", frozen));
@@ -128,10 +138,11 @@ export class Clients {
     const raft = this.#parts.raft;
     for (const { waiting, problem: why } of this.#proposals.expired(raft.now)) {
       if (waiting.want.want === "barrier") this.#answerBarrier(waiting.tag, false, 0);
-      else if (why !== null) this.#refuse(waiting.tag, why);
+      else if (why !== null) this.#refuse(waiting.tag, whyExpired(waiting, why, raft.self));
       // It is committed, whatever keeps this node from applying it.
       else if (waiting.done !== null) this.#tell(waiting.tag, waiting.done);
     }
+    this.#drain();
     for (const waiting of this.#proposals.all()) {
       if (waiting.readIndex !== null) this.#settleBarrier(waiting);
       else if (waiting.done !== null) this.#settleDone(waiting, waiting.done);
@@ -157,16 +168,28 @@ export class Clients {
       });
       return;
     }
-    if (want.want === "change" && waiting.sent > 0) return;
+    if (!isRepeatable(want) && waiting.sent > 0) return;
+    if (want.want === "transfer") {
+      waiting.sent++;
+      return startTransfer(this.#parts.raft, want.to, (refused) => this.#onHandedOver(id, refused));
+    }
     const refused = this.accept(want, { local: id }, self);
+    if (refused !== null) this.#refuseWaiting(waiting, refused);
+  }
+
+  #onHandedOver(id: number, refused: Problem | null): void {
+    const waiting = this.#proposals.get(id);
+    if (waiting === undefined) return;
     if (refused !== null) return this.#refuseWaiting(waiting, refused);
-    waiting.sent++;
+    this.#proposals.remove(id);
+    const { applied: index, stateCrc: crc32 } = this.#parts.raft;
+    this.#tell(waiting.tag, { ok: true, index, crc32 });
   }
 
   #forward(waiting: Waiting, leader: NodeId): void {
     const { now, timing } = this.#parts.raft;
     const again = waiting.to !== leader || now - waiting.sentAt >= timing.electionMinMs;
-    if (!again || (waiting.want.want === "change" && waiting.sent > 0)) return;
+    if (!again || (!isRepeatable(waiting.want) && waiting.sent > 0)) return;
     waiting.to = leader;
     waiting.sentAt = now;
     if (waiting.want.want !== "barrier") waiting.sent++;
@@ -177,38 +200,95 @@ export class Clients {
     );
   }
 
-  /** Puts a want into the leader's log, or says why not. */
-  accept(want: Exclude<Want, { want: "barrier" }>, asker: Asker, writer: NodeId): Problem | null {
-    let entry: Entry;
+  /** Puts a want into the leader's log, at once or when it is its turn, or says why not. */
+  accept(
+    want: Extract<Want, { want: "propose" | "change" }>,
+    asker: Asker,
+    writer: NodeId,
+  ): Problem | null {
+    const raft = this.#parts.raft;
     if (want.want === "change") {
-      const next = changeSpec(this.#parts.raft, want.change);
+      if (raft.commit < raft.termStart && this.#early.length < EARLY_MAX) {
+        this.#early.push({ want, asker });
+        return null;
+      }
+      const next = changeSpec(raft, want.change);
       if ("code" in next) return next;
-      entry = { kind: "spec", spec: next.spec, highest: next.highest };
-    } else entry = { kind: "transaction", writer, transaction: want.transaction };
-    const added = this.append(entry, asker);
-    if ("code" in added) return added;
-    if (want.want === "propose") {
-      const diff = diffOf(want.transaction).join("; ").slice(0, 200);
-      this.#parts.raft.say(`txn_id=0x${added.index.toString(16)}, diff=${diff}`, null);
+      this.append({ kind: "spec", spec: next.spec, highest: next.highest }, asker);
+      return null;
+    }
+    const { transaction } = want;
+    const body = encodeEntry({ kind: "transaction", writer, transaction });
+    if (body.length > ENTRY_BYTES_MAX) return problem("config.too-large", `${body.length} bytes`);
+    const waiter = { asker, body, diff: diffOf(transaction).join("; ").slice(0, 200) };
+    const waits = raft.leadTransfer !== null || this.#backlog.size > 0;
+    if (!waits && this.#backlog.fits(body.length)) {
+      this.#backlog.added(body.length);
+      this.#append([waiter]);
+    } else if (!this.#backlog.push(waiter)) {
+      return problem("api.busy", "too much is written and not committed yet");
     }
     return null;
   }
 
-  /** Puts an entry into the leader's log, or says why not; `asker` is told what became of it. */
-  append(entry: Entry, asker: Asker | null): StoredEntry | Problem {
-    const raft = this.#parts.raft;
+  /** Puts an entry into the leader's log at once; as a rule nobody waits for it. */
+  append(entry: Entry, asker: Asker = { local: 0 }): void {
     const body = encodeEntry(entry);
-    if (body.length > ENTRY_BYTES_MAX) return problem("config.too-large", `${body.length} bytes`);
-    if (this.#uncommittedBytes + body.length > UNCOMMITTED_BYTES_MAX) {
-      return problem("api.busy", "too much is written and not committed yet");
+    this.#backlog.added(body.length);
+    this.#append([{ asker, body, diff: "" }]);
+  }
+
+  /** Whose turn it is gets into the log. */
+  #drain(): void {
+    const { role, leadTransfer } = this.#parts.raft;
+    if (role !== "leader" || leadTransfer !== null) return;
+    this.#drainEarly();
+    const ready: Waiter[] = [];
+    for (let next = this.#backlog.shift(); next !== null; next = this.#backlog.shift()) {
+      const { asker, body } = next;
+      // Whoever was told that nothing came of it must not find it done.
+      const gone = "local" in asker && this.#proposals.get(asker.local) === undefined;
+      if (gone) this.#backlog.committed(body.length);
+      else ready.push(next);
     }
-    const [added] = raft.append([{ term: raft.term, body }]);
-    assert(added !== undefined, "One entry was appended");
-    this.#uncommittedBytes += body.length;
-    if (asker !== null) this.#askers.set(added.index, { asker, term: added.term });
+    if (ready.length > 0) this.#append(ready);
+  }
+
+  #drainEarly(): void {
+    const raft = this.#parts.raft;
+    if (this.#early.length === 0 || raft.commit < raft.termStart) return;
+    for (const { want, asker } of this.#early.splice(0)) {
+      if ("local" in asker && this.#proposals.get(asker.local) === undefined) continue;
+      const refused = this.accept(want, asker, raft.self);
+      if (refused === null) continue;
+      if ("node" in asker) this.#answer(asker.node, asker.id, refusalOf(refused));
+      else this.#refuseLocal(asker.local, refused);
+    }
+  }
+
+  #refuseLocal(id: number, refused: Problem): void {
+    const waiting = this.#proposals.get(id);
+    if (waiting !== undefined) this.#refuseWaiting(waiting, refused);
+  }
+
+  #append(waiters: readonly Waiter[]): void {
+    const raft = this.#parts.raft;
+    const added = raft.append(waiters.map(({ body }) => ({ term: raft.term, body })));
+    waiters.forEach(({ asker, diff }, at) => {
+      const entry = added[at];
+      assert(entry !== undefined, "Every entry was appended");
+      this.#askers.set(entry.index, { asker, term: entry.term });
+      if ("node" in asker) this.#underway.add(keyOf(asker));
+      else this.#count(asker.local);
+      if (diff !== "") raft.say(`txn_id=0x${entry.index.toString(16)}, diff=${diff}`, null);
+    });
     replicateAll(raft);
-    raft.persist({ entries: [added] });
-    return added;
+    raft.persist({ entries: added });
+  }
+
+  #count(id: number): void {
+    const waiting = this.#proposals.get(id);
+    if (waiting !== undefined) waiting.sent++;
   }
 
   /** Another node asks on behalf of its client. */
@@ -221,7 +301,16 @@ export class Clients {
       addBarrier(raft, (ok, index) => this.#answer(from, id, { kind: "barrier", ok, index }));
       return;
     }
-    const refused = faultOf(want) ?? this.accept(want, { node: from, id }, from);
+    if (want.want === "transfer") {
+      return startTransfer(raft, want.to, (refused) => {
+        const done: Answer = { kind: "done", index: 0, crc32: 0 };
+        this.#answer(from, id, refused === null ? done : refusalOf(refused));
+      });
+    }
+    const asker = { node: from, id };
+    // It asks again because it heard nothing yet; there is nothing to hear yet.
+    if (this.#underway.has(keyOf(asker)) || this.#backlog.has(asker)) return;
+    const refused = wantFault(want) ?? this.accept(want, asker, from);
     if (refused !== null) this.#answer(from, id, refusalOf(refused));
   }
 
@@ -268,10 +357,11 @@ export class Clients {
 
   /** An entry was applied: its bytes are committed, and whoever asked for it is told. */
   onApplied({ index, term, body }: StoredEntry, outcome: Outcome): void {
-    this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - body.length);
+    this.#backlog.committed(body.length);
     const asked = this.#askers.get(index);
     if (asked === undefined) return;
     this.#askers.delete(index);
+    if ("node" in asked.asker) this.#underway.delete(keyOf(asked.asker));
     // Ours was overwritten: what became of it, its request id tells, not this index.
     if (asked.term !== term) return;
     const { asker } = asked;
@@ -307,19 +397,4 @@ export class Clients {
     if (this.#parts.toMount(tag, outcome)) return;
     this.#parts.raft.tell({ fact: "config.outcome", tag, outcome });
   }
-}
-
-function refusalOf({ code, why }: Problem): Answer {
-  return { kind: "refused", code, why: clipText(why, WHY_BYTES_MAX) };
-}
-
-/** What is wrong with what somebody wants, whoever leads. */
-function faultOf(want: Want): Problem | null {
-  if (want.want === "barrier") return null;
-  if (want.want === "propose") {
-    const fault = transactionFault(want.transaction);
-    return fault === null ? null : problem("config.too-large", fault);
-  }
-  const fault = changeFault(want.change);
-  return fault === null ? null : problem("join.refused", fault);
 }

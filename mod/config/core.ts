@@ -8,15 +8,18 @@ import { formatCrc } from "../base/checksum.ts";
 import type { Core } from "../base/core.ts";
 import { type NodeId, nodeId } from "../base/id.ts";
 import { Prng } from "../base/prng.ts";
-import { type Reason, reason } from "../base/reason.ts";
+import { reason } from "../base/reason.ts";
 import { earliest, type Instant, NEVER } from "../base/time.ts";
-import type { Fact, Position } from "../streams.ts";
+import type { Fact, Request } from "../streams.ts";
 import { Clients } from "./clients.ts";
-import { cascade, onVote, onVoteReply, onWitness, tickElection } from "./election.ts";
+import { onVote, onVoteReply, onWitness, tickElection } from "./election.ts";
 import { isMajority } from "./electorate.ts";
 import type { ConfigEffect, ConfigEvent, ConfigOptions, ConfigView } from "./events.ts";
 import { compactTo, CONFIG_LIMITS, type ConfigLimits } from "./compaction.ts";
+import { Force } from "./force.ts";
 import { Installer } from "./install.ts";
+import { onTimeoutNow, tendTransfer } from "./lead_transfer.ts";
+import { Leaving } from "./leaving.ts";
 import { Library, type PathStat } from "./library.ts";
 import { Log } from "./log.ts";
 import { onSwapped, readyLearner, tendWitness } from "./membership.ts";
@@ -26,18 +29,18 @@ import { appliedOf, Replica } from "./replica.ts";
 import {
   advanceCommit,
   answerBarriers,
-  hasContact,
   onAppend,
   onAppendReply,
   spreadCommit,
   tickLeader,
 } from "./replication.ts";
+import { Standing } from "./standing.ts";
 import { Transfers } from "./transfers.ts";
 import { Twins } from "./twins.ts";
 import type { TreeReader } from "./tree.ts";
 import { messageFault } from "./faults.ts";
 import { viewOf } from "./view.ts";
-import { decodeEntry, decodeMessage, type MessageOf } from "./wire.ts";
+import { decodeEntry, decodeMessage, type Message, type MessageOf } from "./wire.ts";
 import { assert } from "../base/assert.ts";
 
 /** The state machine of stream 2. */
@@ -51,13 +54,11 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   readonly #limits: ConfigLimits;
   readonly #transfers: Transfers;
   readonly #installer: Installer;
-  #viewQuorate = true;
+  readonly #standing: Standing;
+  readonly #leaving: Leaving;
+  readonly #force: Force;
   #started = false;
   #leads = false;
-  #position: Position | null = null;
-  #specIndex = -1;
-  #blocked: string | null = null;
-  #because: Reason = reason("config.no-leader", { ms: 0 });
 
   constructor(options: ConfigOptions, now: Instant) {
     const { self, spec, stored, seed } = options;
@@ -84,17 +85,20 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       chunkBytes: this.#limits.chunkBytes,
     });
     this.#installer = new Installer(this.#raft, this.#replica);
+    this.#standing = new Standing(this.#raft);
+    this.#leaving = new Leaving(this.#raft);
+    this.#force = new Force(this.#raft);
     this.#clients = new Clients({
       raft: this.#raft,
       applied: () => this.#replica.applied,
-      frozen: () => this.#frozen(),
+      frozen: () => this.#standing.frozen,
       toMount: (tag, outcome) => this.#mount.onOutcome(tag, outcome),
     });
     this.#mount = new MountSeat({
       raft: this.#raft,
       clients: this.#clients,
       replica: this.#replica,
-      frozen: () => this.#frozen(),
+      frozen: () => this.#standing.frozen,
       options,
     }, now);
   }
@@ -117,7 +121,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
         this.#onFact(event.fact);
         break;
       case "request":
-        this.#clients.onRequest(event.request);
+        this.#onRequest(event.request);
         break;
       case "fuse":
         this.#mount.onFuse(event.bytes);
@@ -127,6 +131,9 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     tickLeader(raft);
     this.#promote();
     tendWitness(raft);
+    this.#leaving.tend();
+    tendTransfer(raft);
+    this.#force.tend(this.#replica.applied);
     this.#noteLead();
     this.#settle();
     this.#clients.pursue();
@@ -137,7 +144,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#installer.tend();
     this.#compact();
     this.#mount.turn();
-    this.#tellPosition();
+    this.#standing.tellPosition(this.#replica.applied, this.#replica.crc);
     return raft.effects;
   }
 
@@ -151,6 +158,9 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       leads ? raft.beatAt : raft.electionAt,
       witness > raft.now ? witness : NEVER,
       this.#clients.deadline(),
+      this.#leaving.deadline(),
+      this.#force.deadline(),
+      raft.leadTransfer?.until ?? NEVER,
       this.#mount.deadline(),
     );
   }
@@ -160,8 +170,9 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     return viewOf(this.#raft, {
       applied: this.#replica.applied,
       stateCrc: this.#replica.crc,
-      quorate: this.#writable(),
-      blocked: this.#blocked,
+      quorate: this.#standing.writable,
+      blocked: this.#standing.blocked,
+      removed: this.#standing.removed,
     });
   }
 
@@ -190,7 +201,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#raft.resetElection();
     const alone = isMajority(this.#raft.electorates, (id) => id === this.#raft.self, false);
     if (alone) this.#raft.electionAt = this.#raft.now;
-    this.#tellSpec();
+    this.#standing.tellSpec();
     this.#tellTree();
   }
 
@@ -203,6 +214,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   #onFrame(from: NodeId, bytes: Uint8Array): void {
     const message = decodeMessage(bytes);
     if (message === null || messageFault(message) !== null) return;
+    if (this.#isStranger(from, message)) return;
     switch (message.kind) {
       case "append":
         return onAppend(this.#raft, from, message);
@@ -211,7 +223,12 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "vote":
         return onVote(this.#raft, from, message);
       case "vote-reply":
+        this.#force.onVoteReply(from, message);
         return onVoteReply(this.#raft, from, message);
+      case "timeout-now":
+        return onTimeoutNow(this.#raft, from, message);
+      case "removed":
+        return this.#standing.onRemoved(from, message.index);
       case "forward":
         return this.#clients.onForward(from, message);
       case "forward-reply":
@@ -226,6 +243,26 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "snapshot-reply":
         return this.#onSnapshotReply(from, message);
     }
+  }
+
+  /**
+   * A former member disturbs nobody: what it says is not heard, and it is told why. Only one that is
+   * being removed is answered for as long as it does not know.
+   */
+  #isStranger(from: NodeId, { kind }: Message): boolean {
+    const raft = this.#raft;
+    const out = raft.outBy(from);
+    if (out === null || kind === "removed") return false;
+    if (raft.parting.has(from) && (kind === "append-reply" || kind === "forward")) return false;
+    const asks = kind === "vote" || kind === "append" || kind === "forward";
+    if (asks) raft.send(from, { kind: "removed", index: out.index });
+    return true;
+  }
+
+  #onRequest(request: Request): void {
+    if (request.request === "ha.shutdown") this.#leaving.onShutdown();
+    else if (request.request === "config.force-single") this.#force.onRequest(request);
+    else this.#clients.onRequest(request);
   }
 
   #onAppendReply(from: NodeId, message: MessageOf<"append-reply">): void {
@@ -255,7 +292,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   /** The replica is another one now. */
   #onInstalled(): void {
     this.#twins.restart(this.#replica.applied, this.#replica.crc);
-    this.#tellSpec();
+    this.#standing.tellSpec();
     this.#tellTree();
     this.#mount.onReplaced();
   }
@@ -263,14 +300,16 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   #onFact(fact: Fact): void {
     switch (fact.fact) {
       case "heartbeat.view":
-        this.#viewQuorate = fact.view.quorate;
+        this.#standing.viewQuorate = fact.view.quorate;
         return this.#mount.onView(fact.view);
       case "heartbeat.member":
         return this.#mount.onMember(fact.health);
+      case "ha.empty":
+        return this.#leaving.onEmpty();
       case "storage.witness":
         return onWitness(this.#raft, fact.held, fact.register);
       case "storage.swapped":
-        return onSwapped(this.#raft, fact);
+        return this.#force.onSwapped(fact) ? undefined : onSwapped(this.#raft, fact);
       default:
         return;
     }
@@ -318,10 +357,11 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       this.#twins.note(index, this.#replica.crc);
       const { changes } = step;
       const applied = appliedOf(step, { index, term: stored.term, stateCrc: this.#replica.crc });
+      const described = entry.kind === "spec" || entry.kind === "forced";
       // Until it is known to be committed, a change of several votes needs two majorities.
-      raft.persist({ applied }, { lazy: entry.kind !== "spec" });
-      if (entry.kind === "spec") {
-        this.#tellSpec();
+      raft.persist({ applied }, { lazy: !described });
+      if (described) {
+        this.#standing.tellSpec();
         if (raft.role === "leader") raft.alignProgress();
       }
       if (changes.length > 0) raft.tell({ fact: "config.applied", index, whole: false, changes });
@@ -336,59 +376,5 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     const ask = { log: raft.log, applied: raft.applied, needed: this.#transfers.needed() };
     const index = compactTo(ask, this.#limits);
     if (index !== null) raft.compact(index);
-  }
-
-  #tellSpec(): void {
-    const { spec, index } = this.#raft.committedSpec;
-    if (index === this.#specIndex) return;
-    this.#specIndex = index;
-    this.#raft.tell({ fact: "config.spec", spec, index });
-  }
-
-  #tellPosition(): void {
-    const raft = this.#raft;
-    const blocked = cascade(raft);
-    if (blocked !== this.#blocked) {
-      this.#blocked = blocked;
-      if (blocked !== null) {
-        const set = (raft.witness.register?.set ?? []).map((node) => raft.name(node)).join("+");
-        const because = reason("config.cascade", { node: set, set });
-        raft.say(`blocked: ${blocked}`, because);
-        this.#because = because;
-      }
-    }
-    const position: Position = {
-      term: raft.term,
-      leader: raft.leader,
-      committed: raft.commit,
-      applied: this.#replica.applied,
-      crc32: this.#replica.crc,
-      writable: this.#writable(),
-    };
-    const before = this.#position;
-    const same = before !== null && before.term === position.term &&
-      before.leader === position.leader && before.committed === position.committed &&
-      before.applied === position.applied && before.writable === position.writable;
-    if (same) return;
-    if (before?.leader !== position.leader && position.leader !== null) {
-      const node = raft.name(position.leader);
-      this.#because = reason("config.follows", { node, term: raft.term });
-    }
-    this.#position = position;
-    raft.tell({ fact: "config.position", position, because: this.#because });
-  }
-
-  /** Why nothing can be written from here, as a clause. */
-  #frozen(): string | null {
-    const { role, leader } = this.#raft;
-    const frozen = role !== "leader" && (!this.#viewQuorate || this.#blocked !== null);
-    if (!frozen && (leader !== null || this.#viewQuorate)) return null;
-    return this.#blocked ?? "no majority of votes is present";
-  }
-
-  #writable(): boolean {
-    const raft = this.#raft;
-    if (raft.role === "leader") return raft.commit >= raft.termStart && hasContact(raft);
-    return raft.leader !== null && raft.now - raft.heardLeaderAt < 2 * raft.timing.electionMinMs;
   }
 }

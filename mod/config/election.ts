@@ -23,17 +23,17 @@ import type { MessageOf } from "./wire.ts";
 export function tickElection(raft: Raft): void {
   if (raft.role === "leader" || raft.now < raft.electionAt) return;
   raft.resetElection();
-  // One that differs from its peers must not lead them.
-  if (!raft.isVoter || raft.diverged) return;
   if (raft.leader !== null) {
     const ms = Math.round(raft.now - raft.heardLeaderAt);
     raft.say("no leader", reason("config.no-leader", { ms }));
   }
   raft.leader = null;
+  // One that differs from its peers must not lead them, one that stops has no reason to.
+  if (!raft.isVoter || raft.diverged || raft.leaving) return;
   raft.role = "precandidate";
   raft.granted = new Set([raft.self]);
   if (wouldWin(raft)) return campaign(raft);
-  ask(raft, raft.term + 1, true);
+  ask(raft, raft.term + 1, { pre: true, transfer: false });
 }
 
 /** The witness vote came or went: it may be what was missing. */
@@ -54,13 +54,14 @@ export function onWitness(raft: Raft, held: boolean, register: WitnessRegister |
 
 /** Somebody asks for our vote. */
 export function onVote(raft: Raft, from: NodeId, message: MessageOf<"vote">): void {
-  const { term, pre, lastIndex, lastTerm } = message;
+  const { term, pre, transfer, lastIndex, lastTerm } = message;
   const reply = (granted: boolean) => {
     raft.send(from, { kind: "vote-reply", term: granted && pre ? term : raft.term, pre, granted });
   };
   const leaderLives = raft.role === "leader" ||
     (raft.leader !== null && raft.now - raft.heardLeaderAt < raft.timing.electionMinMs);
-  if (leaderLives || term < raft.term) return reply(false);
+  // With `transfer` it is the leader that lives who wants to be followed by the candidate.
+  if ((leaderLives && !transfer) || term < raft.term) return reply(false);
   const upToDate = raft.log.isUpToDate(lastTerm, lastIndex) && mayVote(raft);
   if (pre) return reply(upToDate && term > raft.term);
   if (term > raft.term) raft.enterTerm(term);
@@ -119,7 +120,8 @@ export function cascade(raft: Raft): string | null {
   return `only ${set} may hold every committed transaction; bring ${set} back`;
 }
 
-function campaign(raft: Raft): void {
+/** Stands for election; `transfer` where the leader asked for it. */
+export function campaign(raft: Raft, transfer = false): void {
   raft.enterTerm(raft.term + 1);
   raft.role = "candidate";
   raft.vote = raft.self;
@@ -131,26 +133,36 @@ function campaign(raft: Raft): void {
       if (raft.role !== "candidate" || raft.term !== term) return;
       raft.voteDurable = true;
       raft.granted.add(raft.self);
-      askTheWitness(raft);
+      // The leader's own vote is on its way: the witness is for when it cannot be had.
+      if (!transfer) askTheWitness(raft);
       winIfElected(raft);
     },
   });
-  ask(raft, term, false);
+  ask(raft, term, { pre: false, transfer });
 }
 
-function ask(raft: Raft, term: number, pre: boolean): void {
+function ask(
+  raft: Raft,
+  term: number,
+  { pre, transfer }: { readonly pre: boolean; readonly transfer: boolean },
+): void {
   const { last: lastIndex, lastTerm } = raft.log;
   for (const id of raft.electors) {
-    if (id !== raft.self) raft.send(id, { kind: "vote", term, pre, lastIndex, lastTerm });
+    if (id === raft.self) continue;
+    raft.send(id, { kind: "vote", term, pre, transfer, lastIndex, lastTerm });
   }
 }
 
 /** Would this pre-candidate win with the answers so far? */
 function wouldWin(raft: Raft): boolean {
+  return isMajority(raft.electorates, (id) => raft.granted.has(id), wouldWitnessVote(raft));
+}
+
+/** Is the witness vote in our hand, and would it be given to us? */
+export function wouldWitnessVote(raft: Raft): boolean {
   const { held, register } = raft.witness;
-  const witness = raft.hasWitness && held && register !== null &&
+  return raft.hasWitness && held && register !== null &&
     askWitness(register, candidacy(raft, Math.max(raft.term, register.term) + 1)).granted;
-  return isMajority(raft.electorates, (id) => raft.granted.has(id), witness);
 }
 
 function askTheWitness(raft: Raft): void {
@@ -184,7 +196,7 @@ function winIfElected(raft: Raft): void {
   raft.witness.swap = null;
   raft.witness.shared = false;
   raft.progress.clear();
-  for (const node of raft.others) raft.follow(node);
+  raft.noteParting();
   raft.beatAt = EPOCH;
   const [first] = raft.append([entryOf(raft, { kind: "noop" })]);
   assert(first !== undefined, "A leader begins with an entry of its own");

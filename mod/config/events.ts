@@ -87,9 +87,17 @@ export interface ConfigView {
     readonly match: number;
     readonly lag: number;
     readonly diverged: boolean;
+    /** Of a learner: the round of catching up that it is in, and whether it is fit to vote. */
+    readonly catchUp:
+      | { readonly round: number; readonly ready: boolean; readonly slow: boolean }
+      | null;
     /** The state that it is being sent, and how many chunks of it have arrived. */
     readonly snapshot: { readonly index: number; readonly chunks: number } | null;
   }[];
-  /** The sentence of a cascade refusal (DESIGN.md section 7), or null. */
+  /** To whom the leadership is being handed over. */
+  readonly transferTo: NodeId | null;
+  /** This node is no member any more, or a member says so and nobody else is heard. */
+  readonly removed: boolean;
+  /** Why this node takes no part: a cascade (DESIGN.md section 7), its removal; null where it does. */
   readonly blocked: string | null;
 }

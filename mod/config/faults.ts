@@ -6,8 +6,11 @@
  */
 import { LINKS_MAX, specFault } from "../base/cluster.ts";
 import { encodeText } from "../base/bytes.ts";
+import { isNodeName } from "../base/id.ts";
+import { type Problem, problem } from "../base/problem.ts";
 import { locksFault } from "./lock_wire.ts";
 import type { Expectation, Operation, SpecChange, Transaction } from "../streams.ts";
+import type { Want } from "./proposals.ts";
 import {
   decodeEntry,
   ENTRY_BYTES_MAX,
@@ -101,6 +104,17 @@ export function changeFault(change: SpecChange): string | null {
   }
 }
 
+/** What is wrong with what somebody wants, whoever leads. */
+export function wantFault(want: Want): Problem | null {
+  if (want.want === "barrier" || want.want === "transfer") return null;
+  if (want.want === "propose") {
+    const fault = transactionFault(want.transaction);
+    return fault === null ? null : problem("config.too-large", fault);
+  }
+  const fault = changeFault(want.change);
+  return fault === null ? null : problem("join.refused", fault);
+}
+
 /** Why a message that could be decoded is not believed, or null. */
 export function messageFault(message: Message): string | null {
   const terms = "term" in message ? [message.term] : [];
@@ -121,7 +135,11 @@ function entryFault(body: Uint8Array): string | null {
   const entry = decodeEntry(body);
   if (entry === null) return "it is malformed";
   if (entry.kind === "locks") return locksFault(entry);
-  return entry.kind === "spec" ? specFault(entry.spec) : null;
+  if (entry.kind === "forced") {
+    const odd = entry.out.some(({ id, name }) => id < 1 || !isNodeName(name));
+    if (odd) return "who is put out is no node";
+  }
+  return entry.kind === "spec" || entry.kind === "forced" ? specFault(entry.spec) : null;
 }
 
 function isCount(value: number, max = Number.MAX_SAFE_INTEGER): boolean {

@@ -6,6 +6,7 @@
  */
 import type { HistoryRecord } from "../host/ports.ts";
 import type { Transaction } from "../streams.ts";
+import { transactionOfForced } from "./forced_entry.ts";
 import { diffOf } from "./proposals.ts";
 import { decodeEntry } from "./wire.ts";
 
@@ -24,7 +25,13 @@ export interface HistoryLine {
 /** The transaction of a record; null where a newer version wrote it in a form unknown here. */
 export function transactionOf({ body }: HistoryRecord): Transaction | null {
   const entry = decodeEntry(body);
+  if (entry?.kind === "forced") return transactionOfForced(entry, null);
   return entry?.kind === "transaction" ? entry.transaction : null;
+}
+
+/** True for the entry with which one node went on alone. */
+export function isForced({ body }: HistoryRecord): boolean {
+  return decodeEntry(body)?.kind === "forced";
 }
 
 /** A record as a line of `config history`; null where it cannot be read. */

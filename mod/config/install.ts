@@ -8,8 +8,9 @@
 import type { NodeId } from "../base/id.ts";
 import { reason } from "../base/reason.ts";
 import type { LogBase } from "../host/ports.ts";
-import { decodeEntry, type MessageOf } from "./wire.ts";
-import type { Raft, SpecAt } from "./raft.ts";
+import type { MessageOf } from "./wire.ts";
+import type { Raft } from "./raft.ts";
+import { specAtOf } from "./specs.ts";
 import type { Replica } from "./replica.ts";
 import { hearLeader } from "./replication.ts";
 import { type SnapshotContent, SnapshotReader } from "./snapshot_reader.ts";
@@ -104,7 +105,7 @@ export class Installer {
     const { index, lastTerm, chain, state: stateCrc, transfer, term, forced } = message;
     const base: LogBase = { index, term: lastTerm, chain };
     const { spec, rows, requests, locks } = content;
-    const { keepLog } = raft.restart(base, specAtOf(content));
+    const { keepLog } = raft.restart(base, content.spec && specAtOf(content.spec));
     this.#replica.restore({ applied: index, stateCrc, rows, requests, locks });
     raft.stateCrc = stateCrc;
     raft.diverged = false;
@@ -117,10 +118,4 @@ export class Installer {
     const what = `snapshot=0x${index.toString(16)}, chunks=${message.at + 1}, rows=${rows.length}`;
     raft.say(what, reason("config.snapshot-installed", { node: raft.name(from), index }));
   }
-}
-
-function specAtOf({ spec }: SnapshotContent): SpecAt | null {
-  const entry = spec === null ? null : decodeEntry(spec.body);
-  if (spec === null || entry?.kind !== "spec") return null;
-  return { spec: entry.spec, index: spec.index, highest: entry.highest };
 }

@@ -9,6 +9,7 @@
  * @module
  */
 import { type ClusterSpec, type Member, memberOf, specFault, voters } from "../base/cluster.ts";
+import { lagOf, tendCatchUp } from "./catch_up.ts";
 import { electorateOf, isMajority, needsBoth } from "./electorate.ts";
 import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
@@ -16,7 +17,8 @@ import { reason } from "../base/reason.ts";
 import { after } from "../base/time.ts";
 import type { Fact, SpecChange, WitnessRegister } from "../streams.ts";
 import { onWitnessVote } from "./election.ts";
-import type { Raft, SpecAt } from "./raft.ts";
+import type { Raft } from "./raft.ts";
+import type { SpecAt } from "./specs.ts";
 import { sameSet, widened } from "./witness.ts";
 
 /** The next description, or why it may not be. */
@@ -24,13 +26,16 @@ export function changeSpec(raft: Raft, change: SpecChange): SpecAt | Problem {
   if (raft.commit < raft.termStart || raft.specAt.index > raft.commit) {
     return problem("config.membership-busy", "another change is not committed yet");
   }
+  if (raft.leadTransfer !== null) {
+    return problem("config.membership-busy", "the leadership is being handed over");
+  }
   const { spec, highest } = raft.specAt;
   const index = raft.log.last + 1;
   const next = (changed: Partial<ClusterSpec>, top = highest): SpecAt | Problem => {
     const whole = { ...spec, ...changed };
     const fault = specFault(whole);
     if (fault !== null) return problem("join.refused", fault);
-    return carried(raft, whole) ?? { spec: whole, index, highest: top };
+    return carried(raft, whole) ?? { spec: whole, index, highest: top, forced: false };
   };
   switch (change.change) {
     case "add-learner": {
@@ -40,14 +45,20 @@ export function changeSpec(raft: Raft, change: SpecChange): SpecAt | Problem {
       const member: Member = { id, name, links, peer, role: "learner", votes: 1 };
       return next({ members: [...spec.members, member] }, id);
     }
-    case "promote":
-      return memberOf(spec, change.node) === undefined
-        ? problem("ha.no-such-node", `node ${change.node}`)
-        : next({ members: withRole(spec, change.node, "voter") });
-    case "remove":
-      return memberOf(spec, change.node) === undefined
-        ? problem("ha.no-such-node", `node ${change.node}`)
-        : next({ members: spec.members.filter((member) => member.id !== change.node) });
+    case "promote": {
+      const member = memberOf(spec, change.node);
+      if (member === undefined) return problem("ha.no-such-node", `node ${change.node}`);
+      const lag = member.role === "voter" ? null : lagOf(raft, member);
+      return lag ?? next({ members: withRole(spec, change.node, "voter") });
+    }
+    case "remove": {
+      const member = memberOf(spec, change.node);
+      if (member === undefined) return problem("ha.no-such-node", `node ${change.node}`);
+      if (member.role === "voter" && voters(spec).length === 1) {
+        return problem("config.last-voter", `"${member.name}" is the last one`);
+      }
+      return next({ members: spec.members.filter(({ id }) => id !== change.node) });
+    }
     case "profile":
       return next({ profile: change.profile });
     case "witness":
@@ -82,13 +93,13 @@ function isFresh(raft: Raft, node: NodeId): boolean {
     raft.now - progress.ackedAt < raft.timing.electionMinMs;
 }
 
-/** A learner that holds everything and answers: it may vote. */
+/** A learner that keeps up: it may vote. */
 export function readyLearner(raft: Raft): Member | null {
-  if (raft.role !== "leader" || raft.specAt.index > raft.commit) return null;
-  if (raft.commit < raft.termStart) return null;
-  return raft.spec.members.find(({ id, role }) =>
-    role === "learner" && raft.progress.get(id)?.match === raft.log.last && isFresh(raft, id)
-  ) ?? null;
+  if (raft.role !== "leader") return null;
+  tendCatchUp(raft);
+  if (raft.specAt.index > raft.commit || raft.commit < raft.termStart) return null;
+  const learners = raft.spec.members.filter(({ role }) => role === "learner");
+  return learners.find((member) => lagOf(raft, member) === null) ?? null;
 }
 
 /** Called at each step of a leader: does the witness register name both nodes, as it should? */

@@ -106,8 +106,8 @@ export class MountSeat {
     const member = raft.spec.members.some((each) => each.id === from);
     if (raft.role !== "leader" || node !== from || !member) return;
     const known = replica.locks.life(node);
-    if (known?.life === life && known.seq >= seq) return;
-    clients.append({ kind: "locks", node, life, before, seq, commands }, null);
+    if (raft.leadTransfer !== null || (known?.life === life && known.seq >= seq)) return;
+    clients.append({ kind: "locks", node, life, before, seq, commands });
   }
 
   /** The outcome of a client's request: taken where it is the mount's. */
@@ -203,8 +203,10 @@ export class MountSeat {
 
   #sendLocks(entry: LocksEntry): boolean {
     const { raft, clients } = this.#parts;
+    if (raft.leadTransfer !== null) return false;
     if (raft.role === "leader") {
-      return !("code" in clients.append({ kind: "locks", ...entry }, null));
+      clients.append({ kind: "locks", ...entry });
+      return true;
     }
     if (raft.leader === null) return false;
     raft.send(raft.leader, { kind: "locks", ...entry }, true);
@@ -214,10 +216,9 @@ export class MountSeat {
   /** Gives back what surely nobody uses any more. */
   #releaseDead(): void {
     const { raft, clients, replica } = this.#parts;
-    if (raft.role !== "leader") return;
+    if (raft.role !== "leader" || raft.leadTransfer !== null) return;
     for (const dead of this.#deaths.due(replica.locks, raft.timing, raft.term)) {
-      const added = clients.append({ kind: "locks-release", ...dead }, null);
-      if ("code" in added) continue;
+      clients.append({ kind: "locks-release", ...dead });
       this.#deaths.proposed(dead, raft.term);
       raft.say(`the locks of ${raft.name(nodeId(dead.node))} are given back: it is dead`, null);
     }

@@ -1,15 +1,16 @@
 /**
- * What clients of this node wait for: transactions, changes of the members, read barriers. A follower
- * forwards them to the leader; a transaction is sent again whenever that may help, for it carries its
- * request id and is applied once. A change of the members is sent once.
+ * What clients of this node wait for: transactions, changes of the members, another leader, read
+ * barriers. A follower forwards them to the leader; a transaction is sent again whenever that may
+ * help, for it carries its request id and is applied once. What has no such id is sent once.
  *
  * @module
  */
-import type { NodeId } from "../base/id.ts";
+import { clipText } from "../base/bytes.ts";
+import { type NodeId, nodeId } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { after, earliest, type Instant, type Millis } from "../base/time.ts";
 import type { Outcome, SpecChange, Tag, Transaction } from "../streams.ts";
-import type { Ask } from "./wire.ts";
+import { type Answer, type Ask, WHY_BYTES_MAX } from "./wire.ts";
 
 /** Requests of this node that may wait at once. */
 export const WAITING_MAX = 4096;
@@ -18,6 +19,7 @@ export const WAITING_MAX = 4096;
 export type Want =
   | { readonly want: "propose"; readonly transaction: Transaction }
   | { readonly want: "change"; readonly change: SpecChange }
+  | { readonly want: "transfer"; readonly to: NodeId | null }
   | { readonly want: "barrier" };
 
 /** One client's request under way. */
@@ -117,6 +119,8 @@ export function askOf(want: Want): Ask {
       return { kind: "propose", transaction: want.transaction as never };
     case "change":
       return { kind: "change", change: { kind: want.change.change, ...want.change } as never };
+    case "transfer":
+      return { kind: "transfer", to: want.to };
     case "barrier":
       return { kind: "barrier" };
   }
@@ -131,9 +135,22 @@ export function wantOf(ask: Ask): Want {
       const { kind, ...fields } = ask.change;
       return { want: "change", change: { change: kind, ...fields } as unknown as SpecChange };
     }
+    case "transfer":
+      return { want: "transfer", to: ask.to === null ? null : nodeId(ask.to) };
     case "barrier":
       return { want: "barrier" };
   }
+}
+
+/** Why a wait came to nothing: a write that waited its turn here was in no log. */
+export function whyExpired({ sent, to, want }: Waiting, why: Problem, self: NodeId): Problem {
+  const queued = sent === 0 && to === self && want.want === "propose";
+  return queued ? problem("api.busy", "it waited its turn for too long; nothing was written") : why;
+}
+
+/** True for what may be asked for twice: applied once, or nothing is changed by it. */
+export function isRepeatable({ want }: Want): boolean {
+  return want === "propose" || want === "barrier";
 }
 
 /** One line per operation, for people: `create a`, `write b +120`. */
@@ -155,4 +172,9 @@ export function diffOf(transaction: Transaction): readonly string[] {
 /** The outcome that a problem makes. */
 export function refusedBy(refused: Problem): Outcome {
   return { ok: false, problem: refused };
+}
+
+/** A refusal as the leader answers it. */
+export function refusalOf({ code, why }: Problem): Answer {
+  return { kind: "refused", code, why: clipText(why, WHY_BYTES_MAX) };
 }

@@ -14,72 +14,19 @@ import { type Reason, reason } from "../base/reason.ts";
 import { after, EPOCH, type Instant } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
 import type { DatabaseBatch, LogBase, StoredEntry, StoredSpec } from "../host/ports.ts";
-import type { Fact, Request, WitnessRegister } from "../streams.ts";
-import { type Electorate, electorateOf, needsBoth } from "./electorate.ts";
+import type { Fact, Request } from "../streams.ts";
+import { type Electorate, electorateOf } from "./electorate.ts";
 import type { ConfigEffect } from "./events.ts";
+import type { Barrier, LeadTransfer, Progress, WitnessState } from "./leader_state.ts";
 import type { Log } from "./log.ts";
-import type { Transfer } from "./transfer.ts";
-import { decodeEntry, encodeEntry, encodeMessage, type Entry, type Message } from "./wire.ts";
+import { type SpecAt, specAtOf, Specs, storedSpecOf } from "./specs.ts";
+import { encodeEntry, encodeMessage, type Entry, type Message } from "./wire.ts";
+
+/** A removed member is told for so many election minima, if it does not answer. */
+const PARTING_ELECTIONS = 20;
 
 /** `precandidate` asks whether it could win before it disturbs anybody. */
 export type Role = "follower" | "precandidate" | "candidate" | "leader";
-
-/** What a leader knows of one other member. */
-export interface Progress {
-  next: number;
-  /** What was sent counts as under way from here on: where sending began anew. */
-  floor: number;
-  /** Last index of each append with entries that is under way. */
-  appends: number[];
-  /** The commit index that it was last told. */
-  told: number;
-  /** Durable there up to here. */
-  match: number;
-  ackedAt: Instant;
-  /** Newest ReadIndex round that it answered. */
-  round: number;
-  /** Its log or tree is not ours: it does not count. */
-  diverged: boolean;
-  /** Where that was seen. */
-  divergedAt: number;
-  /** The highest index at which its tree was compared with ours and is the same. */
-  agreed: number;
-  /** Its log ends before ours begins: only a snapshot helps. */
-  behind: boolean;
-  /** The snapshot on its way. */
-  transfer: Transfer | null;
-}
-
-/** The description of the cluster at some index of the log. */
-export interface SpecAt {
-  readonly spec: ClusterSpec;
-  readonly index: number;
-  /** Highest node id ever given. */
-  readonly highest: number;
-}
-
-/** A barrier that waits for its round. */
-export interface Barrier {
-  readonly round: number;
-  readonly index: number;
-  readonly answer: (ok: boolean, index: number) => void;
-}
-
-/** How far this leader is with the witness register. */
-export interface WitnessState {
-  /** The vote is in our hand. */
-  held: boolean;
-  /** What the register held when we last knew. */
-  register: WitnessRegister | null;
-  /** We were elected through the witness and may commit alone: the register names only us. */
-  solo: boolean;
-  /** This leader knows that the register names both. */
-  shared: boolean;
-  /** A swap is under way: its tag, and what it writes. */
-  swap: { readonly tag: string; readonly register: WitnessRegister } | null;
-  /** Not before this a new swap. */
-  retryAt: Instant;
-}
 
 /** See the module's note. */
 export class Raft {
@@ -111,6 +58,12 @@ export class Raft {
   beatAt: Instant = EPOCH;
   round = 0;
   barriers: Barrier[] = [];
+  /** We hand the leadership over, and take nothing new until that has ended. */
+  leadTransfer: LeadTransfer | null = null;
+  /** This node stops: it leads no more if it can help it, and does not campaign. */
+  leaving = false;
+  /** Former members that are still to be told of their removal: up to when. */
+  readonly parting = new Map<NodeId, Instant>();
   readonly witness: WitnessState = {
     held: false,
     register: null,
@@ -120,9 +73,7 @@ export class Raft {
     retryAt: EPOCH,
   };
   effects: ConfigEffect[] = [];
-  #specs: SpecAt[];
-  /** End of the log as it was at start: what of it is committed cannot be known yet. */
-  #inherited: number;
+  readonly #specs: Specs;
   #number = 0;
   #pending: { number: number; last: number; done: (() => void) | null }[] = [];
 
@@ -152,11 +103,11 @@ export class Raft {
     this.applied = applied;
     this.durable = log.last;
     this.diverged = parts.diverged ?? false;
-    this.#inherited = log.last;
     const highest = Math.max(...spec.members.map((member) => member.id));
-    this.#specs = [stored === null ? { spec, index: 0, highest } : specAtOf(stored)];
+    const first = { spec, index: 0, highest, forced: false };
+    this.#specs = new Specs(stored === null ? first : specAtOf(stored), log.last);
     for (let index = log.base.index + 1; index <= log.last; index++) {
-      this.#noteSpec(log.at(index));
+      this.#specs.note(log.at(index));
     }
     this.timing = timingOf(this.spec.profile);
     this.electionAt = after(now, this.#electionDelay());
@@ -169,27 +120,22 @@ export class Raft {
 
   /** The same, with its place. */
   get specAt(): SpecAt {
-    const newest = this.#specs.at(-1);
-    assert(newest !== undefined, "There is always a description");
-    return newest;
+    return this.#specs.newest;
   }
 
-  /**
-   * The newest committed description; of the log that this life began with, the newest one in it.
-   * An older one could count a majority that is none any more.
-   */
+  /** The newest committed description, as far as can be known. */
   get committedSpec(): SpecAt {
-    const known = Math.max(this.commit, this.#inherited);
-    const committed = this.#specs.filter((each) => each.index <= known).at(-1);
-    assert(committed !== undefined, "The first description is committed");
-    return committed;
+    return this.#specs.committed(this.commit);
   }
 
   /** The description that was in force after the entry at an index, which is not before the base. */
   specBefore(index: number): SpecAt {
-    const found = this.#specs.filter((each) => each.index <= index).at(-1);
-    assert(found !== undefined, "The description at the log's base is kept");
-    return found;
+    return this.#specs.before(index);
+  }
+
+  /** The description by which a node is out for good, or null. */
+  outBy(node: NodeId): SpecAt | null {
+    return this.#specs.outBy(node, this.commit);
   }
 
   /** True where this node has a vote. */
@@ -199,7 +145,7 @@ export class Raft {
 
   /** Whose majorities count now: as a rule one electorate, two during a change of several votes. */
   get electorates(): readonly Electorate[] {
-    return this.#specsInForce.map(electorateOf);
+    return this.#specs.inForce(this.commit).map(electorateOf);
   }
 
   /** True where the witness has a vote. */
@@ -214,15 +160,9 @@ export class Raft {
 
   /** Members that get the log: all but us. */
   get others(): readonly NodeId[] {
-    const ids = this.#specsInForce.flatMap((spec) => spec.members.map((member) => member.id));
+    const specs = this.#specs.inForce(this.commit);
+    const ids = specs.flatMap((spec) => spec.members.map((member) => member.id));
     return [...new Set(ids)].filter((id) => id !== this.self);
-  }
-
-  get #specsInForce(): readonly ClusterSpec[] {
-    const [before, newest] = this.#specs.slice(-2);
-    if (before === undefined || newest === undefined) return [this.spec];
-    const isOpen = newest.index > this.commit && needsBoth(before.spec, newest.spec);
-    return isOpen ? [before.spec, newest.spec] : [newest.spec];
   }
 
   /** A node's name. */
@@ -244,8 +184,7 @@ export class Raft {
   truncate(from: number): void {
     assert(from > this.commit, "A committed entry is never dropped");
     this.log.truncate(from);
-    this.#specs = this.#specs.filter((each) => each.index < from);
-    this.#inherited = Math.min(this.#inherited, from - 1);
+    this.#specs.truncate(from);
     this.durable = Math.min(this.durable, from - 1);
     for (const pending of this.#pending) pending.last = Math.min(pending.last, from - 1);
     this.timing = timingOf(this.spec.profile);
@@ -255,8 +194,7 @@ export class Raft {
   compact(index: number): void {
     assert(index <= this.applied, "What is not applied stays in the log");
     this.log.compact(index);
-    const first = this.specBefore(index);
-    this.#specs = this.#specs.filter((each) => each.index >= first.index);
+    const first = this.#specs.compact(index);
     this.persist({ compact: { base: this.log.base, spec: storedSpecOf(first) } }, { lazy: true });
   }
 
@@ -268,11 +206,9 @@ export class Raft {
     const { log } = this;
     const keepLog = log.termAt(base.index) === base.term && log.chainAt(base.index) === base.chain;
     log.restart(base, keepLog);
-    const kept = this.#specs.filter((each) => keepLog && each.index > base.index);
-    this.#specs = [spec ?? this.specBefore(base.index), ...kept];
+    this.#specs.restart(base.index, spec, { keepLog, last: log.last });
     this.commit = base.index;
     this.applied = base.index;
-    this.#inherited = Math.min(Math.max(this.#inherited, base.index), log.last);
     this.durable = Math.min(this.durable, log.last);
     for (const pending of this.#pending) pending.last = Math.min(pending.last, log.last);
     this.timing = timingOf(this.spec.profile);
@@ -335,6 +271,7 @@ export class Raft {
     this.leader = leader;
     this.granted.clear();
     this.progress.clear();
+    this.parting.clear();
     for (const { answer } of this.barriers.splice(0)) answer(false, 0);
     Object.assign(this.witness, { solo: false, shared: false, swap: null });
   }
@@ -348,19 +285,27 @@ export class Raft {
     return this.timing.electionMinMs * (1 + this.prng.fraction());
   }
 
-  #noteSpec(stored: StoredEntry | undefined): void {
-    const entry = stored === undefined ? null : decodeEntry(stored.body);
-    if (entry?.kind !== "spec" || stored === undefined) return;
-    this.#specs.push({ spec: entry.spec, index: stored.index, highest: entry.highest });
-    this.timing = timingOf(entry.spec.profile);
+  #noteSpec(stored: StoredEntry): void {
+    const noted = this.#specs.note(stored);
+    if (noted === null) return;
+    this.timing = timingOf(noted.spec.profile);
     // The register names the voters of another description now.
     this.witness.shared = false;
-    if (this.role === "leader") this.alignProgress();
+    if (this.role === "leader") this.noteParting();
   }
 
-  /** Tracks the members of the descriptions in force and nobody else. */
+  /** A leader tells those whom the newest description removed: they are tracked a while longer. */
+  noteParting(): void {
+    const until = after(this.now, PARTING_ELECTIONS * this.timing.electionMinMs);
+    for (const node of this.#specs.removedLast) {
+      if (node !== this.self) this.parting.set(node, until);
+    }
+    this.alignProgress();
+  }
+
+  /** Tracks the members of the descriptions in force, who is parting, and nobody else. */
   alignProgress(): void {
-    const members = new Set(this.others);
+    const members = new Set([...this.others, ...this.parting.keys()]);
     for (const node of this.progress.keys()) if (!members.has(node)) this.progress.delete(node);
     for (const node of members) if (!this.progress.has(node)) this.follow(node);
   }
@@ -379,19 +324,9 @@ export class Raft {
         round: 0,
       },
       ...{ diverged: false, divergedAt: 0, agreed: 0, behind: false, transfer: null },
+      ...{ catchUp: null, applied: 0 },
     });
   }
-}
-
-function specAtOf({ index, body }: StoredSpec): SpecAt {
-  const entry = decodeEntry(body);
-  assert(entry?.kind === "spec", "A stored description is one");
-  return { spec: entry.spec, index, highest: entry.highest };
-}
-
-/** A description as the database keeps it; null for the one that is in no log. */
-export function storedSpecOf({ spec, index, highest }: SpecAt): StoredSpec | null {
-  return index === 0 ? null : { index, body: encodeEntry({ kind: "spec", spec, highest }) };
 }
 
 /** A new log entry of this term. */

@@ -6,6 +6,7 @@
  */
 import { crc32 } from "../base/checksum.ts";
 import { clipText, encodeText, Writer } from "../base/bytes.ts";
+import type { ClusterSpec } from "../base/cluster.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import type {
   DatabaseBatch,
@@ -17,10 +18,11 @@ import type {
   UndoRow,
 } from "../host/ports.ts";
 import type { Change, Outcome, Transaction } from "../streams.ts";
+import { transactionOfForced } from "./forced_entry.ts";
 import { type LockStep, LockTable } from "./lock_table.ts";
 import { bytesOfStored } from "./lock_wire.ts";
 import { type Applied, type RowEdit, Tree, type TreeLimits } from "./tree.ts";
-import { type Entry, isProblemCode, WHY_BYTES_MAX } from "./wire.ts";
+import { type Entry, type ForcedEntry, isProblemCode, WHY_BYTES_MAX } from "./wire.ts";
 
 /**
  * Log indexes for which a request is remembered. A request whose `base` is older is refused: whether
@@ -136,19 +138,24 @@ export class Replica {
       case "noop":
         return this.#nothing();
       case "locks":
-        return this.#locked(this.#locks.run(entry));
+        return this.#locked(this.#locks.run(entry), this.#nothing());
       case "locks-release":
-        return this.#locked(this.#locks.release(entry.node, entry.life));
+        return this.#locked(this.#locks.release(entry.node, entry.life), this.#nothing());
       case "spec":
-        return this.#locked(this.#locks.keep(new Set(entry.spec.members.map(({ id }) => id))));
+        return this.#locked(this.#locks.keep(membersOf(entry)), this.#nothing());
+      case "forced": {
+        const step = this.#applyForced(index, entry);
+        return this.#locked(this.#locks.keep(membersOf(entry)), step);
+      }
       case "transaction":
         return this.#transact(index, entry);
     }
   }
 
-  #locked(locks: LockStep): Step {
+  #locked(locks: LockStep, step: Step): Step {
     if (locks.changed.length > 0) this.#crc = crc32(bytesOfStored(locks.changed), this.#crc);
-    return { ...this.#nothing(), locks };
+    const { outcome } = step;
+    return { ...step, outcome: outcome.ok ? this.#done(outcome.index) : outcome, locks };
   }
 
   #transact(index: number, entry: Extract<Entry, { kind: "transaction" }>): Step {
@@ -162,6 +169,16 @@ export class Replica {
     const result = late
       ? problem("config.expired-request", `its base ${base} is too old or new at ${index}`)
       : this.#tree.apply(transaction, { index, writer });
+    return "code" in result
+      ? this.#refused(index, transaction, result)
+      : this.#changed(index, transaction, result);
+  }
+
+  /** Whatever stands in its way, and even past the limits: it must be known who was put out. */
+  #applyForced(index: number, entry: ForcedEntry): Step {
+    const transaction = transactionOfForced(entry, this.#tree);
+    const stamp = { index, writer: entry.writer, unbounded: true };
+    const result = this.#tree.apply(transaction, stamp);
     return "code" in result
       ? this.#refused(index, transaction, result)
       : this.#changed(index, transaction, result);
@@ -215,6 +232,10 @@ export class Replica {
       this.#requests.delete(oldest);
     }
   }
+}
+
+function membersOf({ spec }: { readonly spec: ClusterSpec }): ReadonlySet<number> {
+  return new Set(spec.members.map(({ id }) => id));
 }
 
 /** What of a step is to be durable, for the entry of this term. */

@@ -10,7 +10,8 @@ import { reason } from "../base/reason.ts";
 import { after } from "../base/time.ts";
 import type { DatabaseBatch, LogBase } from "../host/ports.ts";
 import { isMajority, reachedBy } from "./electorate.ts";
-import type { Barrier, Progress, Raft } from "./raft.ts";
+import type { Barrier, Progress } from "./leader_state.ts";
+import type { Raft } from "./raft.ts";
 import { APPEND_BYTES_MAX, type MessageOf } from "./wire.ts";
 
 /** Entries sent to a peer and not yet answered; more wait. */
@@ -38,7 +39,14 @@ export function tickLeader(raft: Raft): void {
     return raft.becomeFollower(null, because);
   }
   if (raft.now < raft.beatAt) return;
+  sendBeat(raft);
+}
+
+function sendBeat(raft: Raft): void {
   raft.beatAt = after(raft.now, raft.timing.raftBeatMs);
+  // Whoever came since the last round began is served by this one.
+  if (raft.barriers.some(({ round }) => round > raft.round)) raft.round++;
+  tendParting(raft);
   for (const [node, progress] of raft.progress) {
     // Nothing came back for a while: what was sent may be lost; begin again behind the match.
     if (raft.now - progress.ackedAt > 4 * raft.timing.raftBeatMs) {
@@ -46,6 +54,17 @@ export function tickLeader(raft: Raft): void {
     }
     sendAppend(raft, node, progress);
   }
+}
+
+/** A removed member is followed until it knows, or for so long that it hardly will. */
+function tendParting(raft: Raft): void {
+  if (raft.parting.size === 0) return;
+  const removedAt = raft.specAt.index;
+  for (const [node, until] of raft.parting) {
+    const known = (raft.progress.get(node)?.applied ?? 0) >= removedAt;
+    if (known || raft.now >= until) raft.parting.delete(node);
+  }
+  raft.alignProgress();
 }
 
 /** Did a majority answer not long ago? */
@@ -222,6 +241,7 @@ export function onAppendReply(
   if (raft.role !== "leader" || term < raft.term || progress === undefined) return;
   progress.ackedAt = raft.now;
   progress.round = Math.max(progress.round, round);
+  progress.applied = Math.max(progress.applied, message.applied);
   if (!ok) {
     if (progress.transfer !== null) return;
     beginAt(progress, Math.max(progress.match + 1, Math.min(index, raft.log.last + 1)));
@@ -261,15 +281,17 @@ function committable(raft: Raft): number {
 /** Barriers that may wait at a leader; more are refused. */
 export const BARRIERS_MAX = 4096;
 
-/** Queues a read barrier at the leader; it is answered when a majority answered a later round. */
+/**
+ * Queues a read barrier at the leader; it is answered when a majority answered a round that began
+ * after it came. While one round is on its way, all who come wait for the next, together.
+ */
 export function addBarrier(raft: Raft, answer: Barrier["answer"]): void {
   if (raft.barriers.length >= BARRIERS_MAX) return answer(false, 0);
-  raft.round++;
+  const onItsWay = raft.barriers.length > 0;
   // Before the first commit of our own term we do not know what is committed (dissertation 6.4).
   const index = Math.max(raft.commit, raft.termStart);
-  raft.barriers.push({ round: raft.round, index, answer });
-  raft.beatAt = raft.now;
-  tickLeader(raft);
+  raft.barriers.push({ round: raft.round + 1, index, answer });
+  if (!onItsWay) sendBeat(raft);
 }
 
 /** Answers the barriers whose round a majority has answered and whose index is applied. */
@@ -286,4 +308,7 @@ export function answerBarriers(raft: Raft, applied: number): void {
   const ready = raft.barriers.filter((each) => each.round <= confirmed && each.index <= applied);
   raft.barriers = raft.barriers.filter((each) => !ready.includes(each));
   for (const { answer, index } of ready) answer(true, index);
+  const isNextDue = confirmed >= raft.round &&
+    raft.barriers.some(({ round }) => round > raft.round);
+  if (isNextDue) sendBeat(raft);
 }

@@ -10,8 +10,10 @@
  */
 import { reason } from "../base/reason.ts";
 import type { NodeId } from "../base/id.ts";
-import { type Progress, type Raft, storedSpecOf } from "./raft.ts";
+import type { Progress } from "./leader_state.ts";
+import type { Raft } from "./raft.ts";
 import { beginAt } from "./replication.ts";
+import { storedSpecOf } from "./specs.ts";
 import type { ReplicaState } from "./replica.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { Transfer } from "./transfer.ts";

@@ -59,6 +59,8 @@ export type TreeReader = Pick<Tree, "find" | "row" | "rows" | "children">;
 export interface Stamp {
   readonly index: number;
   readonly writer: number;
+  /** The limits of the whole tree do not count. */
+  readonly unbounded?: boolean;
 }
 
 /** See the module's note. */
@@ -147,10 +149,10 @@ export class Tree {
       const refused = this.#one(operation, { ...stamp, time, ino: inoOf(stamp.index, at) });
       if (refused !== null) return refused;
     }
-    if (this.#rows.bytes > this.limits.bytes) {
+    if (!stamp.unbounded && this.#rows.bytes > this.limits.bytes) {
       return problem("config.full", `the tree would hold ${this.#rows.bytes} bytes`);
     }
-    if (this.#rows.size > this.limits.inodes) {
+    if (!stamp.unbounded && this.#rows.size > this.limits.inodes) {
       return problem("config.full", `the tree would have ${this.#rows.size} entries`);
     }
     return this.#guestFault();

@@ -9,7 +9,7 @@ import { equalBytes } from "../base/bytes.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import type { HistoryRecord, StoredRow } from "../host/ports.ts";
 import type { Expectation, Operation } from "../streams.ts";
-import { pathsNamed, transactionOf } from "./history.ts";
+import { isForced, pathsNamed, transactionOf } from "./history.ts";
 import type { TreeReader } from "./tree.ts";
 import { FILE_BYTES_MAX, OPERATIONS_MAX } from "./wire.ts";
 
@@ -33,6 +33,7 @@ export function undoOf(record: HistoryRecord, { tree, later }: UndoGround): Undo
   if (record.problem !== "") {
     return cannot(`transaction ${record.index} was refused and changed nothing`);
   }
+  if (isForced(record)) return cannot("members who were put out must leave and join again");
   if (transaction === null || record.undo === null) {
     const why = `what was before transaction ${record.index} is not kept`;
     return problem("config.no-history", why);

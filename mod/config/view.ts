@@ -8,7 +8,7 @@ const DIVERGED = "this replica differs from its peers; it is rebuilt from the le
 /** The view of a replica; `rest` is what only its core knows. */
 export function viewOf(
   raft: Raft,
-  rest: Pick<ConfigView, "applied" | "stateCrc" | "quorate" | "blocked">,
+  rest: Pick<ConfigView, "applied" | "stateCrc" | "quorate" | "blocked" | "removed">,
 ): ConfigView {
   const { role, log } = raft;
   return {
@@ -22,15 +22,19 @@ export function viewOf(
     committedChain: log.chainAt(raft.commit) ?? 0,
     commitSet: raft.witness.solo ? [raft.self] : null,
     diverged: raft.diverged,
-    peers: [...raft.progress].map(([node, { match, diverged, transfer }]) => ({
+    peers: [...raft.progress].map(([node, { match, diverged, transfer, catchUp }]) => ({
       node,
       match,
       lag: log.last - match,
       diverged,
+      catchUp: catchUp === null
+        ? null
+        : { round: catchUp.round, ready: catchUp.ready, slow: catchUp.slow },
       snapshot: transfer === null
         ? null
         : { index: transfer.snapshot.base.index, chunks: transfer.acknowledged },
     })),
+    transferTo: raft.leadTransfer?.to ?? null,
     blocked: raft.diverged ? DIVERGED : rest.blocked,
   };
 }

@@ -1,5 +1,6 @@
 /** What the replicas say to each other, and what a log entry holds. @module */
 import { CLUSTER_SPEC, type ClusterSpec, LINKS_MAX } from "../base/cluster.ts";
+import { MEMBERS_MAX } from "../base/id.ts";
 import { Writer } from "../base/bytes.ts";
 import { PROBLEMS } from "../base/problem.ts";
 import {
@@ -85,15 +86,44 @@ const ENTRY = union({
   transaction: [1, struct({ writer: u16, transaction: TRANSACTION })],
   /** `highest` is the highest node id ever given: ids are not given twice. */
   spec: [2, struct({ spec: CLUSTER_SPEC, highest: u16 })],
-  locks: [3, LOCKS_ENTRY],
-  "locks-release": [4, RELEASE_ENTRY],
+  /** One voter goes on alone by the word of a person: `force.ts`. */
+  forced: [
+    3,
+    struct({
+      spec: CLUSTER_SPEC,
+      highest: u16,
+      writer: u16,
+      /** Who was a member until then, and may run resources still. */
+      out: list(struct({ id: u16, name: text(63) }), MEMBERS_MAX),
+      request: hex(8),
+      author: text(255),
+      reason: text(1000),
+      time: u64,
+    }),
+  ],
+  locks: [4, LOCKS_ENTRY],
+  "locks-release": [5, RELEASE_ENTRY],
 });
+
+/** A description that one node gave itself, without a majority: who is out, and on whose word. */
+export interface ForcedEntry {
+  readonly kind: "forced";
+  readonly spec: ClusterSpec;
+  readonly highest: number;
+  readonly writer: number;
+  readonly out: readonly { readonly id: number; readonly name: string }[];
+  readonly request: string;
+  readonly author: string;
+  readonly reason: string;
+  readonly time: number;
+}
 
 /** What a log entry means. */
 export type Entry =
   | { readonly kind: "noop" }
   | { readonly kind: "transaction"; readonly writer: number; readonly transaction: Transaction }
   | { readonly kind: "spec"; readonly spec: ClusterSpec; readonly highest: number }
+  | ForcedEntry
   | { readonly kind: "locks" } & LocksEntry
   | { readonly kind: "locks-release"; readonly node: number; readonly life: string };
 
@@ -138,7 +168,11 @@ const MESSAGE = union({
       diverged: bool,
     }),
   ],
-  vote: [3, struct({ term: u64, pre: bool, lastIndex: u64, lastTerm: u64 })],
+  /** `transfer`: the leader itself asked for this election. */
+  vote: [
+    3,
+    struct({ term: u64, pre: bool, transfer: bool, lastIndex: u64, lastTerm: u64 }),
+  ],
   "vote-reply": [4, struct({ term: u64, pre: bool, granted: bool })],
   forward: [
     5,
@@ -148,6 +182,7 @@ const MESSAGE = union({
         propose: [1, struct({ transaction: TRANSACTION })],
         change: [2, struct({ change: CHANGE })],
         barrier: [3, struct({})],
+        transfer: [4, struct({ to: option(u16) })],
       }),
     }),
   ],
@@ -200,6 +235,10 @@ const MESSAGE = union({
       done: bool,
     }),
   ],
+  /** The leader of this term, whose log ends there, wants the receiver to lead in its place. */
+  "timeout-now": [9, struct({ term: u64, lastIndex: u64, lastTerm: u64 })],
+  /** The receiver is no member any more, by the description at this index. */
+  removed: [10, struct({ index: u64 })],
 });
 
 const PART = union({

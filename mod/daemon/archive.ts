@@ -46,6 +46,10 @@ export function specIn(view: DatabaseView): SpecEntry | null {
   for (const body of [...bodies.reverse(), ...(spec === null ? [] : [spec])]) {
     const entry = decodeEntry(body);
     if (entry?.kind === "spec") return entry;
+    if (entry?.kind === "forced") {
+      const { spec, highest } = entry;
+      return { kind: "spec", spec, highest };
+    }
   }
   return null;
 }
@@ -89,7 +93,9 @@ export function transactionDetail(
   const record = mustHave(view, txn);
   const entry = decodeEntry(record.body);
   const line = historyLine(record);
-  if (line === null || entry?.kind !== "transaction") {
+  const transaction = transactionOf(record);
+  const readable = entry?.kind === "transaction" || entry?.kind === "forced";
+  if (line === null || transaction === null || !readable) {
     throw new ProblemError("config.no-history", `transaction ${txn} has a form unknown here`);
   }
   const changes = changesOf(record);
@@ -98,7 +104,7 @@ export function transactionDetail(
     node: nameOf(spec, nodeId(entry.writer)),
     request: record.request,
     why: record.problem === "" ? null : record.why,
-    operations: entry.transaction.operations.map(operationLine),
+    operations: transaction.operations.map(operationLine),
     kept: changes !== null,
     ...fileDiffs(differencesOf(changes ?? [])),
   };

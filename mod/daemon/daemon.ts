@@ -20,6 +20,7 @@ import type {
   UndoAnswer,
   UndoAsk,
 } from "../api/running_node.ts";
+import type { MembershipNode } from "../api/membership_node.ts";
 import { toHex } from "../base/bytes.ts";
 import { type ClusterSpec, specFault } from "../base/cluster.ts";
 import { bootId, clusterId, isNodeName, nodeId } from "../base/id.ts";
@@ -37,20 +38,20 @@ import { Backups } from "./backups.ts";
 import { HistoryDesk } from "./history_desk.ts";
 import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
+import { drain, leaveCluster } from "./leave.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
 import { LinuxFusePort } from "../host/linux/fuse.ts";
 import { mountGroup, Mounting } from "./mounting.ts";
 import { Member } from "./member.ts";
+import { Membership } from "./membership.ts";
 import { historyLimits, type HostPorts, linuxPorts } from "./ports.ts";
 import { Recorder } from "./recorder.ts";
 import { type Identity, readIdentity, retireIdentity, writeIdentity } from "./state.ts";
 
-/** How long an orderly stop waits for resources to stop. */
-const SHUTDOWN_LIMIT_MS = 60_000;
-
 interface Running {
   readonly runtime: NodeRuntime;
   readonly member: Member;
+  readonly membership: Membership;
   readonly desk: HistoryDesk;
   readonly backups: Backups;
   readonly ports: HostPorts;
@@ -233,14 +234,13 @@ export class Daemon implements RunningNode {
 
   async leave(): Promise<void> {
     const { runtime, member } = this.#member();
-    const voters = runtime.spec.members.filter((each) => each.role === "voter");
-    if (voters.length === 1 && voters[0]?.id === runtime.self) {
-      throw new ProblemError("join.last-member", `"${this.#settings.name}" is the last voter`);
-    }
-    await this.#drain();
-    await member.changeSpec({ change: "remove", node: runtime.self });
+    await leaveCluster(runtime, member);
     await this.#halt();
     retireIdentity(this.#settings.state, String(Date.now()));
+  }
+
+  get membership(): MembershipNode {
+    return this.#member().membership;
   }
 
   newTicket(minutes: number): Promise<string> {
@@ -264,7 +264,7 @@ export class Daemon implements RunningNode {
 
   async shutdown(): Promise<void> {
     if (this.#running !== null) {
-      await this.#drain();
+      await drain(this.#running.runtime);
       await this.#halt();
     }
     this.#pool.close();
@@ -278,23 +278,6 @@ export class Daemon implements RunningNode {
     } finally {
       await port.close();
     }
-  }
-
-  /** Stops every resource here, gives up the manager lock, leaves last words. */
-  async #drain(): Promise<void> {
-    const { runtime } = this.#member();
-    const empty = new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new ProblemError("node.timeout", "resources do not stop")),
-        SHUTDOWN_LIMIT_MS,
-      );
-      runtime.onDrained(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
-    runtime.request({ request: "ha.shutdown", tag: "api:shutdown" });
-    await empty;
   }
 
   async #become(identity: Identity): Promise<void> {
@@ -359,7 +342,8 @@ export class Daemon implements RunningNode {
       recorder: this.#recorder,
       flushed: () => desk.flushed(),
     });
-    return { runtime, member, desk, backups, ports, mounting: null };
+    const membership = new Membership(runtime, member);
+    return { runtime, member, membership, desk, backups, ports, mounting: null };
   }
 
   #mount(runtime: NodeRuntime, target: string): Mounting {

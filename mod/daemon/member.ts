@@ -75,7 +75,7 @@ export class Member {
 
   /** Waits until this node has applied all that was committed before. */
   async barrier(): Promise<void> {
-    const fact = await this.#ask((tag) => ({ request: "config.barrier", tag }));
+    const fact = await this.ask((tag) => ({ request: "config.barrier", tag }));
     if (fact.fact === "config.barrier" && fact.ok) return;
     throw new ProblemError("config.no-quorum", "no majority confirmed the read");
   }
@@ -83,7 +83,7 @@ export class Member {
   /** A one-time ticket. */
   async newTicket(minutes: number): Promise<string> {
     const secret = crypto.getRandomValues(new Uint8Array(INVITE_BYTES));
-    const fact = await this.#ask((tag) => ({
+    const fact = await this.ask((tag) => ({
       request: "join.invite",
       tag,
       secret,
@@ -93,9 +93,9 @@ export class Member {
     return fact.ticket;
   }
 
-  /** A person vouches that a node is dead. */
+  /** A person vouches that a node is dead, a member or a former one (by name or number). */
   confirmDead(name: string): void {
-    const node = this.idOf(name);
+    const node = this.#formerOf(name) ?? this.idOf(name);
     this.#runtime.request({ request: "ha.confirm-dead", tag: this.#tag(), node });
   }
 
@@ -105,6 +105,16 @@ export class Member {
     if (member !== undefined) return nodeId(member.id);
     const names = this.#runtime.spec.members.map((each) => each.name).join(", ");
     throw new ProblemError("ha.no-such-node", `"${name}" is none of ${names}`);
+  }
+
+  /** The id of a node that is no member and may run something still. */
+  #formerOf(name: string): NodeId | null {
+    const { spec, node } = this.#runtime;
+    if (spec.members.some((each) => each.name === name)) return null;
+    const { out, nodes } = node.ha.view();
+    const known = [...out, ...nodes.map((each) => ({ node: each.node, name: "" }))];
+    const found = known.find((each) => each.name === name || String(each.node) === name);
+    return found?.node ?? null;
   }
 
   entry(path: string): TreeEntry | null {
@@ -122,12 +132,13 @@ export class Member {
   }
 
   async #outcome(make: (tag: Tag) => Request): Promise<Outcome> {
-    const fact = await this.#ask(make);
+    const fact = await this.ask(make);
     assert(fact.fact === "config.outcome", "An outcome answers a proposal");
     return fact.outcome;
   }
 
-  #ask(make: (tag: Tag) => Request): Promise<Fact> {
+  /** Asks the streams, and waits for the fact that carries the request's tag. */
+  ask(make: (tag: Tag) => Request): Promise<Fact> {
     if (this.#waiting.size >= WAITING_MAX) {
       throw new ProblemError("api.busy", `${WAITING_MAX} requests wait already`);
     }

@@ -119,6 +119,10 @@ export class OfflineNode implements RunningNode {
   readonly formatDisk = refused;
   readonly shutdown = refused;
 
+  get membership(): never {
+    return refuse();
+  }
+
   #now(): Tree {
     return this.#tree ??= damaged(() => new Tree(this.#view.rows()));
   }

@@ -7,8 +7,15 @@ export type Command =
   | { readonly order: "maintenance"; readonly node: NodeId; readonly on: boolean }
   | { readonly order: "confirm-dead"; readonly node: NodeId };
 
-/** An order, or null for a line that is none (the manager drops it). */
-export function parseCommand(line: string, spec: ClusterSpec): Command | null {
+/**
+ * An order, or null for a line that is none (the manager drops it). `former` are nodes that are no
+ * members any more: they can be vouched for, by name or number, and nothing else.
+ */
+export function parseCommand(
+  line: string,
+  spec: ClusterSpec,
+  former: ReadonlyMap<NodeId, string> = new Map(),
+): Command | null {
   const [order, first = "", second = ""] = line.trim().split(/\s+/);
   const idOf = (name: string) => spec.members.find((member) => member.name === name)?.id;
   if (order === "migrate") {
@@ -16,7 +23,10 @@ export function parseCommand(line: string, spec: ClusterSpec): Command | null {
     return isResourceId(first) && node !== undefined ? { order, id: first, node } : null;
   }
   const node = idOf(first);
-  if (node === undefined) return null;
+  if (node === undefined) {
+    const gone = [...former].find(([id, name]) => first === name || first === String(id));
+    return order === "confirm-dead" && gone !== undefined ? { order, node: gone[0] } : null;
+  }
   if (order === "maintenance" && (second === "on" || second === "off")) {
     return { order, node, on: second === "on" };
   }

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { memberOf } from "../base/cluster.ts";
 import type { Core } from "../base/core.ts";
 import { bootId, type NodeId, requestId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
@@ -36,6 +37,8 @@ export interface HaView {
   readonly resources: readonly Shown[];
   readonly nodes: readonly ({ readonly node: NodeId } & NodeEntry)[];
   readonly faults: readonly { readonly line: number; readonly why: string }[];
+  /** Who was put out by force and is not confirmed dead: nothing starts before that. */
+  readonly out: readonly { readonly node: NodeId; readonly name: string }[];
 }
 
 /** The state machine of stream 3. */
@@ -63,6 +66,8 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   #barrierTag: string | null = null;
   #barriers = 0;
   #draining = false;
+  /** In this maintenance the leadership was handed over, or tried to be: once is enough. */
+  #handedOver = false;
   #dc = "";
 
   constructor(options: HaOptions, now: Instant) {
@@ -137,7 +142,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   }
 
   view(): HaView {
-    const { lock, status, definitions } = this.#files;
+    const { lock, status, definitions, out } = this.#files;
     return {
       dc: lock?.holder ?? null,
       epoch: lock?.epoch ?? 0,
@@ -147,6 +152,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       resources: this.#board.all(),
       nodes: [...status.nodes].map(([node, entry]) => ({ node, ...entry })),
       faults: definitions.faults,
+      out: [...out].map(([node, name]) => ({ node, name })),
     };
   }
 
@@ -232,9 +238,14 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   }
 
   #onRequest(request: Request): void {
-    if (request.request === "ha.shutdown") this.#draining = true;
-    else if (request.request === "ha.confirm-dead") {
-      const line = `confirm-dead ${this.#context.name(request.node)}`;
+    if (request.request === "ha.shutdown") {
+      this.#draining = true;
+      // Asked once more: what came after the first time did not end well.
+      if (this.#herald.leaving) this.#context.tell({ fact: "ha.empty", boot: this.#context.boot });
+    } else if (request.request === "ha.confirm-dead") {
+      // A name with a space is none: a former member is called by its number.
+      const known = memberOf(this.#context.spec, request.node)?.name;
+      const line = `confirm-dead ${known ?? request.node}`;
       const transaction = orderOf(this.#clerk, this.#files, line);
       this.#context.ask({ request: "config.propose", tag: request.tag, transaction });
     }
@@ -301,14 +312,16 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   // ------------------------------------------------------------------------------- the agent
 
   #permit() {
-    const { status, definitions, damaged } = this.#files;
+    const { status, definitions, damaged, out, outDamaged } = this.#files;
     const self = status.nodes.get(this.#context.self);
     const fresh = this.#guard.held && this.#agent.ready && !damaged &&
       this.#barrierTenure === this.#guard.tenure;
     // Without a watchdog nothing may run before the manager knows that waiting proves nothing here.
     const armed = this.#arming.armed || (this.#arming.known && self?.armed === false);
+    // Whoever was put out may run it, by decisions of which nothing is known here.
+    const unique = out.size === 0 && !outDamaged;
     return {
-      start: fresh && armed && self?.state === "online" && !this.#draining,
+      start: fresh && armed && unique && self?.state === "online" && !this.#draining,
       stop: fresh && self !== undefined && self.state !== "fence",
       drain: this.#draining && this.#agent.ready,
       status,
@@ -327,7 +340,19 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     if (this.#guard.dirty) this.#killAll();
     const asked = this.#barrierTag !== null || this.#barrierTenure === this.#guard.tenure;
     if (this.#guard.held && !asked) this.#askBarrier();
+    this.#handOver();
     this.#herald.report(true);
+  }
+
+  /** A node in maintenance is about to be worked on: it should not lead, once it is empty. */
+  #handOver(): void {
+    const { self } = this.#context;
+    const maintained = this.#files.status.nodes.get(self)?.maintenance === true;
+    if (!maintained) this.#handedOver = false;
+    const leads = this.#position?.leader === self && this.#position.writable;
+    if (!maintained || this.#handedOver || !leads || !this.#agent.empty) return;
+    this.#handedOver = true;
+    this.#context.ask({ request: "config.transfer", tag: "ha:transfer", to: null });
   }
 
   /** Once nothing runs here any more, the node says so and gives up what it holds. */

@@ -5,7 +5,8 @@
  * @module
  */
 import { decodeText } from "../base/bytes.ts";
-import type { NodeId } from "../base/id.ts";
+import { type ClusterSpec, memberOf, nameOf } from "../base/cluster.ts";
+import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import type { Change } from "../streams.ts";
 import { type Definitions, readResources } from "./resource.ts";
 import { EMPTY_STATUS, type ManagerStatus, parseStatus, STATUS_FILE } from "./status.ts";
@@ -13,6 +14,8 @@ import { EMPTY_STATUS, type ManagerStatus, parseStatus, STATUS_FILE } from "./st
 export const RESOURCES_FILE = "ha/resources.cfg";
 /** Orders of people to the manager, one in each line. */
 export const COMMANDS_FILE = "ha/crm_commands";
+/** Nodes that were put out of the cluster by force and may live: a line `ID NAME` for each. */
+export const OUT_FILE = "ha/out_nodes";
 /** The distributed lock: a directory. Its version is the epoch, its writer the holder. */
 export const LOCK = "priv/lock/ha_manager_lock";
 
@@ -42,6 +45,11 @@ export class HaFiles {
   commands: readonly string[] = [];
   commandsVersion = 0;
   lock: Lock | null = null;
+  /** Who was put out by force, and may run what is decided here to run nowhere. */
+  out: ReadonlyMap<NodeId, string> = new Map();
+  /** The list of them cannot be read: it may name anybody. */
+  outDamaged = false;
+  outVersion = 0;
   readonly #directories = new Set<string>();
 
   /** Takes over what a transaction changed; `whole`: what is not named is not there. */
@@ -56,6 +64,12 @@ export class HaFiles {
     return this.#directories.has(path);
   }
 
+  /** Nodes that are no members and may run something still, with what people call them. */
+  former(spec: ClusterSpec): ReadonlyMap<NodeId, string> {
+    const gone = [...this.status.nodes.keys()].filter((id) => memberOf(spec, id) === undefined);
+    return new Map([...gone.map((id) => [id, nameOf(spec, id)] as const), ...this.out]);
+  }
+
   #clear(): void {
     this.definitions = NO_DEFINITIONS;
     this.status = EMPTY_STATUS;
@@ -64,6 +78,7 @@ export class HaFiles {
     this.commands = [];
     this.commandsVersion = 0;
     this.lock = null;
+    this.#setOut("", 0);
     this.#directories.clear();
   }
 
@@ -91,7 +106,23 @@ export class HaFiles {
         this.commands = linesOf(bytes);
         this.commandsVersion = bytes === null ? 0 : version;
         return;
+      case OUT_FILE: {
+        const text = kind === "gone" ? "" : bytes === null ? null : decodeText(bytes);
+        return this.#setOut(text, kind === "gone" ? 0 : version);
+      }
     }
+  }
+
+  #setOut(text: string | null, version: number): void {
+    const lines = (text ?? "").split("\n").filter((line) => line.trim() !== "");
+    const parsed = lines.map((line) => /^(\d{1,5}) (\S+)$/.exec(line.trim()));
+    const whole = parsed.flatMap((match) => {
+      const id = Number(match?.[1]);
+      return id >= 1 && id <= NODE_ID_MAX ? [[nodeId(id), match?.[2] ?? ""] as const] : [];
+    });
+    this.out = new Map(whole);
+    this.outDamaged = text === null || whole.length < lines.length;
+    this.outVersion = version;
   }
 }
 

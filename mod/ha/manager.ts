@@ -26,7 +26,7 @@ import { type Clerk, decisionOf, lockOf, unlockOf } from "./transactions.ts";
 /** What the core tells the manager about the cluster. */
 export type Knowledge = Omit<
   Situation,
-  "self" | "spec" | "timing" | "status" | "definitions" | "commands"
+  "self" | "spec" | "timing" | "status" | "definitions" | "commands" | "out"
 >;
 
 interface Flight {
@@ -155,16 +155,19 @@ export class Manager {
 
   #plan(knowledge: Knowledge): void {
     const { spec, self, timing } = this.#context;
-    const { status, definitions, commands } = this.#files;
-    const orders = commands.flatMap((line) => parseCommand(line, spec) ?? []);
-    const next = plan({ ...knowledge, self, spec, timing, status, definitions, commands: orders });
+    const { status, definitions, commands: lines, out } = this.#files;
+    const former = this.#files.former(spec);
+    const commands = lines.flatMap((line) => parseCommand(line, spec, former) ?? []);
+    const decided = { self, spec, timing, status, definitions, commands, out };
+    const next = plan({ ...knowledge, ...decided });
     for (const node of next.eject) this.#context.ask({ request: "storage.fence", node });
     const bytes = printStatus(next.status);
     const same = equalBytes(bytes, printStatus(status));
-    if (same && commands.length === 0) return;
+    if (same && lines.length === 0) return;
     const transaction = decisionOf(this.#clerk, this.#files, {
       epoch: this.#epoch,
       bytes: same ? null : bytes,
+      out: next.out.size === out.size ? null : next.out,
     });
     this.#fly("decision", next, transaction);
   }

@@ -30,10 +30,23 @@ export function planNodes(
   }
   // A member that was removed runs nothing that may be trusted to be gone: it stays as it was.
   for (const [id, entry] of status.nodes) {
-    if (memberOf(spec, id) !== undefined || !isReferred(situation, id)) continue;
-    nodes.set(id, entry.state === "online" ? { ...entry, state: "fence" } : entry);
+    const kept = isReferred(situation, id) || situation.out.has(id);
+    if (memberOf(spec, id) === undefined && kept) nodes.set(id, formerEntry(situation, id, entry));
   }
   return nodes;
+}
+
+/** Nobody hears a former member: only a person's word proves its death. */
+function formerEntry(situation: Situation, id: NodeId, old: NodeEntry): NodeEntry {
+  if (old.state === "dead") return old;
+  const confirmed = old.confirmed || isVouchedFor(situation, id);
+  if (old.state === "online" || !confirmed) return { ...old, state: "fence", confirmed };
+  return { ...old, state: "dead", confirmed, proof: "confirmed" };
+}
+
+/** Did a person say that it is dead? */
+export function isVouchedFor({ commands }: Situation, node: NodeId): boolean {
+  return commands.some((each) => each.order === "confirm-dead" && each.node === node);
 }
 
 /** What is known of a node's death. */
@@ -81,8 +94,7 @@ function nextEntry(
   };
   if (state === "online") return { ...entry, state: "online", confirmed: false, proof: null };
   const confirmed = entry.confirmed ||
-    (state === "down" &&
-      situation.commands.some((each) => each.order === "confirm-dead" && each.node === id));
+    (state === "down" && isVouchedFor(situation, id));
   if (old.state === "online") {
     return state === "down" ? { ...entry, state: "fence", confirmed } : entry;
   }

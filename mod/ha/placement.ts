@@ -34,7 +34,8 @@ export function candidates(
   for (const { state, node } of draft.services.values()) {
     if (node !== null && HOLDS.includes(state)) held.set(node, (held.get(node) ?? 0) + 1);
   }
-  const able = situation.spec.members.filter(({ id }) => {
+  // Whoever was put out may run it, whatever is decided here.
+  const able = situation.out.size > 0 ? [] : situation.spec.members.filter(({ id }) => {
     const entry = draft.nodes.get(id);
     return entry?.state === "online" && !entry.maintenance && !except.includes(id) &&
       situation.present(id)?.leaving === false;
@@ -63,7 +64,12 @@ export function choose(
   const best = table.find((row) => row.node === ask.preferred) ?? table[0];
   if (best === undefined) {
     const out = except.map((node) => nameOf(situation.spec, node)).join(", ");
-    const why = out === "" ? "none is online" : `none is online beside ${out}`;
+    const put = [...situation.out.values()].join(", ");
+    const why = put !== ""
+      ? `it may run on ${put}, put out and not confirmed dead`
+      : out === ""
+      ? "none is online"
+      : `none is online beside ${out}`;
     return { node: null, because: reason("ha.no-node", { id, why }) };
   }
   draft.placed.set(best.node, (draft.placed.get(best.node) ?? 0) + 1);

@@ -9,7 +9,7 @@ import type { NodeId, ResourceId } from "../base/id.ts";
 import { formatReason, type Reason, reason } from "../base/reason.ts";
 import type { DeathProof } from "../streams.ts";
 import { proofFor } from "./death.ts";
-import { evidenceOf, isLongSilent, planNodes } from "./node_plan.ts";
+import { evidenceOf, isLongSilent, isVouchedFor, planNodes } from "./node_plan.ts";
 import { choose, type Draft } from "./placement.ts";
 import { type Resource, spoken } from "./resource.ts";
 import type { Plan, Situation, Takeover } from "./situation.ts";
@@ -41,7 +41,9 @@ class Planner {
       for (const id of [...ids].sort()) this.#service(id);
     }
     const { nodes, services } = this.#draft;
+    const { out } = this.#situation;
     return {
+      out: new Map([...out].filter(([id]) => !isVouchedFor(this.#situation, id))),
       status: { nodes, services },
       said: this.#said,
       takeovers: this.#takeovers,

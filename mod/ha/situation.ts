@@ -19,6 +19,8 @@ export interface Situation {
   readonly status: ManagerStatus;
   readonly definitions: Definitions;
   readonly commands: readonly Command[];
+  /** Who was put out by force and may live, with names: while there is one, nothing starts. */
+  readonly out: ReadonlyMap<NodeId, string>;
   /** A peer's health; null where it was never heard, and for ourselves. */
   health(node: NodeId): MemberHealth | null;
   vitals(node: NodeId): Vitals | null;
@@ -44,6 +46,8 @@ export interface Takeover {
 /** What is to be decided. */
 export interface Plan {
   readonly status: ManagerStatus;
+  /** Who of those that were put out is not vouched for. */
+  readonly out: ReadonlyMap<NodeId, string>;
   readonly said: readonly { readonly text: string; readonly because: Reason }[];
   readonly takeovers: readonly Takeover[];
   /** Nodes whose keys must leave the disks: storage proof is wanted of them. */

@@ -1,8 +1,8 @@
 /** The transactions of stream 3, each with what it expects of the tree. @module */
 import { encodeText } from "../base/bytes.ts";
-import type { RequestId } from "../base/id.ts";
+import type { NodeId, RequestId } from "../base/id.ts";
 import type { Expectation, Operation, Transaction } from "../streams.ts";
-import { COMMANDS_FILE, DIRECTORIES, type HaFiles, LOCK } from "./files.ts";
+import { COMMANDS_FILE, DIRECTORIES, type HaFiles, LOCK, OUT_FILE } from "./files.ts";
 import { STATUS_FILE } from "./status.ts";
 
 /** Who signs: makes request ids and knows the name and the time. */
@@ -40,7 +40,12 @@ export function unlockOf(clerk: Clerk, epoch: number): Transaction {
 export function decisionOf(
   clerk: Clerk,
   files: HaFiles,
-  { epoch, bytes }: { readonly epoch: number; readonly bytes: Uint8Array | null },
+  { epoch, bytes, out = null }: {
+    readonly epoch: number;
+    readonly bytes: Uint8Array | null;
+    /** Who of those that were put out is left, if somebody was vouched for. */
+    readonly out?: ReadonlyMap<NodeId, string> | null;
+  },
 ): Transaction {
   const parents = missing(files, ["ha"]);
   const expect: Expectation[] = [
@@ -53,6 +58,12 @@ export function decisionOf(
   if (files.commands.length > 0) {
     expect.push({ path: COMMANDS_FILE, version: files.commandsVersion });
     operations.push({ op: "truncate", path: COMMANDS_FILE, size: 0 });
+  }
+  if (out !== null) {
+    expect.push({ path: OUT_FILE, version: files.outVersion });
+    const lines = [...out].map(([id, name]) => `${id} ${name}\n`);
+    if (lines.length === 0) operations.push({ op: "remove", path: OUT_FILE });
+    else operations.push(...whole(OUT_FILE, encodeText(lines.join("")), true));
   }
   return sign(clerk, { expect, operations, reason: "the manager decides" });
 }

@@ -189,8 +189,14 @@ function streamsOf(source: StatusSource, view: View): StreamStatus[] {
     },
     {
       name: "ha",
-      state: !ha.guard.held ? "failed" : bad || ha.faults.length > 0 ? "degraded" : "ok",
-      now: `${running}/${ha.resources.length} started, ${guard}`,
+      state: !ha.guard.held
+        ? "failed"
+        : bad || ha.faults.length > 0 || ha.out.length > 0
+        ? "degraded"
+        : "ok",
+      now: ha.out.length > 0
+        ? `nothing starts before ${ha.out.map(({ name }) => name).join(", ")} is confirmed dead`
+        : `${running}/${ha.resources.length} started, ${guard}`,
     },
     {
       name: "storage",

@@ -19,8 +19,10 @@ export const HEARD_BY: Readonly<Record<Fact["fact"], readonly StreamName[]>> = {
   "config.barrier": ["ha"],
   "config.shared": ["storage"],
   "config.diverged": [],
+  "config.yielded": [],
+  "config.forced": [],
   "ha.guard": ["storage"],
-  "ha.empty": ["storage"],
+  "ha.empty": ["storage", "config"],
   "ha.vitals": ["heartbeat", "storage"],
   "ha.resource": [],
   "ha.dc": [],
@@ -42,10 +44,13 @@ export const SERVED_BY: Readonly<Record<Request["request"], readonly StreamName[
   "config.propose": ["config"],
   "config.change-spec": ["config"],
   "config.barrier": ["config"],
+  "config.transfer": ["config"],
+  "config.force-single": ["config"],
   "storage.swap": ["storage"],
   "storage.fence": ["storage"],
   // Stream 4 leaves the last words once stream 3 says that nothing runs here.
-  "ha.shutdown": ["storage", "ha"],
+  // Stream 2 hands the leadership over then, and campaigns no more.
+  "ha.shutdown": ["storage", "config", "ha"],
   "ha.confirm-dead": ["ha"],
   "join.invite": ["join"],
 };

@@ -165,7 +165,7 @@ export class NodeRuntime {
     else this.#drivers.persist.history(ask, done);
   }
 
-  /** Calls `done` once nothing runs here any more (after `ha.shutdown`). */
+  /** Calls `done` once nothing runs here any more and somebody else leads (after `ha.shutdown`). */
   onDrained(done: () => void): void {
     this.#draining = done;
   }
@@ -346,7 +346,8 @@ export class NodeRuntime {
       this.#drivers?.peer.setMembers(peersOf(fact.spec, this.self));
     }
     this.#options.onFact?.(fact);
-    if (fact.fact === "ha.empty" && this.#draining !== null) {
+    // Told after `ha.empty`, once the leadership is handed over or cannot be.
+    if (fact.fact === "config.yielded" && this.#draining !== null) {
       const done = this.#draining;
       this.#draining = null;
       // Two pulses: the last words reach the disk. They only save the others a wait.

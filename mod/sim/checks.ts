@@ -5,7 +5,7 @@
  * @module
  */
 import { formatCrc } from "../base/checksum.ts";
-import { voters } from "../base/cluster.ts";
+import { memberOf, voters } from "../base/cluster.ts";
 import type { NodeId, ResourceId } from "../base/id.ts";
 import { type Instant, type Millis } from "../base/time.ts";
 import { timingOf } from "../base/timing.ts";
@@ -34,6 +34,8 @@ export class Checks {
   /** World time at which the newest beat was sent that one host got from another: `to from`. */
   readonly #got = new Map<string, Millis>();
   readonly #provenAt = new Map<NodeId, Instant>();
+  /** The node that went on alone by a person's word: whoever it does not know is another cluster. */
+  #era: SimNode | null = null;
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
@@ -43,7 +45,7 @@ export class Checks {
       const key = `${to} ${from}`;
       this.#got.set(key, Math.max(this.#got.get(key) ?? 0, sentAt));
     };
-    for (const node of cluster.nodes) node.host.watchdog.onPet = () => this.#onPet(node);
+    for (const node of cluster.all) node.host.watchdog.onPet = () => this.#onPet(node);
   }
 
   /** Each fact that a node tells. */
@@ -60,14 +62,16 @@ export class Checks {
   /** A majority must really have got what was sent at that time; the disk's proofs are not seen here. */
   #onProof(node: SimNode, provenAt: Instant): void {
     this.#provenAt.set(node.id, provenAt);
-    const { spec } = this.#cluster;
+    const spec = node.runtime?.spec ?? this.#cluster.spec;
     if (spec.witness !== null) return;
+    const ids = voters(spec).map(({ id }) => id);
     const sentAt = node.host.clock.worldTime(provenAt);
-    const heard = this.#cluster.nodes.filter(({ host }) => {
+    const heard = this.#cluster.all.filter(({ id, host }) => {
+      if (!ids.includes(id)) return false;
       const got = this.#got.get(`${host.index} ${node.host.index}`) ?? -Infinity;
       return host === node.host || got >= sentAt - ROUNDING_MS;
     });
-    if (2 * heard.length > voters(spec).length) return;
+    if (2 * heard.length > ids.length) return;
     this.fail("a proof is true", `${node.name}: a majority got nothing sent at ${sentAt} or later`);
   }
 
@@ -82,12 +86,21 @@ export class Checks {
     this.violations.push({ at: this.#cluster.world.now, rule, what });
   }
 
+  /** A person lets this node go on alone: what only others had committed may be lost. */
+  allowLoss(node: SimNode): void {
+    this.#era = node;
+    this.#chains.clear();
+    this.#crcs.clear();
+    this.#leaders.clear();
+  }
+
   #onPosition(
     node: SimNode,
     { term, committed, applied, crc32 }: Extract<Fact, { fact: "config.position" }>["position"],
   ): void {
     const view = node.runtime?.node.config.view();
-    if (view === undefined) return;
+    const era = this.#era?.runtime?.spec ?? null;
+    if (view === undefined || (era !== null && memberOf(era, node.id) === undefined)) return;
     if (view.role === "leader" && view.term === term) {
       const other = this.#leaders.get(term) ?? node.id;
       this.#leaders.set(term, other);
@@ -128,7 +141,7 @@ export class Checks {
 
   /** Whoever is taken over from must have lost the right to own anything, by its own clock. */
   #onTakeover(node: SimNode, { id, from, proof }: Extract<Fact, { fact: "ha.takeover" }>): void {
-    const dead = this.#cluster.nodes.find((each) => each.id === from);
+    const dead = this.#cluster.all.find((each) => each.id === from);
     const { keeper, clock, powered } = dead?.host ?? {};
     const until = keeper?.guard ?? null;
     if (!powered || until === null || clock === undefined || until <= clock.now()) return;

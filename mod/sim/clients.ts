@@ -110,7 +110,7 @@ export class Clients {
   }
 
   #ask(job: Job): void {
-    const node = this.#prng.pick(this.#cluster.nodes.filter((each) => each.runtime !== null));
+    const node = this.#prng.pick(this.#cluster.all.filter((each) => each.runtime !== null));
     job.node = node ?? null;
     job.since = this.#cluster.world.now;
     if (node === undefined || node.runtime === null) return;

@@ -6,7 +6,7 @@
  */
 import { assert } from "../base/assert.ts";
 import type { ClusterSpec, Member } from "../base/cluster.ts";
-import { bootId, clusterId, type NodeId, nodeId } from "../base/id.ts";
+import { bootId, clusterId, NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import { toHex } from "../base/bytes.ts";
 import type { Prng } from "../base/prng.ts";
 import { KEY_BYTES } from "../base/seal.ts";
@@ -43,7 +43,10 @@ export interface ClusterEvents {
 
 /** One host and the node on it. */
 export class SimNode {
-  readonly id: NodeId;
+  /** Of a spare host: the number that it was given last. */
+  id: NodeId;
+  /** The description with which it began; null while it is no member. */
+  spec: ClusterSpec | null = null;
   readonly name: string;
   readonly host: SimHost;
   /** Null while no daemon lives, or it is still reading its database. */
@@ -62,7 +65,13 @@ export class SimNode {
 export class SimCluster {
   readonly world: World;
   readonly site: SimSite;
+  /** The members that the cluster was made with; they remain. */
   readonly nodes: readonly SimNode[];
+  /** Hosts that may join and leave. */
+  readonly spares: readonly SimNode[];
+  /** Both. */
+  readonly all: readonly SimNode[];
+  /** As the cluster was made. */
   readonly spec: ClusterSpec;
   readonly #events: ClusterEvents;
   readonly #key: Uint8Array;
@@ -73,6 +82,7 @@ export class SimCluster {
     parts: {
       readonly shape: ClusterShape;
       readonly options: Partial<WorldOptions>;
+      readonly spares?: number;
       readonly events: ClusterEvents;
     },
   ) {
@@ -85,17 +95,44 @@ export class SimCluster {
     const uuid = toHex(this.#prng.bytes(16));
     this.spec = specOf(shape, toHex(this.#prng.bytes(16)), uuid);
     if (shape.witness) this.#format(uuid);
-    this.nodes = this.spec.members.map(({ id, name }, at) => {
-      const node = new SimNode(id, name, this.site.addHost(name, [hostName(at)]));
-      node.host.onEnd = (how) => this.#onEnd(node, how);
-      node.host.onUp = () => this.boot(node);
+    this.nodes = this.spec.members.map(({ id }, at) => {
+      const node = this.#host(at, id);
+      node.spec = this.spec;
       return node;
     });
+    const { spares = 0 } = parts;
+    this.spares = Array.from({ length: spares }, (_, at) =>
+      // The number is a stand-in until it is given one.
+      this.#host(shape.nodes + at, nodeId(NODE_ID_MAX - at)));
+    this.all = [...this.nodes, ...this.spares];
+  }
+
+  #host(at: number, id: NodeId): SimNode {
+    const { name } = memberAt(at);
+    const node = new SimNode(id, name, this.site.addHost(name, [hostName(at)]));
+    node.host.onEnd = (how) => this.#onEnd(node, how);
+    node.host.onUp = () => this.boot(node);
+    return node;
+  }
+
+  /** A spare host was let in: it begins with an empty database. */
+  admit(node: SimNode, id: NodeId, spec: ClusterSpec): void {
+    this.dismiss(node);
+    node.host.store.wipe();
+    node.id = id;
+    node.spec = spec;
+    node.host.powerOn();
+  }
+
+  /** A spare host is switched off, and is what it was before it was let in. */
+  dismiss(node: SimNode): void {
+    node.spec = null;
+    node.host.powerCut(null);
   }
 
   /** The node at a place. */
   node(at: number): SimNode {
-    const node = this.nodes[at];
+    const node = this.all[at];
     assert(node !== undefined, `There is a node ${at}`);
     return node;
   }
@@ -103,15 +140,17 @@ export class SimCluster {
   /** Begins a daemon's life, where none is. */
   boot(node: SimNode): void {
     if (node.host.alive || !node.host.powered) return;
-    const ports = node.host.boot();
-    const member = this.spec.members.find(({ id }) => id === node.id);
+    const { spec } = node;
+    if (spec === null) return;
+    const member = spec.members.find(({ id }) => id === node.id);
     assert(member !== undefined, "A simulated node is a member");
+    const ports = node.host.boot();
     const runtime: NodeRuntime = new NodeRuntime(ports, {
       self: node.id,
       boot: bootId(toHex(ports.random.bytes(8))),
       clusterKey: this.#key,
-      spec: this.spec,
-      disks: this.spec.witness === null ? [] : [SHARED_DISK],
+      spec,
+      disks: spec.witness === null ? [] : [SHARED_DISK],
       bind: { links: member.links, peer: member.peer },
       configLimits: limitsOf(this.world.options),
       onFact: (fact) => {
@@ -171,15 +210,20 @@ function hostName(at: number): string {
   return `10.0.0.${at + 1}`;
 }
 
-function specOf({ nodes, witness, profile }: ClusterShape, id: string, disk: string): ClusterSpec {
-  const members = Array.from({ length: nodes }, (_, at): Member => ({
+/** The member at a place, as it is made or lets itself in. */
+export function memberAt(at: number): Member {
+  return {
     id: nodeId(at + 1),
     name: `node${"ABCDEFGH".charAt(at)}`,
     role: "voter",
     votes: 1,
     links: [`${hostName(at)}:5405`],
     peer: `${hostName(at)}:5406`,
-  }));
+  };
+}
+
+function specOf({ nodes, witness, profile }: ClusterShape, id: string, disk: string): ClusterSpec {
+  const members = Array.from({ length: nodes }, (_, at) => memberAt(at));
   return {
     id: clusterId(id),
     name: "sim",

@@ -134,7 +134,7 @@ export class Contenders {
   }
 
   #anyone(): SimNode | undefined {
-    return this.#prng.pick(this.#cluster.nodes.filter((each) => each.runtime !== null));
+    return this.#prng.pick(this.#cluster.all.filter((each) => each.runtime !== null));
   }
 
   #id(): RequestId {

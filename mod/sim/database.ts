@@ -57,6 +57,19 @@ export class DatabaseStore {
     this.prng = world.prng(`database ${name}`);
   }
 
+  /** A new database: what lay there is moved out of the way. Nobody has it open. */
+  wipe(): void {
+    this.#hard = { term: 0, vote: 0, diverged: false };
+    this.#base = FROM_THE_BEGINNING;
+    this.#spec = null;
+    this.#entries = [];
+    this.#applied = { index: 0, term: 0, stateCrc: 0 };
+    this.#rows.clear();
+    this.#requests.clear();
+    this.#history.clear();
+    this.#since = 0;
+  }
+
   /** The next open finds damage, for this reason in words. */
   damage(why: string): void {
     this.#damage = why;

@@ -155,7 +155,7 @@ export function strike(cluster: SimCluster, fault: Fault, struck: Struck): void 
   const { network, disks, plant } = cluster.site;
   const later = "ms" in fault ? (run: () => void) => cluster.world.after(fault.ms, run) : null;
   const host = "node" in fault ? cluster.node(fault.node).host : null;
-  const others = cluster.nodes.map((_, at) => at);
+  const others = cluster.all.map((_, at) => at);
   switch (fault.fault) {
     case "crash":
       return host?.crashDaemon();
@@ -167,7 +167,7 @@ export function strike(cluster: SimCluster, fault: Fault, struck: Struck): void 
       return host?.powerCutAfter(fault.calls, fault.ms);
     case "blackout":
       return onAcknowledged(() => {
-        for (const node of cluster.nodes) node.host.powerCut();
+        for (const node of cluster.all) node.host.powerCut();
       });
     case "pause":
       return host?.pauseDaemon(fault.ms);
@@ -213,7 +213,7 @@ function degrade(cluster: SimCluster, fault: Extract<Fault, { fault: "loss" | "s
   const [worse, usual] = fault.fault === "loss"
     ? [{ loss: fault.loss }, { loss: netLoss }]
     : [{ delayMs: [0, fault.delay] as const }, { delayMs: netDelayMs }];
-  for (const other of cluster.nodes.keys()) {
+  for (const other of cluster.all.keys()) {
     if (other === fault.node) continue;
     for (const [from, to] of [[fault.node, other], [other, fault.node]] as const) {
       network.degrade({ from, to }, worse);

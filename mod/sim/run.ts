@@ -12,6 +12,7 @@ import { Clients } from "./clients.ts";
 import { Contenders } from "./contenders.ts";
 import { type ClusterShape, SimCluster, type SimNode } from "./cluster.ts";
 import { drawFaults, type Fault, strike } from "./faults.ts";
+import { type MemberOrder, Membership } from "./membership.ts";
 import type { WorldOptions } from "./options.ts";
 
 /** Everything that is drawn from a seed. */
@@ -27,6 +28,12 @@ export interface RunPlan {
   readonly faults: readonly Fault[];
   /** Orders of an administrator: at a time, a change of what is wanted or a move. */
   readonly orders: readonly { readonly at: number; readonly order: string }[];
+  /** Who comes and goes, and who is to lead. */
+  readonly members: readonly MemberOrder[];
+  /** Hosts beside the members that the cluster is made with. */
+  readonly spares: number;
+  /** Nothing fails: then nobody has a reason to stand for election. */
+  readonly calm: boolean;
 }
 
 /** How a run ended. */
@@ -71,8 +78,10 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     watchdogPresent: prng.chance(0.9),
     ...drawLog(new Prng(seed * 4 + 3)),
   };
+  const members = drawMembers(new Prng(seed * 4 + 2), shape, safetyMs);
+  const spares = members.some(({ order }) => order !== "transfer") ? 1 : 0;
   const faults = drawFaults(prng, {
-    nodes: shape.nodes,
+    nodes: shape.nodes + spares,
     witness: shape.witness,
     resources,
     count: prng.between(1, 14),
@@ -83,7 +92,20 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
   const clients = prng.between(2, 30);
   const contenders = prng.chance(0.5) ? prng.between(2, 6) : 0;
   const orders = drawOrders();
-  return { seed, shape, world, resources, clients, contenders, safetyMs, faults, orders };
+  const calm = members.length > 0 && seed % 8 === 0;
+  const rest = {
+    seed,
+    shape,
+    resources,
+    clients,
+    contenders,
+    safetyMs,
+    orders,
+    members,
+    spares,
+    calm,
+  };
+  return calm ? { ...rest, world: {}, faults: [] } : { ...rest, world, faults };
 
   function drawOrders(): RunPlan["orders"] {
     if (resources === 0) return [];
@@ -104,6 +126,25 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
       return { at, order: order ?? "" };
     }).sort((a, b) => a.at - b.at);
   }
+}
+
+/** Half of all clusters of three or more see somebody come and go, half of all another leader. */
+function drawMembers(prng: Prng, shape: ClusterShape, safetyMs: number): MemberOrder[] {
+  const orders: MemberOrder[] = [];
+  const at = () => prng.between(CALM_MS, safetyMs);
+  if (shape.nodes >= 3 && prng.chance(0.5)) {
+    const times = Array.from({ length: prng.between(1, 4) }, at).sort((a, b) => a - b);
+    for (const [place, time] of times.entries()) {
+      orders.push({ at: time, order: place % 2 === 0 ? "join" : "leave", to: null });
+    }
+  }
+  if (shape.nodes >= 2 && prng.chance(0.5)) {
+    for (let left = prng.between(1, 5); left > 0; left--) {
+      const to = prng.chance(0.5) ? null : prng.between(0, shape.nodes - 1);
+      orders.push({ at: at(), order: "transfer", to });
+    }
+  }
+  return orders.sort((a, b) => a.at - b.at);
 }
 
 /** Half of all clusters keep so little of their log that whoever was away needs a snapshot. */
@@ -135,6 +176,11 @@ class Run {
   readonly #contenders: Contenders;
   readonly #ids: readonly ResourceId[];
   readonly #admin: Admin;
+  readonly #membership: Membership;
+  /** The term in which the cluster had formed. */
+  #calmTerm = 0;
+  /** How often a leader handed over: each may cost a term. */
+  #handed = 0;
   #starts = 0;
   #takeovers = 0;
   #snapshots = 0;
@@ -147,15 +193,19 @@ class Run {
     this.#cluster = new SimCluster(seed, {
       shape,
       options: world,
+      spares: plan.spares,
       events: {
         onFact: (node, fact) => {
           this.#checks.onFact(node, fact);
           this.#clients.onFact(node, fact);
           this.#contenders.onFact(node, fact);
+          this.#membership.onFact(node, fact);
           if (fact.fact === "ha.takeover") this.#takeovers++;
         },
         onSaying: (node, { stream, text, routine }) => {
           if (stream === "config" && text.startsWith("snapshot=")) this.#snapshots++;
+          // By an order, or because its node is in maintenance.
+          if (stream === "config" && text.startsWith("lead →")) this.#handed++;
           if (!routine) line(node, stream, text);
         },
         onLife: (node, what) => line(node, "host", what),
@@ -165,6 +215,7 @@ class Run {
     this.#clients = new Clients(this.#cluster, this.#checks);
     this.#contenders = new Contenders(this.#cluster, this.#checks, plan.contenders);
     this.#admin = new Admin(this.#cluster);
+    this.#membership = new Membership(this.#cluster, this.#admin);
     this.#ids = Array.from({ length: plan.resources }, (_, at) => resourceId(`exec:r${at}`));
     this.#cluster.site.plant.onChange((id, host, runs) => {
       if (runs) this.#starts++;
@@ -174,13 +225,15 @@ class Run {
 
   play(): RunResult {
     const { world } = this.#cluster;
-    const { faults, orders, safetyMs, clients } = this.#plan;
+    const { faults, orders, members, safetyMs, clients } = this.#plan;
     this.#cluster.bootAll();
     world.after(0, () => this.#define());
     const onAcknowledged = (run: () => void) => this.#clients.onAcknowledged(run);
     const struck = { resources: this.#ids, onAcknowledged };
     for (const fault of faults) world.at(fault.at, () => strike(this.#cluster, fault, struck));
     for (const { at, order } of orders) world.at(at, () => this.#order(order));
+    for (const each of members) world.at(each.at, () => this.#membership.obey(each));
+    world.at(CALM_MS, () => this.#calmTerm = this.#term());
     for (let i = 0; i < clients; i++) {
       world.at(500 + i * safetyMs / clients, () => this.#clients.begin());
     }
@@ -193,6 +246,7 @@ class Run {
     else {
       this.#clients.verify();
       this.#contenders.verify();
+      this.#verifyCalm();
     }
     return {
       violations: this.#checks.violations,
@@ -212,19 +266,20 @@ class Run {
       world.runUntil(Math.min(time, world.now + NUDGE_MS));
       this.#clients.nudge();
       this.#contenders.nudge();
+      this.#membership.nudge();
     }
     if (this.#checks.violations.length > 0) return;
   }
 
   /** Everything is mended and turned on. */
   #heal(): void {
-    const { site, nodes } = this.#cluster;
+    const { site, all } = this.#cluster;
     this.#clients.calm();
     this.#contenders.calm();
     site.network.heal();
     site.disks.heal();
-    for (const node of nodes) {
-      node.host.powerOn();
+    for (const node of all) {
+      if (node.spec !== null) node.host.powerOn();
       for (const id of this.#ids) site.plant.sicken(id, node.host.index, null);
     }
   }
@@ -232,7 +287,9 @@ class Run {
   /** What is not as it must be at the end; null where all is. */
   #unrest(): string | null {
     if (this.#checks.violations.length > 0) return null;
-    const runtimes = this.#cluster.nodes.map((node) => node.runtime);
+    const moving = this.#membership.unrest();
+    if (moving !== null) return moving;
+    const runtimes = this.#membership.present().map((node) => node.runtime);
     for (const [at, runtime] of runtimes.entries()) {
       const name = this.#cluster.node(at).name;
       if (runtime === null) return `${name} does not run`;
@@ -266,6 +323,20 @@ class Run {
       if (!wanted && runs !== 0) return `${id} runs and is not wanted`;
     }
     return null;
+  }
+
+  #term(): number {
+    const terms = this.#cluster.nodes.map((node) => node.runtime?.node.config.view().term ?? 0);
+    return Math.max(...terms);
+  }
+
+  /** Where nothing failed, only a leader that handed over may have caused a term. */
+  #verifyCalm(): void {
+    const risen = this.#term() - this.#calmTerm;
+    const handed = this.#handed;
+    if (!this.#plan.calm || risen <= handed) return;
+    const what = `${risen} terms began, and ${handed} times a leader handed over`;
+    this.#checks.fail("a healthy leader is not disturbed", what);
   }
 
   #order(order: string): void {

@@ -16,7 +16,8 @@
  * @module
  */
 import { formatReason } from "../base/reason.ts";
-import { isResourceId, type ResourceId } from "../base/id.ts";
+import { isResourceId, type NodeId, requestId, type ResourceId } from "../base/id.ts";
+import type { Fact, Request } from "../streams.ts";
 import { Admin } from "./admin.ts";
 import { Checks } from "./checks.ts";
 import { SHARED_DISK, SimCluster, type SimNode } from "./cluster.ts";
@@ -113,7 +114,11 @@ class Stage {
       shape: { nodes, witness, profile: "fast" },
       options: { ...CALM, watchdogPresent: watchdog, ...(log === undefined ? {} : shortLog(log)) },
       events: {
-        onFact: (node, fact) => this.#checks.onFact(node, fact),
+        onFact: (node, fact) => {
+          this.#checks.onFact(node, fact);
+          const answer = this.#answered(fact);
+          if (answer !== null) say(node, answer);
+        },
         onSaying: (node, { stream, text, routine, because }) => {
           if (routine) return;
           say(node, `${stream} ${text}${because === null ? "" : `  (${formatReason(because)})`}`);
@@ -212,9 +217,56 @@ class Stage {
         return null;
       case "confirm-dead":
         return this.#admin.order(`confirm-dead ${name}`), null;
+      case "transfer":
+        return this.#ask(
+          name,
+          (node) => ({ request: "config.transfer", tag: "scenario", to: node }),
+        );
+      case "member-remove":
+        return this.#ask(name, (node) => ({
+          ...{ request: "config.change-spec", tag: "scenario" },
+          change: { change: "remove", node },
+        }));
+      case "force-single":
+        return this.#force(name, argument === "accepted");
       default:
         return `"${command}" is no command`;
     }
+  }
+
+  /** Asks something about a node of the first one that can write. */
+  #ask(name: string, make: (node: NodeId) => Request): string | null {
+    const { nodes } = this.#cluster;
+    const found = nodes.find(({ runtime }) => runtime?.board.position?.writable === true);
+    if (!found?.runtime) return "nobody can write";
+    return found.runtime.request(make(this.#cluster.node(this.#index(name)).id)), null;
+  }
+
+  #force(name: string, commit: boolean): string | null {
+    const node = this.#cluster.node(this.#index(name));
+    const { runtime } = node;
+    if (commit) this.#checks.allowLoss(node);
+    const ask = {
+      ...{ commit, id: requestId("00000000000000ff"), author: `root@${name}`, time: 0 },
+      reason: "force-single, accept-risk=data-loss",
+    };
+    runtime?.request({ request: "config.force-single", tag: "scenario", ask });
+    return runtime === null ? `${name} does not run` : null;
+  }
+
+  /** What a node answers to an order of the story. */
+  #answered(fact: Fact): string | null {
+    if (fact.fact === "config.outcome" && fact.tag === "scenario") {
+      const { outcome } = fact;
+      return outcome.ok
+        ? "answers: done"
+        : `answers: ${outcome.problem.code}, ${outcome.problem.why}`;
+    }
+    if (fact.fact !== "config.forced") return null;
+    const { problem, report, index } = fact;
+    if (problem !== null) return `answers: ${problem.code}, ${problem.why}`;
+    if (index !== null) return `answers: done at index ${index}`;
+    return `answers: ${report.warnings.join("; ")}`;
   }
 
   #resource(id: string, properties: readonly string[]): string | null {
@@ -245,13 +297,17 @@ class Stage {
       ? runtime?.board.position?.writable === true && runtime.board.view?.quorate === true
       : verb === "guard"
       ? runtime?.node.ha.view().guard.held === true
+      : verb === "leads"
+      ? runtime?.node.config.view().role === "leader"
+      : verb === "removed"
+      ? runtime?.node.config.view().removed === true
       : null;
     if (is === null) return `"${verb}" cannot be expected`;
     return (is ? "yes" : "no") === wanted ? null : `${what}: ${verb} is ${is ? "yes" : "no"}`;
   }
 
   #index(name: string): number {
-    const at = this.#cluster.nodes.findIndex((node) => node.name === name);
+    const at = this.#cluster.all.findIndex((node) => node.name === name);
     if (at < 0) throw new ScenarioFault(`"${name}" is no node`);
     return at;
   }

@@ -176,8 +176,10 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
   }
 
   #request(request: Request): void {
-    if (request.request === "ha.shutdown") this.#stopping = true;
-    else if (request.request === "storage.swap") this.#enqueue(request);
+    if (request.request === "ha.shutdown") {
+      this.#stopping = true;
+      this.#witness.retire();
+    } else if (request.request === "storage.swap") this.#enqueue(request);
     else if (request.request === "storage.fence") this.#fence(request.node);
   }
 
@@ -208,6 +210,8 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
     this.#swapping = false;
     const { ok, register, why } = end;
     this.#context.tell({ fact: "storage.swapped", tag: ask.tag, ok, register });
+    // Nobody expects a version below 0: it was only to be read.
+    if (!ok && ask.expect < 0) return;
     if (!ok) return this.#context.say(`register: not written, ${why}`, null);
     const set = ask.register.set.map((id) => this.#context.name(id)).join("+");
     this.#context.say(`register: version=${ask.register.version}, set=${set}`, null);

@@ -24,6 +24,8 @@ export class Witness {
   #peerState: MemberState = "unknown";
   #silentSince: Instant = EPOCH;
   #claiming = false;
+  /** The node stops: it must not take the vote from the one that stays. */
+  #retired = false;
   #notBefore: Instant = EPOCH;
   #oursKnown = 0;
   #theirs = 0;
@@ -81,6 +83,11 @@ export class Witness {
     if (this.#held) this.#context.tell({ fact: "storage.witness-heard", issuedAt });
   }
 
+  /** The node stops in order: it keeps the vote that it has, and claims it no more. */
+  retire(): void {
+    this.#retired = true;
+  }
+
   /** Lets the vote go. */
   release(because: Reason): void {
     if (!this.#held) return;
@@ -103,7 +110,8 @@ export class Witness {
   deadline(): Instant {
     const scales = this.#scales();
     const lun = this.#arbiter();
-    if (scales === null || this.#peerState !== "down" || this.#claiming) return NEVER;
+    const idle = this.#retired || this.#claiming;
+    if (scales === null || this.#peerState !== "down" || idle) return NEVER;
     if (lun === null || lun.liveKey === null || lun.reservation === null) return NEVER;
     // One claim is enough: who registers anew owns nothing, and the register says who may commit.
     if (this.#held) return NEVER;

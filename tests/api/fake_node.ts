@@ -1,14 +1,18 @@
 /** A node without streams: a tree in memory, a conversation in an array. For tests of API and CLI. */
+import { nodeId } from "../../mod/base/id.ts";
 import { ProblemError } from "../../mod/base/problem.ts";
 import type {
   BackupReport,
   ChangeAsk,
   ChangeEvent,
   ChangePage,
+  ForceAnswer,
+  ForceRequest,
   HistoryList,
   HistoryPageAsk,
   InitAsk,
   JoinAsk,
+  MembershipNode,
   PathEvent,
   RestoreAsk,
   RestoreReport,
@@ -49,7 +53,8 @@ export const BINARY_DIFF: FileDiff = {
   diff: null,
 };
 
-export class FakeNode implements RunningNode {
+export class FakeNode implements RunningNode, MembershipNode {
+  readonly membership: MembershipNode = this;
   readonly tree = new Map<string, Row>();
   readonly asks: ChangeAsk[] = [];
   readonly calls: unknown[] = [];
@@ -126,6 +131,47 @@ export class FakeNode implements RunningNode {
     return [...this.tree.keys()].sort()
       .filter((key) => key.startsWith(prefix) && !key.slice(prefix.length).includes("/"))
       .map((key) => this.entry(key) as TreeEntry);
+  }
+  members() {
+    const rest = { state: "online", lag: 0, note: "" };
+    const members = ["nodeA", "nodeB"].map((name, at) => ({
+      ...{ name, id: at + 1, self: at === 0, role: "voter" as const, leader: at === 0 },
+      ...rest,
+    }));
+    return { leader: "nodeA", members };
+  }
+  promote(name: string): Promise<void> {
+    if (name === "slow") {
+      const why = `"${name}" is 7 entries behind, in round 3 of 10`;
+      return Promise.reject(new ProblemError("config.learner-behind", why));
+    }
+    return this.#note({ promote: name });
+  }
+  removeMember(name: string): Promise<void> {
+    if (name === "busy") {
+      return Promise.reject(new ProblemError("config.member-in-use", `"${name}" has exec:web`));
+    }
+    return this.#note({ remove: name });
+  }
+  transferLead(name: string | null): Promise<string> {
+    if (name === "off") {
+      return Promise.reject(
+        new ProblemError("config.cannot-transfer", `"${name}" does not answer`),
+      );
+    }
+    this.calls.push({ transfer: name });
+    return Promise.resolve(name ?? "nodeB");
+  }
+  forceSingle(request: ForceRequest): Promise<ForceAnswer> {
+    this.calls.push({ force: request });
+    if (this.document.quorate) {
+      const why = "nodeA leads term 3, and is heard";
+      return Promise.reject(new ProblemError("config.force-refused", why));
+    }
+    const others = [{ node: nodeId(2), name: "nodeB", answers: false }];
+    const report = { lastIndex: 42, lastTerm: 3, applied: 42, others, register: null };
+    const warnings = ["what nodeB committed behind index 42 is lost for good"];
+    return Promise.resolve({ done: request.commit, report: { ...report, warnings } });
   }
   history(ask: HistoryPageAsk): Promise<HistoryList> {
     this.calls.push({ history: ask });

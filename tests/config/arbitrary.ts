@@ -41,6 +41,20 @@ export const anySpec: fc.Arbitrary<ClusterSpec> = fc
   .tuple(fc.integer({ min: 1, max: 6 }), fc.boolean())
   .map(([nodes, witness]) => specOf(nodes, witness));
 
+const life = fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => bytes.toHex());
+const wide = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+const locks = {
+  ...{ node: fc.nat(0xffff), life, before: life, seq: count },
+  commands: fc.array(
+    plain({
+      type: fc.constantFrom("posix" as const, "flock" as const),
+      kind: fc.constantFrom("read" as const, "write" as const, "unlock" as const),
+      ...{ ino: count, owner: wide, start: wide, end: wide, pid: u32 },
+    }),
+    { maxLength: 4 },
+  ),
+};
+
 export const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
   fc.constant<Entry>({ kind: "noop" }),
   plain({
@@ -49,6 +63,17 @@ export const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
     transaction: anyTransaction,
   }),
   plain({ kind: fc.constant("spec" as const), spec: anySpec, highest: fc.nat(0xffff) }),
+  plain({
+    kind: fc.constant("forced" as const),
+    ...{ spec: anySpec, highest: fc.nat(0xffff), writer: fc.nat(0xffff) },
+    out: fc.array(plain({ id: fc.integer({ min: 1, max: 0xffff }), name: fc.constant("b") }), {
+      maxLength: 3,
+    }),
+    request: fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => bytes.toHex()),
+    ...{ author: path, reason: path, time: count },
+  }),
+  plain({ kind: fc.constant("locks" as const), ...locks }),
+  plain({ kind: fc.constant("locks-release" as const), node: fc.nat(0xffff), life }),
 );
 
 const anyAsk = fc.oneof(
@@ -57,6 +82,7 @@ const anyAsk = fc.oneof(
   fc.constant({ kind: "change", change: { kind: "witness", disk: "0".repeat(32) } }),
   fc.constant({ kind: "change", change: { kind: "add-learner", name: "c", links: [], peer: "x" } }),
   fc.constant({ kind: "barrier" }),
+  fc.constantFrom({ kind: "transfer", to: null }, { kind: "transfer", to: 7 }),
 ) as fc.Arbitrary<Ask>;
 
 export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
@@ -74,7 +100,8 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   }),
   plain({
     kind: fc.constant("vote" as const),
-    ...{ term: count, pre: fc.boolean(), lastIndex: count, lastTerm: count },
+    ...{ term: count, pre: fc.boolean(), transfer: fc.boolean() },
+    ...{ lastIndex: count, lastTerm: count },
   }),
   plain({
     kind: fc.constant("vote-reply" as const),
@@ -100,6 +127,12 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     kind: fc.constant("snapshot-reply" as const),
     ...{ term: count, transfer: count, next: count, done: fc.boolean() },
   }),
+  plain({
+    kind: fc.constant("timeout-now" as const),
+    ...{ term: count, lastIndex: count, lastTerm: count },
+  }),
+  plain({ kind: fc.constant("removed" as const), index: count }),
+  plain({ kind: fc.constant("locks" as const), ...locks }),
 );
 
 /** Ways in which bytes are damaged: turned, cut, lengthened, replaced. */

@@ -131,6 +131,8 @@ export class Desk {
   register: WitnessRegister;
   witnessHolder: NodeId | null = null;
   loss = 0;
+  /** Two halves were forced apart: they are two clusters, and need not agree. */
+  divided = false;
   delayMs = 5;
   now = 1000;
   cut = new Set<string>();
@@ -347,7 +349,7 @@ export class Desk {
   /** One leader per term; committed prefixes equal. */
   #check(node: Node): void {
     const view = node.core?.view();
-    if (view === undefined) return;
+    if (view === undefined || this.divided) return;
     if (view.role === "leader") {
       const before = this.leaders.get(view.term);
       assert.ok(before === undefined || before === node.id, `two leaders in term ${view.term}`);

@@ -7,7 +7,10 @@ import { decodeMessage, encodeMessage, type MessageOf } from "../../mod/config/w
 import { Desk, specOf } from "./cluster.ts";
 import { Lone } from "./lone.ts";
 
-const VOTE = { kind: "vote", term: 5, pre: false, lastIndex: 0, lastTerm: 0 } as const;
+const VOTE = {
+  kind: "vote",
+  ...{ term: 5, pre: false, transfer: false, lastIndex: 0, lastTerm: 0 },
+} as const;
 const BEAT = {
   kind: "append",
   ...{ term: 1, prevIndex: 0, prevTerm: 0, entries: [], commit: 0, round: 0 },

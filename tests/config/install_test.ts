@@ -205,7 +205,7 @@ Deno.test("a snapshot that is no state is refused with a sentence, and nothing c
 Deno.test("a replica that is told that it differs does not lead until it is rebuilt, come what may", () => {
   const lone = new Lone(specOf(3, false), SMALL);
   beat(lone, 0, 0, 60);
-  const vote = { kind: "vote", pre: false, lastIndex: 999, lastTerm: 9 } as const;
+  const vote = { kind: "vote", pre: false, transfer: false, lastIndex: 999, lastTerm: 9 } as const;
   const snapshot = snapshotAt(50);
   const [first] = chunksOf(snapshot);
   assert.ok(first);
@@ -270,7 +270,14 @@ Deno.test("of a pair the one that differs votes for the other, and never for its
   lone.hear(2, messageOf(snapshot, first, { forced: true }));
   lone.pass(10_000);
   assert.equal(lone.sent.some(({ message }) => message.kind === "vote"), false);
-  const vote = { kind: "vote", pre: false, lastIndex: 999, lastTerm: 9, term: 9 } as const;
+  const vote = {
+    kind: "vote",
+    pre: false,
+    transfer: false,
+    lastIndex: 999,
+    lastTerm: 9,
+    term: 9,
+  } as const;
   lone.hear(2, vote);
   assert.equal(lone.last(2, "vote-reply")?.granted, true, "else nobody could ever rebuild it");
 });

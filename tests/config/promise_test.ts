@@ -1,7 +1,7 @@
 /** Ways in which a replica could have broken its word, each told step by step. */
 import assert from "node:assert/strict";
 import { nodeId } from "../../mod/base/id.ts";
-import { UNCOMMITTED_BYTES_MAX } from "../../mod/config/clients.ts";
+import { BACKLOG_BYTES_MAX, UNCOMMITTED_BYTES_MAX } from "../../mod/config/backlog.ts";
 import type { Operation, WitnessRegister } from "../../mod/streams.ts";
 import { Desk, specOf } from "./cluster.ts";
 import { entryOfTerm, Lone, transactionOf } from "./lone.ts";
@@ -148,7 +148,9 @@ Deno.test("a busy leader's refusal of a repeated write is no answer: the first m
     }];
     lone.propose(`fill${at}`, transactionOf(100 + at, operations));
   };
-  for (let at = 0; at < UNCOMMITTED_BYTES_MAX / data.length; at++) fill(at);
+  for (let at = 0; at < (UNCOMMITTED_BYTES_MAX + BACKLOG_BYTES_MAX) / data.length - 1; at++) {
+    fill(at);
+  }
   assert.equal(lone.outcomes.size, 1, "the last one does not fit any more");
   const refused = [...lone.outcomes.values()][0];
   assert.ok(refused && !refused.ok && refused.problem.code === "api.busy", "and was never sent");

@@ -150,7 +150,10 @@ Deno.test("messageFault() refuses what could be stored but never applied or coun
     append(entryOfTerm(1, { kind: "spec", spec: nobody, highest: 1 })),
     append(entryOfTerm(TERM_MAX + 1)),
     { ...append(entryOfTerm(1)), term: TERM_MAX + 1 },
-    { kind: "vote" as const, term: TERM_MAX + 1, pre: false, lastIndex: 0, lastTerm: 0 },
+    {
+      kind: "vote" as const,
+      ...{ term: TERM_MAX + 1, pre: false, transfer: false, lastIndex: 0, lastTerm: 0 },
+    },
     { kind: "vote-reply" as const, term: TERM_MAX + 1, pre: false, granted: false },
   ];
   for (const message of bad) {

@@ -69,6 +69,7 @@ export function sceneOf(scene: Scene): Situation {
     status: { nodes, services },
     definitions: readResources(scene.resources ?? "exec: web\n\tcommand run\n"),
     commands: scene.commands ?? [],
+    out: new Map(),
     health: (node) =>
       node === self ? null : {
         ...{ node, state: stateOf(node), boot: BOOT, vitals: null },

@@ -7,6 +7,7 @@ import { haRoutes } from "./ha.ts";
 import { heartbeatRoutes } from "./heartbeat.ts";
 import { historyRoutes } from "./history.ts";
 import { joinRoutes } from "./join.ts";
+import { memberRoutes } from "./members.ts";
 import { statusRoutes } from "./status.ts";
 import { storageRoutes } from "./storage.ts";
 import { watchRoutes } from "./watch.ts";
@@ -18,6 +19,7 @@ export const ROUTES: readonly Route[] = [
   ...heartbeatRoutes,
   ...configRoutes,
   ...historyRoutes,
+  ...memberRoutes,
   ...watchRoutes,
   ...backupRoutes,
   ...haRoutes,

@@ -165,9 +165,12 @@ export const haRoutes: readonly Route[] = [
     answer: { status: 202, content: DONE },
     problems: ["ha.no-such-node", "ha.node-unfit", "join.not-a-member"],
     async handle(call) {
-      const { name, state, self } = memberNamed(call, call.parameters.name ?? "");
-      if (self || state === "online") {
-        throw new ProblemError("ha.node-unfit", `"${name}" is ${self ? "this node" : state}`);
+      const name = call.parameters.name ?? "";
+      // One that is no member (any more) is the node's to judge.
+      const member = call.node.status().nodes.find((each) => each.name === name);
+      if (member?.self || member?.state === "online") {
+        const why = `"${name}" is ${member.self ? "this node" : member.state}`;
+        throw new ProblemError("ha.node-unfit", why);
       }
       await call.node.confirmDead(name);
       return done(202);

@@ -11,6 +11,7 @@ import { safeText } from "../print.ts";
 import { backupCommand, exportCommand, restoreCommand } from "./config_backup.ts";
 import { diffCommand, historyCommand, showCommand, undoCommand } from "./config_history.ts";
 import { watchCommand } from "./config_watch.ts";
+import { forceCommand, memberCommand, transferCommand } from "./config_member.ts";
 
 const VERSION_MAX = 1e15 - 1;
 /** What a file of the tree holds at most; the daemon has the last word. */
@@ -30,7 +31,10 @@ export function configCommand(cli: Cli): CommandUnknownOpts {
     .addCommand(watchCommand(cli))
     .addCommand(exportCommand(cli))
     .addCommand(backupCommand(cli))
-    .addCommand(restoreCommand(cli));
+    .addCommand(restoreCommand(cli))
+    .addCommand(memberCommand(cli))
+    .addCommand(transferCommand(cli))
+    .addCommand(forceCommand(cli));
 }
 
 function readOption() {

@@ -42,20 +42,31 @@ async function fromInput(cli: Cli): Promise<string> {
 }
 
 function ticketCommand(cli: Cli): CommandUnknownOpts {
-  const fresh = new Command("new")
-    .description("make a ticket for one join")
-    .option("--minutes <n>", "how long it is valid", wholeNumber(1, MINUTES_MAX), MINUTES_DEFAULT)
-    .action(async ({ minutes }) => {
-      const answer = await cli.client.change<{ ticket: string }>("POST", "/v1/join/tickets", {
-        json: { minutes },
-        limitMs: cli.waitMs,
-      });
-      if (cli.print.format === "json") return cli.print.json(answer);
-      cli.print.line(answer.ticket);
-      // In `ps` everybody reads what stands on a command line.
-      cli.print.note("next, on the other node, with the ticket on its standard input:");
-      cli.print.note("  pentad join --ticket -");
-      cli.print.note(`valid for one join within ${minutes} minutes; whoever has it can join`);
-    });
+  const fresh = withMinutes(new Command("new").description("make a ticket for one join"))
+    .action(({ minutes }) => newTicket(cli, minutes));
   return new Command("ticket").description("tickets for joining").addCommand(fresh);
+}
+
+/** A command that makes a ticket: with the option how long that is valid. */
+export function withMinutes(command: Command) {
+  return command.option(
+    "--minutes <n>",
+    "how long it is valid",
+    wholeNumber(1, MINUTES_MAX),
+    MINUTES_DEFAULT,
+  );
+}
+
+/** Makes a ticket, prints it, and says what to do with it. */
+export async function newTicket(cli: Cli, minutes: number): Promise<void> {
+  const answer = await cli.client.change<{ ticket: string }>("POST", "/v1/join/tickets", {
+    json: { minutes },
+    limitMs: cli.waitMs,
+  });
+  if (cli.print.format === "json") return cli.print.json(answer);
+  cli.print.line(answer.ticket);
+  // In `ps` everybody reads what stands on a command line.
+  cli.print.note("next, on the other node, with the ticket on its standard input:");
+  cli.print.note("  pentad join --ticket -");
+  cli.print.note(`valid for one join within ${minutes} minutes; whoever has it can join`);
 }

@@ -1,0 +1,125 @@
+/**
+ * The descriptions of the cluster that the log holds, and which of them are in force: the newest one
+ * as soon as it stands in the log, committed or not (dissertation 4.1); with it the one before, for
+ * as long as a change of several votes is not known to be committed (`electorate.ts`).
+ *
+ * @module
+ */
+import { assert } from "../base/assert.ts";
+import { type ClusterSpec, memberOf } from "../base/cluster.ts";
+import type { NodeId } from "../base/id.ts";
+import type { StoredEntry, StoredSpec } from "../host/ports.ts";
+import { needsBoth } from "./electorate.ts";
+import { decodeEntry, encodeEntry } from "./wire.ts";
+
+/** The description of the cluster at some index of the log. */
+export interface SpecAt {
+  readonly spec: ClusterSpec;
+  readonly index: number;
+  /** Highest node id ever given. */
+  readonly highest: number;
+  /** One node gave it itself, by the word of a person: nobody else is asked. */
+  readonly forced: boolean;
+}
+
+/** See the module's note. */
+export class Specs {
+  #all: SpecAt[];
+  /** End of the log as it was at start: what of it is committed cannot be known yet. */
+  #inherited: number;
+
+  constructor(first: SpecAt, inherited: number) {
+    this.#all = [first];
+    this.#inherited = inherited;
+  }
+
+  /** The newest one in the log. */
+  get newest(): SpecAt {
+    const newest = this.#all.at(-1);
+    assert(newest !== undefined, "There is always a description");
+    return newest;
+  }
+
+  /**
+   * The newest committed one; of the log that this life began with, the newest one in it. An older
+   * one could count a majority that is none any more.
+   */
+  committed(commit: number): SpecAt {
+    return this.before(Math.max(commit, this.#inherited));
+  }
+
+  /** The one that was in force after the entry at an index, which is not before the log's base. */
+  before(index: number): SpecAt {
+    const found = this.#all.filter((each) => each.index <= index).at(-1);
+    assert(found !== undefined, "The description at the log's base is kept");
+    return found;
+  }
+
+  /** Those that decide now, the newest one last. */
+  inForce(commit: number): readonly ClusterSpec[] {
+    const [before, newest] = this.#all.slice(-2);
+    if (before === undefined || newest === undefined) return [this.newest.spec];
+    const isOpen = newest.index > commit && !newest.forced && needsBoth(before.spec, newest.spec);
+    return isOpen ? [before.spec, newest.spec] : [newest.spec];
+  }
+
+  /** Who is in the description before the newest one and not in that: its removal is to be told. */
+  get removedLast(): readonly NodeId[] {
+    const [before, newest] = this.#all.slice(-2);
+    if (before === undefined || newest === undefined || newest.forced) return [];
+    return before.spec.members.map(({ id }) => id).filter((id) => !memberOf(newest.spec, id));
+  }
+
+  /**
+   * The description by which a node is out for good, or null. Numbers are never given twice: one that
+   * was given and is no member's is a former member's. Only what is known to be committed says so, or
+   * a person's word.
+   */
+  outBy(node: NodeId, commit: number): SpecAt | null {
+    const sure = this.#all.filter(({ index, forced }) => index <= commit || forced).at(-1);
+    if (sure === undefined || node > sure.highest || memberOf(sure.spec, node)) return null;
+    return sure;
+  }
+
+  /** Takes note of an entry; the description in it, or null. */
+  note(stored: StoredEntry | undefined): SpecAt | null {
+    const entry = stored === undefined ? null : decodeEntry(stored.body);
+    if (stored === undefined || (entry?.kind !== "spec" && entry?.kind !== "forced")) return null;
+    const { kind, spec, highest } = entry;
+    const noted = { spec, index: stored.index, highest, forced: kind === "forced" };
+    this.#all.push(noted);
+    return noted;
+  }
+
+  /** The log lost its entries from an index on. */
+  truncate(from: number): void {
+    this.#all = this.#all.filter((each) => each.index < from);
+    this.#inherited = Math.min(this.#inherited, from - 1);
+  }
+
+  /** The log lost its entries up to and with an index; the one that was in force there. */
+  compact(index: number): SpecAt {
+    const first = this.before(index);
+    this.#all = this.#all.filter((each) => each.index >= first.index);
+    return first;
+  }
+
+  /** The log begins anew behind `base`, where `spec` is in force (null: the one we know). */
+  restart(base: number, spec: SpecAt | null, rest: { keepLog: boolean; last: number }): void {
+    const kept = this.#all.filter((each) => rest.keepLog && each.index > base);
+    this.#all = [spec ?? this.before(base), ...kept];
+    this.#inherited = Math.min(Math.max(this.#inherited, base), rest.last);
+  }
+}
+
+/** A description as the database keeps it. */
+export function specAtOf({ index, body }: StoredSpec): SpecAt {
+  const entry = decodeEntry(body);
+  assert(entry?.kind === "spec", "A stored description is one");
+  return { spec: entry.spec, index, highest: entry.highest, forced: false };
+}
+
+/** The same the other way; null for the one that is in no log. */
+export function storedSpecOf({ spec, index, highest }: SpecAt): StoredSpec | null {
+  return index === 0 ? null : { index, body: encodeEntry({ kind: "spec", spec, highest }) };
+}

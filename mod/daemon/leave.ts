@@ -1,0 +1,96 @@
+/**
+ * How a node stops in order, and how it leaves the cluster. Before it leaves, what runs on it moves
+ * away: once it is no member nobody hears from it any more, and what was decided to run there could
+ * only be let go by a person's word.
+ *
+ * @module
+ */
+import { addCommand, COMMANDS_FILE } from "../api/ha_files.ts";
+import { decodeText, encodeText } from "../base/bytes.ts";
+import { nameOf, voters } from "../base/cluster.ts";
+import { ProblemError } from "../base/problem.ts";
+import { timingOf } from "../base/timing.ts";
+import type { NodeRuntime } from "../runtime/mod.ts";
+import type { Operation } from "../streams.ts";
+import type { Member } from "./member.ts";
+
+/** Tries to give the order while others write to the same file. */
+const TRIES_MAX = 8;
+/** How long resources may take to move: a stop that hangs takes a grace of its own. */
+const MOVE_LIMIT_MS = 60_000;
+
+/** How long an orderly stop waits for resources to stop. */
+const SHUTDOWN_LIMIT_MS = 60_000;
+
+/** Stops every resource here, gives the manager lock and the leadership up, leaves last words. */
+export function drain(runtime: NodeRuntime): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new ProblemError("node.timeout", "resources do not stop")),
+      SHUTDOWN_LIMIT_MS,
+    );
+    runtime.onDrained(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    runtime.request({ request: "ha.shutdown", tag: "api:shutdown" });
+  });
+}
+
+/** Gives the membership up; the runtime is to be ended after it. */
+export async function leaveCluster(runtime: NodeRuntime, member: Member): Promise<void> {
+  const { spec, self, node } = runtime;
+  const { removed } = node.config.view();
+  const [first, second] = voters(spec);
+  if (second === undefined && first?.id === self) {
+    throw new ProblemError("join.last-member", `"${nameOf(spec, self)}" is the last voter`);
+  }
+  if (!removed) await evacuate(runtime, member);
+  await drain(runtime);
+  // Who was removed already has nobody to ask.
+  if (!removed) await member.changeSpec({ change: "remove", node: self });
+}
+
+/** Moves every resource away from this node, as far as anybody else can take it. */
+async function evacuate(runtime: NodeRuntime, member: Member): Promise<void> {
+  if (isEmpty(runtime)) return;
+  // Alone, or where nobody else is fit, there is nowhere to move to: then they stop here.
+  const { nodes } = runtime.node.ha.view();
+  const fit = nodes.some(({ node, state, maintenance }) =>
+    node !== runtime.self && state === "online" && !maintenance
+  );
+  if (!fit) return;
+  await order(member, runtime, `maintenance ${nameOf(runtime.spec, runtime.self)} on`);
+  const end = performance.now() + MOVE_LIMIT_MS;
+  while (!isEmpty(runtime)) {
+    if (performance.now() > end) {
+      throw new ProblemError("node.timeout", "resources do not move away from this node");
+    }
+    await new Promise((resolve) => setTimeout(resolve, timingOf(runtime.spec.profile).beatMs / 2));
+  }
+}
+
+/** Nothing is decided to run here. What has failed everywhere moves nowhere. */
+function isEmpty({ node, self }: NodeRuntime): boolean {
+  const idle = ["stopped", "error"];
+  return node.ha.view().resources.every((each) => each.node !== self || idle.includes(each.state));
+}
+
+/** Adds a line to the manager's orders. */
+async function order(member: Member, { node }: NodeRuntime, line: string): Promise<void> {
+  for (let tries = 1;; tries++) {
+    const entry = member.entry(COMMANDS_FILE);
+    const old = node.config.read(COMMANDS_FILE);
+    const data = encodeText(addCommand(old === null ? "" : decodeText(old) ?? "", line));
+    const path = COMMANDS_FILE;
+    const operations: Operation[] = [
+      entry === null ? { op: "create", path } : { op: "truncate", path, size: 0 },
+      { op: "write", path, offset: 0, data },
+    ];
+    const expect = [{ path, version: entry?.version ?? 0 }];
+    const outcome = await member.change({ expect, operations, author: "root", reason: "leave" });
+    if (outcome.ok) return;
+    const { code, why } = outcome.problem;
+    if (code !== "config.version-mismatch" || tries >= TRIES_MAX) throw new ProblemError(code, why);
+  }
+}
