@@ -9,6 +9,7 @@
  */
 
 import { type Mutant, PAIR, THREE } from "./mutant.ts";
+import { LOCK_MUTANTS } from "./mutants_locks.ts";
 import { MEMBER_MUTANTS } from "./mutants_members.ts";
 import { SNAPSHOT_MUTANTS } from "./mutants_snapshot.ts";
 
@@ -179,6 +180,7 @@ const MUTANTS: readonly Mutant[] = [
   },
   ...SNAPSHOT_MUTANTS,
   ...MEMBER_MUTANTS,
+  ...LOCK_MUTANTS,
   {
     name: "witness register's set ignored, by the claim and by the vote",
     file: "config/witness.ts",

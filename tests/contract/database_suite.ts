@@ -202,13 +202,11 @@ export function databaseSuite(name: string, makeWorld: () => DatabaseWorld): voi
     });
     const kept = await hand.again();
     assert.deepEqual(kept.entries, [entry(6), entry(7)]);
-    const { base, spec, stateCrc, rows, requests } = INSTALL;
-    assert.deepEqual([kept.base, kept.spec, kept.rows, kept.requests], [
-      base,
-      spec,
-      rows,
-      requests,
-    ]);
+    const { base, spec, stateCrc, rows, requests, locks } = INSTALL;
+    assert.deepEqual(
+      [kept.base, kept.spec, kept.rows, kept.requests, kept.locks],
+      [base, spec, rows, requests, locks],
+    );
     assert.deepEqual(kept.applied, { index: 5, term: 4, stateCrc });
     assert.equal(kept.term, 9);
     const page = await hand.history();

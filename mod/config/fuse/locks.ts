@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { after, NEVER } from "../../base/time.ts";
+import { NEVER } from "../../base/time.ts";
 import type { CommandOutcome, Owner } from "../lock_table.ts";
 import { COMMANDS_MAX, type LockCommand, OFFSET_MAX } from "../lock_wire.ts";
 import type { Call } from "./calls.ts";
@@ -111,7 +111,7 @@ export class LockCalls {
   }
 
   #take(request: Setlk, file: OpenFile): void {
-    const { calls, parts, clock } = this.#shared;
+    const { calls, parts } = this.#shared;
     const ino = this.#ino(request.node);
     const room = this.#parked.length < LOCK_WAITERS_MAX &&
       parts.locks.waiting < LOCK_COMMANDS_MAX;
@@ -119,7 +119,6 @@ export class LockCalls {
     if (ino === null || !room) return calls.refuse(request, "ENOLCK");
     const call = calls.open(request);
     if (call === null) return;
-    call.deadline = after(clock.now, parts.callMs());
     const command = commandOf({ ...request, ino });
     const number = ++this.#number;
     this.#propose({ call, command, file, number, patient: request.wait });

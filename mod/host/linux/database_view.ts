@@ -12,6 +12,7 @@ import {
   Damage,
   type Meta,
   readEntries,
+  readLocks,
   readMeta,
   readRequests,
   readTree,
@@ -27,6 +28,7 @@ export interface ViewOptions {
 export class DatabaseView {
   readonly #database: DatabaseSync;
   readonly #history: HistoryReader;
+  readonly #form: number;
   readonly meta: Meta;
 
   private constructor(database: DatabaseSync) {
@@ -37,6 +39,7 @@ export class DatabaseView {
     const meta = readMeta(database);
     if (meta === null) throw new Damage("it holds no state yet");
     this.#database = database;
+    this.#form = Number(form);
     this.meta = meta;
     this.#history = new HistoryReader(database);
   }
@@ -91,6 +94,7 @@ export class DatabaseView {
     if (verdict !== "ok") throw new Damage(`SQLite says: ${String(verdict)}`);
     this.entries();
     readRequests(this.#database, "request");
+    if (this.#form === FORM) readLocks(this.#database);
     const all = { below: Number.MAX_SAFE_INTEGER, from: 0, limit: -1, undo: true };
     for (const { index } of this.records(all)) {
       if (index > this.meta.applied) throw new Damage(`history ${index} is not applied`);
