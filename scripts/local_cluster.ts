@@ -91,6 +91,16 @@ export class LocalNode {
     await Promise.race([ended, this.until("the API answers", () => true, 20_000)]);
   }
 
+  /** Runs a daemon that is expected to end by itself. */
+  async daemonOnce(): Promise<CliResult> {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [...pentad(), "daemon", "--settings", this.settings],
+      env: { [MARK]: this.#mark },
+      stdin: "null",
+    }).output();
+    return { code, stdout: DECODER.decode(stdout), stderr: DECODER.decode(stderr) };
+  }
+
   /** The daemon's own output. */
   log(): string {
     return Deno.readTextFileSync(`${this.folder}/daemon.log`);

@@ -11,6 +11,7 @@
 import { type Mutant, PAIR, THREE } from "./mutant.ts";
 import { LOCK_MUTANTS } from "./mutants_locks.ts";
 import { MEMBER_MUTANTS } from "./mutants_members.ts";
+import { RECOVERY_MUTANTS } from "./mutants_recovery.ts";
 import { SNAPSHOT_MUTANTS } from "./mutants_snapshot.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -35,8 +36,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: "vote for a shorter log",
     file: "config/election.ts",
-    find: "const upToDate = raft.log.isUpToDate(lastTerm, lastIndex) && mayVote(raft);",
-    put: "const upToDate = lastTerm >= 0 && lastIndex >= 0 && mayVote(raft);",
+    find: "const upToDate = mayVote(raft, from, raft.log.isUpToDate(lastTerm, lastIndex));",
+    put: "const upToDate = mayVote(raft, from, lastTerm + lastIndex >= 0);",
     shape: THREE,
     seeds: 400,
   },
@@ -179,6 +180,7 @@ const MUTANTS: readonly Mutant[] = [
     seeds: 1,
   },
   ...SNAPSHOT_MUTANTS,
+  ...RECOVERY_MUTANTS,
   ...MEMBER_MUTANTS,
   ...LOCK_MUTANTS,
   {
@@ -287,7 +289,7 @@ async function lane(number: number, queue: Mutant[]): Promise<void> {
   const copy = `${folder}/${number}`;
   copyTree(`${ROOT}mod`, `${copy}/mod`);
   copyTree(`${ROOT}scripts`, `${copy}/scripts`);
-  for (const tests of ["config", "ha", "heartbeat"]) {
+  for (const tests of ["config", "contract", "ha", "heartbeat", "host"]) {
     copyTree(`${ROOT}tests/${tests}`, `${copy}/tests/${tests}`);
   }
   for (const name of ["deno.json", "deno.lock"]) {
@@ -327,6 +329,12 @@ async function isCaught(copy: string, mutant: Mutant): Promise<boolean> {
   const text = new TextDecoder().decode(stdout);
   const how = /^(seed|error:) .*/m.exec(text)?.[0] ??
     firstLine(new TextDecoder().decode(stderr));
+  // A test that is not there catches nothing.
+  const missing = /^.*failed, not found/m.exec(new TextDecoder().decode(stderr));
+  if (missing !== null) {
+    console.log(`STALE   ${name}: ${missing[0]}`);
+    return false;
+  }
   const caught = code !== 0;
   const verdict = caught ? "caught " : "ALIVE  ";
   console.log(`${verdict} ${name} (${seconds} s)${caught ? `: ${how}` : ""}`);

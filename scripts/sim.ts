@@ -81,7 +81,10 @@ function flags(): string {
 }
 
 const started = performance.now();
-const sums = { simulatedMs: 0, events: 0, acknowledged: 0, starts: 0, takeovers: 0, snapshots: 0 };
+const sums = {
+  ...{ simulatedMs: 0, events: 0, acknowledged: 0, starts: 0, takeovers: 0 },
+  ...{ snapshots: 0, recoveries: 0 },
+};
 let failed = 0;
 for (let seed = first; seed < first + count; seed++) {
   const plan = drawPlan(seed, shape);
@@ -103,12 +106,13 @@ for (let seed = first; seed < first + count; seed++) {
   if (failed >= FAILED_MAX) break;
 }
 const seconds = (performance.now() - started) / 1000;
-const { simulatedMs, events, acknowledged, starts, takeovers, snapshots } = sums;
+const { simulatedMs, events, acknowledged, starts, takeovers, snapshots, recoveries } = sums;
 console.log(
   `${count} seeds (${flags()}): ${failed} failed; ${
     (simulatedMs / 1000).toFixed(0)
   } s simulated in ` +
     `${seconds.toFixed(1)} s (${(simulatedMs / 1000 / seconds).toFixed(0)} x), ${events} events, ` +
-    `${acknowledged} writes acknowledged, ${starts} starts, ${takeovers} takeovers, ${snapshots} snapshots`,
+    `${acknowledged} writes acknowledged, ${starts} starts, ${takeovers} takeovers, ${snapshots} snapshots, ` +
+    `${recoveries} recoveries`,
 );
 if (failed > 0) Deno.exit(1);

@@ -308,6 +308,37 @@ export const PROBLEMS = {
     status: 500,
     exit: EXIT.failed,
   },
+  "node.database-lost": {
+    title: "Cannot use the database, and no peer holds another",
+    remedy:
+      "move the state directory aside, start, and pentad config restore BACKUP; if it was put back on purpose, remove config.db-seal",
+    status: 500,
+    exit: EXIT.failed,
+  },
+  "node.database-newer": {
+    title: "Cannot read the database of a newer version",
+    remedy: "start the version that wrote it",
+    status: 500,
+    exit: EXIT.failed,
+  },
+  "node.database-failed": {
+    title: "Cannot write the database",
+    remedy: "look at the disk and its file system; the next start reads and checks all of it",
+    status: 503,
+    exit: EXIT.failed,
+  },
+  "node.disk-full": {
+    title: "Cannot write the database: its disk is full",
+    remedy: "make room where the state directory is; the daemon is started anew by itself",
+    status: 507,
+    exit: EXIT.failed,
+  },
+  "node.disk-read-only": {
+    title: "Cannot write the database: its file system is read-only",
+    remedy: "see why in dmesg, check and remount it; the daemon is started anew by itself",
+    status: 503,
+    exit: EXIT.failed,
+  },
   "node.unsupported-host": {
     title: "Cannot run on this host",
     remedy: "use 64-bit Linux with glibc or musl; under Deno itself, allow FFI (-A)",

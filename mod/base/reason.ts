@@ -31,6 +31,11 @@ export const REASONS = {
   "config.rebuilds": "{node} differs from its peers, and is rebuilt from the state here",
   "config.rebuilt-by": "{node} found that, and sends its state at index {base}",
   "config.bad-snapshot": "{node} sent what is no state: {why}",
+  "config.recovering": "it has no vote until its peers have given everything back: {why}",
+  "config.recovered": "{node} gave back everything up to index {index}",
+  "config.peer-recovers":
+    "{node} lost what it held, and gets it again from the log or as a snapshot",
+  "config.lost": "{node} acknowledged up to index {match} and ends at {index}: an older copy?",
   "config.hands-over": "{node} is to lead in our place",
   "config.kept-lead": "{node} did not take over in time",
   "config.asked-to-lead": "{node} leads, and wants us to",

@@ -10,7 +10,11 @@ export function joinBatches(first: DatabaseBatch, second: DatabaseBatch): Databa
   const hardState = second.hardState ?? first.hardState;
   const applied = joinApplied(first.applied, second.applied);
   const compact = second.compact ?? first.compact;
+  const sealed = second.sealed ?? first.sealed;
+  const recovery = second.recovery === undefined ? first.recovery : second.recovery;
   return {
+    ...(sealed && { sealed }),
+    ...(recovery !== undefined && { recovery }),
     ...(hardState && { hardState }),
     ...joinEntries(first, second),
     ...(applied && { applied }),

@@ -54,6 +54,7 @@ export function lagOf(raft: Raft, { id, name }: Member): Problem | null {
     return behind(`"${name}" did not answer for ${silent} ms`);
   }
   if (progress.diverged) return behind(`"${name}" differs from its peers`);
+  if (progress.recovery !== null) return behind(`"${name}" recovers from a loss`);
   const { catchUp, match } = progress;
   if (catchUp?.ready && match >= catchUp.reached) return null;
   const lag = `"${name}" is ${raft.log.last - match} entries behind`;

@@ -34,6 +34,7 @@ import {
   spreadCommit,
   tickLeader,
 } from "./replication.ts";
+import { announceRecovery, onRecoveryWord } from "./recovery.ts";
 import { Standing } from "./standing.ts";
 import { Transfers } from "./transfers.ts";
 import { Twins } from "./twins.ts";
@@ -75,6 +76,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       applied: stored.applied.index,
       stored: stored.spec,
       diverged: stored.diverged,
+      recovery: stored.recovery,
+      sealed: stored.sealed,
     }, now);
     this.#raft.applied = this.#replica.applied;
     this.#raft.stateCrc = this.#replica.crc;
@@ -201,6 +204,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#raft.resetElection();
     const alone = isMajority(this.#raft.electorates, (id) => id === this.#raft.self, false);
     if (alone) this.#raft.electionAt = this.#raft.now;
+    announceRecovery(this.#raft);
     this.#standing.tellSpec();
     this.#tellTree();
   }
@@ -242,6 +246,10 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
         return;
       case "snapshot-reply":
         return this.#onSnapshotReply(from, message);
+      case "recovery":
+      case "recovered":
+      case "lost":
+        return onRecoveryWord(this.#raft, from, message);
     }
   }
 

@@ -15,6 +15,7 @@ import { after, EPOCH } from "../base/time.ts";
 import type { WitnessRegister } from "../streams.ts";
 import { isMajority } from "./electorate.ts";
 import { entryOf, type Raft } from "./raft.ts";
+import { maySecond } from "./recovery.ts";
 import { replicateAll } from "./replication.ts";
 import { askWitness, type Candidate } from "./witness.ts";
 import type { MessageOf } from "./wire.ts";
@@ -28,8 +29,9 @@ export function tickElection(raft: Raft): void {
     raft.say("no leader", reason("config.no-leader", { ms }));
   }
   raft.leader = null;
-  // One that differs from its peers must not lead them, one that stops has no reason to.
-  if (!raft.isVoter || raft.diverged || raft.leaving) return;
+  // One that differs from its peers or lost what it held must not lead them, one that stops has no
+  // reason to.
+  if (!raft.mayStand) return;
   raft.role = "precandidate";
   raft.granted = new Set([raft.self]);
   if (wouldWin(raft)) return campaign(raft);
@@ -62,7 +64,7 @@ export function onVote(raft: Raft, from: NodeId, message: MessageOf<"vote">): vo
     (raft.leader !== null && raft.now - raft.heardLeaderAt < raft.timing.electionMinMs);
   // With `transfer` it is the leader that lives who wants to be followed by the candidate.
   if ((leaderLives && !transfer) || term < raft.term) return reply(false);
-  const upToDate = raft.log.isUpToDate(lastTerm, lastIndex) && mayVote(raft);
+  const upToDate = mayVote(raft, from, raft.log.isUpToDate(lastTerm, lastIndex));
   if (pre) return reply(upToDate && term > raft.term);
   if (term > raft.term) raft.enterTerm(term);
   const granted = upToDate && (raft.vote === null || raft.vote === from);
@@ -79,8 +81,10 @@ export function onVote(raft: Raft, from: NodeId, message: MessageOf<"vote">): vo
  * A replica that differs from its peers does not vote. Of a pair it votes for the other: without its
  * vote nobody could lead, and so nobody rebuild it; and the ends of the logs are compared all the same.
  */
-function mayVote(raft: Raft): boolean {
-  return !raft.diverged || raft.electors.length <= 2;
+function mayVote(raft: Raft, candidate: NodeId, upToDate: boolean): boolean {
+  // What it has got back may go on behind the other's log, by entries that were never committed.
+  if (raft.recovery !== null) return maySecond(raft, candidate);
+  return upToDate && (!raft.diverged || raft.electors.length <= 2);
 }
 
 /** An answer to our asking. */
@@ -107,6 +111,7 @@ export function onVoteReply(raft: Raft, from: NodeId, message: MessageOf<"vote-r
 export function onWitnessVote(raft: Raft): void {
   if (raft.role !== "candidate") return;
   raft.witness.solo = true;
+  raft.alone = true;
   winIfElected(raft);
 }
 

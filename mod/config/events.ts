@@ -79,6 +79,8 @@ export interface ConfigView {
   readonly logBase: number;
   /** This replica was found to differ from its peers, and waits to be rebuilt. */
   readonly diverged: boolean;
+  /** What this replica lost, where it has not got all of it back yet: it has no vote. */
+  readonly recovering: string | null;
   readonly quorate: boolean;
   /** Nodes that must hold an entry before it commits, where a witness narrows them. */
   readonly commitSet: readonly NodeId[] | null;
@@ -87,6 +89,8 @@ export interface ConfigView {
     readonly match: number;
     readonly lag: number;
     readonly diverged: boolean;
+    /** It lost what it held, and has no vote until it is whole. */
+    readonly recovering: boolean;
     /** Of a learner: the round of catching up that it is in, and whether it is fit to vote. */
     readonly catchUp:
       | { readonly round: number; readonly ready: boolean; readonly slow: boolean }

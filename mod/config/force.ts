@@ -125,6 +125,9 @@ export class Force {
     if (role === "leader") return refuse("this node leads: writes need nothing that is missing");
     if (!raft.isVoter) return refuse("this node has no vote, so what it holds proves nothing");
     if (raft.diverged) return refuse("this replica differs from its peers");
+    if (raft.recovery !== null) {
+      return refuse(`this replica lost its database: ${raft.recovery.why}`);
+    }
     if (leader !== null && now - heardLeaderAt < 2 * timing.electionMinMs) {
       return refuse(`${raft.name(leader)} leads term ${raft.term}, and is heard`);
     }

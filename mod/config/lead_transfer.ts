@@ -85,7 +85,7 @@ export function onTimeoutNow(raft: Raft, from: NodeId, message: MessageOf<"timeo
   if (raft.role !== "follower" || raft.leader !== from || raft.term !== term) return;
   // Behind, it would only unseat the leader: nobody would vote for it.
   if (raft.log.last < lastIndex || raft.log.lastTerm < lastTerm) return;
-  if (!raft.isVoter || raft.diverged || raft.leaving) return;
+  if (!raft.mayStand) return;
   raft.say("campaigns at once", reason("config.asked-to-lead", { node: raft.name(from) }));
   campaign(raft, true);
 }
@@ -100,5 +100,6 @@ function unfit(raft: Raft, node: NodeId): string | null {
     raft.now - progress.ackedAt < raft.timing.electionMinMs;
   if (!answers) return `"${name}" does not answer`;
   if (progress.diverged) return `"${name}" differs from its peers`;
+  if (progress.recovery !== null) return `"${name}" recovers from a loss`;
   return progress.behind ? `"${name}" waits for a snapshot` : null;
 }

@@ -5,6 +5,16 @@ import type { Instant } from "../base/time.ts";
 import type { WitnessRegister } from "../streams.ts";
 import type { Transfer } from "./transfer.ts";
 
+/** How a leader sees a member that recovers (`recovery.ts`). */
+export interface Recovery {
+  readonly nonce: number;
+  readonly known: boolean;
+  /** A round that began after we heard of it. */
+  readonly round: number;
+  /** That round was answered: we did lead then. */
+  confirmed: boolean;
+}
+
 /** What a leader knows of one other member. */
 export interface Progress {
   next: number;
@@ -29,6 +39,10 @@ export interface Progress {
   behind: boolean;
   /** The snapshot on its way. */
   transfer: Transfer | null;
+  /** It lost what it held, and says so. */
+  recovery: Recovery | null;
+  /** It refused, in or after this round, what follows what it had acknowledged up to there. */
+  loss: { readonly round: number; readonly match: number; readonly certain: boolean } | null;
   /** How well a learner keeps up. */
   catchUp: CatchUp | null;
   /** It holds and has applied everything up to here. */

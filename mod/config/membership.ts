@@ -93,6 +93,11 @@ function isFresh(raft: Raft, node: NodeId): boolean {
     raft.now - progress.ackedAt < raft.timing.electionMinMs;
 }
 
+function holdsAll(raft: Raft, node: NodeId): boolean {
+  const { match, recovery = null } = raft.progress.get(node) ?? {};
+  return isFresh(raft, node) && recovery === null && match === raft.log.last;
+}
+
 /** A learner that keeps up: it may vote. */
 export function readyLearner(raft: Raft): Member | null {
   if (raft.role !== "leader") return null;
@@ -109,13 +114,12 @@ export function tendWitness(raft: Raft): void {
   if (raft.specAt.index > raft.commit || raft.commit < raft.termStart) return;
   if (raft.now < witness.retryAt) return;
   const both = voters(raft.spec).map((member) => member.id);
-  const caughtUp = both.every((id) =>
-    id === raft.self || (isFresh(raft, id) && raft.progress.get(id)?.match === raft.log.last)
-  );
+  const caughtUp = both.every((id) => id === raft.self || holdsAll(raft, id));
   if (!caughtUp) return;
   if (witness.register !== null && witness.register.term > raft.term) return deposed(raft);
   // From here on nothing is committed without both, whatever becomes of the write.
   witness.solo = false;
+  raft.alone = false;
   const { term } = raft;
   const known = witness.register;
   const leader = { node: raft.self, term, lastTerm: raft.log.lastTerm, lastIndex: raft.log.last };

@@ -13,7 +13,14 @@ import type { Prng } from "../base/prng.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import { after, EPOCH, type Instant } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
-import type { DatabaseBatch, LogBase, StoredEntry, StoredSpec } from "../host/ports.ts";
+import type {
+  DatabaseBatch,
+  LogBase,
+  SealedSpec,
+  StoredEntry,
+  StoredRecovery,
+  StoredSpec,
+} from "../host/ports.ts";
 import type { Fact, Request } from "../streams.ts";
 import { type Electorate, electorateOf } from "./electorate.ts";
 import type { ConfigEffect } from "./events.ts";
@@ -47,6 +54,10 @@ export class Raft {
   durable: number;
   /** We were found to differ from our peers, and are not rebuilt yet. */
   diverged: boolean;
+  /** We led with the witness alone, and do not know yet that the other node holds what we committed. */
+  alone: boolean;
+  /** We lost what we held, and have not got it all back yet. */
+  recovery: StoredRecovery | null;
   electionAt: Instant;
   heardLeaderAt: Instant = EPOCH;
   granted = new Set<NodeId>();
@@ -75,6 +86,8 @@ export class Raft {
   effects: ConfigEffect[] = [];
   readonly #specs: Specs;
   #number = 0;
+  /** What the seal says. */
+  #sealed: Omit<SealedSpec, "spec"> & { readonly index: number };
   #pending: { number: number; last: number; done: (() => void) | null }[] = [];
 
   constructor(
@@ -89,6 +102,8 @@ export class Raft {
       /** The description in force at the log's base; absent where none was compacted away. */
       readonly stored?: StoredSpec | null;
       readonly diverged?: boolean;
+      readonly recovery?: StoredRecovery | null;
+      readonly sealed?: SealedSpec | null;
     },
     now: Instant,
   ) {
@@ -103,11 +118,19 @@ export class Raft {
     this.applied = applied;
     this.durable = log.last;
     this.diverged = parts.diverged ?? false;
+    this.recovery = parts.recovery ?? null;
+    const { sealed = null } = parts;
+    const { settled = false, alone = false } = sealed ?? {};
+    this.#sealed = { index: sealed?.spec?.index ?? 0, settled, alone };
+    this.alone = alone;
     const highest = Math.max(...spec.members.map((member) => member.id));
     const first = { spec, index: 0, highest, forced: false };
     this.#specs = new Specs(stored === null ? first : specAtOf(stored), log.last);
     for (let index = log.base.index + 1; index <= log.last; index++) {
       this.#specs.note(log.at(index));
+    }
+    if (this.recovery !== null && sealed !== null) {
+      this.#specs.setLost({ at: sealed.spec === null ? first : specAtOf(sealed.spec), settled });
     }
     this.timing = timingOf(this.spec.profile);
     this.electionAt = after(now, this.#electionDelay());
@@ -121,6 +144,16 @@ export class Raft {
   /** The same, with its place. */
   get specAt(): SpecAt {
     return this.#specs.newest;
+  }
+
+  /** May it campaign? */
+  get mayStand(): boolean {
+    return this.isVoter && !this.diverged && this.recovery === null && !this.leaving;
+  }
+
+  /** The newest description is known to be committed, and has two voters (and perhaps a witness). */
+  get isSettledPair(): boolean {
+    return this.#specs.isSettled(this.commit) && this.electorates[0]?.voters.length === 2;
   }
 
   /** The newest committed description, as far as can be known. */
@@ -220,7 +253,29 @@ export class Raft {
     const number = ++this.#number;
     const { lazy = false, done = null } = options;
     this.#pending.push({ number, last: this.log.last, done });
-    this.effects.push({ kind: "persist", number, batch, lazy });
+    const sealed = this.#sealChange();
+    const whole = sealed === null ? batch : { ...batch, sealed };
+    this.effects.push({ kind: "persist", number, batch: whole, lazy });
+  }
+
+  /** What the seal must say from now on; null where it says so. */
+  #sealChange(): SealedSpec | null {
+    const committed = this.committedSpec;
+    const { index } = committed;
+    const { alone } = this;
+    const settled = this.#specs.isSettled(this.commit);
+    const before = this.#sealed;
+    const same = index === before.index && settled === before.settled && alone === before.alone;
+    if (same) return null;
+    this.#sealed = { index, settled, alone };
+    return { spec: storedSpecOf(committed), settled, alone };
+  }
+
+  /** All that was lost is here again. */
+  endRecovery(): void {
+    this.recovery = null;
+    this.#specs.setLost(null);
+    this.timing = timingOf(this.spec.profile);
   }
 
   /** The database says that all persists up to a number are durable. */
@@ -324,7 +379,7 @@ export class Raft {
         round: 0,
       },
       ...{ diverged: false, divergedAt: 0, agreed: 0, behind: false, transfer: null },
-      ...{ catchUp: null, applied: 0 },
+      ...{ recovery: null, loss: null, catchUp: null, applied: 0 },
     });
   }
 }

@@ -12,6 +12,7 @@ import type { DatabaseBatch, LogBase } from "../host/ports.ts";
 import { isMajority, reachedBy } from "./electorate.ts";
 import type { Barrier, Progress } from "./leader_state.ts";
 import type { Raft } from "./raft.ts";
+import { noteLoss, sayRecovery, tendRecovery } from "./recovery.ts";
 import { APPEND_BYTES_MAX, type MessageOf } from "./wire.ts";
 
 /** Entries sent to a peer and not yet answered; more wait. */
@@ -53,6 +54,7 @@ function sendBeat(raft: Raft): void {
       beginAt(progress, progress.match + 1);
     }
     sendAppend(raft, node, progress);
+    tendRecovery(raft, node, progress);
   }
 }
 
@@ -153,6 +155,8 @@ export function hearLeader(raft: Raft, from: NodeId, term: number): HardState {
   if (raft.role !== "follower") raft.becomeFollower(from, because);
   if (raft.leader !== from) raft.say(`leader=${raft.name(from)}, term=${term}`, because);
   raft.leader = from;
+  // Whoever leads after us holds everything that we committed.
+  raft.alone = false;
   raft.heardLeaderAt = raft.now;
   raft.resetElection();
   return newer ? { hardState: raft.hardState() } : {};
@@ -164,6 +168,7 @@ export function onAppend(raft: Raft, from: NodeId, message: MessageOf<"append">)
   const reply = (ok: boolean, index: number, chain: number) => {
     const { term: now, applied, stateCrc: state, diverged } = raft;
     const rest = { applied, state, round, diverged };
+    if (term >= now) sayRecovery(raft, from);
     raft.send(from, { kind: "append-reply", term: now, ok, index, chain, ...rest });
   };
   if (term < raft.term) return reply(false, raft.log.last + 1, 0);
@@ -244,6 +249,7 @@ export function onAppendReply(
   progress.applied = Math.max(progress.applied, message.applied);
   if (!ok) {
     if (progress.transfer !== null) return;
+    noteLoss(raft, from, message);
     beginAt(progress, Math.max(progress.match + 1, Math.min(index, raft.log.last + 1)));
     // What it needs next is not in the log any more.
     if (progress.next > raft.log.base.index) return sendAppend(raft, from, progress);
@@ -268,11 +274,16 @@ export function advanceCommit(raft: Raft): void {
   if (index > raft.commit && raft.log.termAt(index) === raft.term) raft.commit = index;
 }
 
+/** What it says does not count: it differs, or may have promised a newer leader otherwise. */
+function isBlind({ diverged, recovery, loss }: Progress): boolean {
+  return diverged || recovery?.known === false || loss?.certain === true;
+}
+
 function committable(raft: Raft): number {
   const durable = (id: NodeId) => {
     if (id === raft.self) return raft.durable;
     const progress = raft.progress.get(id);
-    return progress === undefined || progress.diverged ? 0 : progress.match;
+    return progress === undefined || isBlind(progress) ? 0 : progress.match;
   };
   // The register names only us: the witness agrees to whatever we hold.
   return reachedBy(raft.electorates, durable, raft.witness.solo ? raft.durable : 0);
@@ -300,7 +311,7 @@ export function answerBarriers(raft: Raft, applied: number): void {
   const roundOf = (id: NodeId) => {
     if (id === raft.self) return raft.round;
     const progress = raft.progress.get(id);
-    return progress === undefined || progress.diverged ? 0 : progress.round;
+    return progress === undefined || isBlind(progress) ? 0 : progress.round;
   };
   // The register names only us: nobody else can have committed anything.
   const witness = raft.witness.solo ? raft.round : 0;

@@ -22,11 +22,20 @@ export interface SpecAt {
   readonly forced: boolean;
 }
 
+/** A description out of the seal. */
+export interface LostSpec {
+  readonly at: SpecAt;
+  /** It was known to be committed, and there was no newer one. */
+  readonly settled: boolean;
+}
+
 /** See the module's note. */
 export class Specs {
   #all: SpecAt[];
   /** End of the log as it was at start: what of it is committed cannot be known yet. */
   #inherited: number;
+  /** The one before a loss: in force until the log has got that far again. */
+  #lost: LostSpec | null = null;
 
   constructor(first: SpecAt, inherited: number) {
     this.#all = [first];
@@ -37,7 +46,22 @@ export class Specs {
   get newest(): SpecAt {
     const newest = this.#all.at(-1);
     assert(newest !== undefined, "There is always a description");
-    return newest;
+    return this.#newer(newest);
+  }
+
+  /** The log was lost: the description of before is in force until it holds a newer one. */
+  setLost(lost: LostSpec | null): void {
+    this.#lost = lost;
+  }
+
+  /** Is the newest one known to be committed? */
+  isSettled(commit: number): boolean {
+    const { newest } = this;
+    return newest === this.#lost?.at ? this.#lost.settled : newest.index <= commit;
+  }
+
+  #newer(found: SpecAt): SpecAt {
+    return this.#lost !== null && this.#lost.at.index >= found.index ? this.#lost.at : found;
   }
 
   /**
@@ -45,7 +69,7 @@ export class Specs {
    * one could count a majority that is none any more.
    */
   committed(commit: number): SpecAt {
-    return this.before(Math.max(commit, this.#inherited));
+    return this.#newer(this.before(Math.max(commit, this.#inherited)));
   }
 
   /** The one that was in force after the entry at an index, which is not before the log's base. */
@@ -58,7 +82,8 @@ export class Specs {
   /** Those that decide now, the newest one last. */
   inForce(commit: number): readonly ClusterSpec[] {
     const [before, newest] = this.#all.slice(-2);
-    if (before === undefined || newest === undefined) return [this.newest.spec];
+    const single = before === undefined || newest === undefined;
+    if (single || this.newest === this.#lost?.at) return [this.newest.spec];
     const isOpen = newest.index > commit && !newest.forced && needsBoth(before.spec, newest.spec);
     return isOpen ? [before.spec, newest.spec] : [newest.spec];
   }
@@ -77,8 +102,9 @@ export class Specs {
    */
   outBy(node: NodeId, commit: number): SpecAt | null {
     const sure = this.#all.filter(({ index, forced }) => index <= commit || forced).at(-1);
-    if (sure === undefined || node > sure.highest || memberOf(sure.spec, node)) return null;
-    return sure;
+    const by = sure && this.#newer(sure);
+    if (by === undefined || node > by.highest || memberOf(by.spec, node)) return null;
+    return by;
   }
 
   /** Takes note of an entry; the description in it, or null. */

@@ -22,11 +22,13 @@ export function viewOf(
     committedChain: log.chainAt(raft.commit) ?? 0,
     commitSet: raft.witness.solo ? [raft.self] : null,
     diverged: raft.diverged,
-    peers: [...raft.progress].map(([node, { match, diverged, transfer, catchUp }]) => ({
+    recovering: raft.recovery?.why ?? null,
+    peers: [...raft.progress].map(([node, { match, diverged, recovery, transfer, catchUp }]) => ({
       node,
       match,
       lag: log.last - match,
       diverged,
+      recovering: recovery !== null,
       catchUp: catchUp === null
         ? null
         : { round: catchUp.round, ready: catchUp.ready, slow: catchUp.slow },
@@ -35,6 +37,10 @@ export function viewOf(
         : { index: transfer.snapshot.base.index, chunks: transfer.acknowledged },
     })),
     transferTo: raft.leadTransfer?.to ?? null,
-    blocked: raft.diverged ? DIVERGED : rest.blocked,
+    blocked: raft.recovery !== null
+      ? `recovering, without a vote until all is here again: ${raft.recovery.why}`
+      : raft.diverged
+      ? DIVERGED
+      : rest.blocked,
   };
 }

@@ -239,6 +239,12 @@ const MESSAGE = union({
   "timeout-now": [9, struct({ term: u64, lastIndex: u64, lastTerm: u64 })],
   /** The receiver is no member any more, by the description at this index. */
   removed: [10, struct({ index: u64 })],
+  /** It lost what it held (`recovery.ts`); nonce 0: it is whole. */
+  recovery: [11, struct({ term: u64, nonce: u64, known: bool })],
+  /** Who holds everything up to here has recovered from the loss of that nonce. */
+  recovered: [12, struct({ term: u64, nonce: u64, commit: u64 })],
+  /** It holds less than it acknowledged. */
+  lost: [13, struct({ term: u64 })],
 });
 
 const PART = union({

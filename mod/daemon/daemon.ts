@@ -24,7 +24,7 @@ import type { MembershipNode } from "../api/membership_node.ts";
 import { toHex } from "../base/bytes.ts";
 import { type ClusterSpec, specFault } from "../base/cluster.ts";
 import { bootId, clusterId, isNodeName, nodeId } from "../base/id.ts";
-import { ProblemError } from "../base/problem.ts";
+import { type ProblemCode, ProblemError } from "../base/problem.ts";
 import { KEY_BYTES } from "../base/seal.ts";
 import type { Settings } from "../base/settings.ts";
 import { timingOf, type TimingRow, timingTable } from "../base/timing.ts";
@@ -32,7 +32,7 @@ import { type EventLine, type MountStatus, type StatusDocument, statusOf } from 
 import { NodeRuntime } from "../runtime/mod.ts";
 import type { Outcome } from "../streams.ts";
 import type { Point } from "../config/mod.ts";
-import { DATABASE_NAME } from "../host/linux/database.ts";
+import { DATABASE_NAME, makeDatabase } from "../host/linux/database.ts";
 import { ArchivePool } from "./archive_pool.ts";
 import { Backups } from "./backups.ts";
 import { HistoryDesk } from "./history_desk.ts";
@@ -59,6 +59,11 @@ interface Running {
   mounting: Mounting | null;
 }
 
+/** A node whose database cannot be written stays readable for so long before its process ends. */
+const FAILED_MS = 60_000;
+/** What does not pass by itself at once: to start again and again would not help. */
+const WAITS: readonly ProblemCode[] = ["node.disk-full", "node.disk-read-only"];
+
 const NO_MOUNT: MountStatus = { path: null, state: "off", why: null };
 /** fuse(4) */
 const FUSE_DEVICE = "/dev/fuse";
@@ -72,6 +77,8 @@ export class Daemon implements RunningNode {
   readonly #onEnd: (code: number, why: string) => void;
   #running: Running | null = null;
   #starting = false;
+  #failed: { readonly code: ProblemCode; readonly why: string } | null = null;
+  #failedFor: ReturnType<typeof setTimeout> | undefined;
 
   /** `onEnd` is called when the process must end: 0 for an orderly stop, 70 for a fatal fault. */
   constructor(
@@ -96,11 +103,12 @@ export class Daemon implements RunningNode {
     const at = new Date().toISOString();
     const backup = this.#running?.backups.status() ?? null;
     const mount = this.#running?.mounting?.status() ?? NO_MOUNT;
-    return statusOf(this.#running?.runtime ?? null, { name, at, backup, mount });
+    const failed = this.#failed;
+    return statusOf(this.#running?.runtime ?? null, { name, at, backup, mount, failed });
   }
 
   streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown {
-    return this.#member().runtime.node[stream].view();
+    return this.#reader().runtime.node[stream].view();
   }
 
   timing(): readonly TimingRow[] {
@@ -108,15 +116,15 @@ export class Daemon implements RunningNode {
   }
 
   entry(path: string): TreeEntry | null {
-    return this.#member().member.entry(path);
+    return this.#reader().member.entry(path);
   }
 
   read(path: string): Uint8Array | null {
-    return this.#member().runtime.node.config.read(path);
+    return this.#reader().runtime.node.config.read(path);
   }
 
   list(path: string): readonly TreeEntry[] | null {
-    return this.#member().member.list(path);
+    return this.#reader().member.list(path);
   }
 
   history(ask: HistoryPageAsk): Promise<HistoryList> {
@@ -263,8 +271,10 @@ export class Daemon implements RunningNode {
   }
 
   async shutdown(): Promise<void> {
+    clearTimeout(this.#failedFor);
     if (this.#running !== null) {
-      await drain(this.#running.runtime);
+      // A node that failed is stopped already.
+      if (this.#failed === null) await drain(this.#running.runtime);
       await this.#halt();
     }
     this.#pool.close();
@@ -283,6 +293,7 @@ export class Daemon implements RunningNode {
   async #become(identity: Identity): Promise<void> {
     // A database without an identity is what an interrupted leave left: never this member's.
     retireIdentity(this.#settings.state, `before-${Date.now()}`);
+    makeDatabase(this.#settings.state);
     writeIdentity(this.#settings.state, identity);
     await this.#begin(identity);
   }
@@ -292,6 +303,7 @@ export class Daemon implements RunningNode {
     const boot = bootId(toHex(crypto.getRandomValues(new Uint8Array(8))));
     const ports = linuxPorts(settings, this.#selfCommand);
     this.#starting = true;
+    let begun: Running | null = null;
     const running = await new Promise<Running>((resolve, reject) => {
       let running: Running | null = null;
       const runtime = new NodeRuntime(ports, {
@@ -309,12 +321,17 @@ export class Daemon implements RunningNode {
         onSaying: (saying) => this.#recorder.say(saying),
         // A database never answers within its own opening: what follows has run by then.
         onReady: () => running && resolve(running),
-        onFatal: (why) => {
-          reject(new ProblemError("node.state-damaged", why));
-          this.#onEnd(1, why);
+        onFatal: (why, code) => {
+          reject(new ProblemError(code, why));
+          this.#onFatal(code, why);
         },
       });
-      running = this.#around({ runtime, ports, identity });
+      running = begun = this.#around({ runtime, ports, identity });
+    }).catch(async (error) => {
+      // What goes on would keep the process from ending.
+      begun?.backups.stop();
+      await ports.close();
+      throw error;
     }).finally(() => this.#starting = false);
     this.#running = running;
     if (settings.mount !== "off") running.mounting = this.#mount(running.runtime, settings.mount);
@@ -324,6 +341,18 @@ export class Daemon implements RunningNode {
       routine: false,
       code: null,
     });
+  }
+
+  /**
+   * The node is stopped: it beats, votes, acknowledges and renews nothing any more. Where only a
+   * person can help the daemon stays for a while and lets itself be read; then the next one tries.
+   */
+  #onFatal(code: ProblemCode, why: string): void {
+    const { message } = new ProblemError(code, why);
+    if (this.#running === null || !WAITS.includes(code)) return this.#onEnd(1, message);
+    this.#failed = { code, why };
+    this.#recorder.write({ stream: "config", text: message, routine: false, code: null });
+    this.#failedFor = setTimeout(() => this.#onEnd(1, message), FAILED_MS);
   }
 
   /** What serves the API beside a runtime. */
@@ -363,7 +392,14 @@ export class Daemon implements RunningNode {
     await running?.ports.close();
   }
 
+  /** Who can do something. */
   #member(): Running {
+    if (this.#failed !== null) throw new ProblemError(this.#failed.code, this.#failed.why);
+    return this.#reader();
+  }
+
+  /** Who can be read, even where it can do nothing any more. */
+  #reader(): Running {
     if (this.#running !== null) return this.#running;
     if (this.#starting) throw new ProblemError("node.starting", "its database is being read");
     throw new ProblemError("join.not-a-member", `"${this.#settings.name}" belongs to no cluster`);

@@ -31,7 +31,9 @@ export function linuxPorts(settings: Settings, selfCommand: readonly string[]): 
   const keeper = new Keeper({ selfCommand, runDirectory: settings.run });
   const process = new LinuxProcessPort(keeper);
   const disk = new DiskProcessPort({ selfCommand });
-  const database = linuxDatabase(settings.state, historyLimits(settings));
+  // It was made before the identity was written: where there is none, it is lost.
+  const options = { limits: historyLimits(settings), mustExist: true };
+  const database = linuxDatabase(settings.state, options);
   return {
     clock: linuxClock(),
     random: linuxRandom(),

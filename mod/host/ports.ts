@@ -186,8 +186,56 @@ export interface DatabaseBatch {
   };
   /** Entries up to and with `base` go, after everything above. Not past the applied index. */
   readonly compact?: { readonly base: LogBase; readonly spec: StoredSpec | null };
-  /** Alone in its batch, but for `hardState`. */
+  /** Alone in its batch, but for `hardState`, `sealed` and `recovery`. */
   readonly install?: DatabaseInstall;
+  /** What the seal says of the members from now on: durable as the rest is. */
+  readonly sealed?: SealedSpec;
+  /** This replica lost something, or (null) is whole again. */
+  readonly recovery?: StoredRecovery | null;
+}
+
+/** The newest committed description that a replica knows, kept apart from its database. */
+export interface SealedSpec {
+  /** Null: that of the node's identity. */
+  readonly spec: StoredSpec | null;
+  /** There was no newer description in the log. */
+  readonly settled: boolean;
+  /** Of a pair with a witness: this node may have committed what the other does not hold. */
+  readonly alone: boolean;
+}
+
+/** A replica lost what it held: it has no vote until its peers have given it all back. */
+export interface StoredRecovery {
+  /** Drawn when the loss was noticed, not 0: tells one loss from the next. */
+  readonly nonce: number;
+  /** Term and vote are those that it had; else it may have promised what it does not know of. */
+  readonly known: boolean;
+  /** What was lost, for people. */
+  readonly why: string;
+}
+
+/**
+ * Why a database cannot be used. `damaged`: it is not what was written, `older`: it is a copy from
+ * before, `gone`: there is none; in these cases {@link DatabasePort.renew} may follow. `newer`: a
+ * newer version wrote it; `unwritable`: it cannot be written now.
+ */
+export type DamageKind = "damaged" | "older" | "gone" | "newer" | "unwritable";
+
+/** A database that was not opened. */
+export interface DatabaseDamage {
+  /** In words. */
+  readonly damaged: string;
+  readonly kind: DamageKind;
+  readonly rescued: Rescued;
+}
+
+/** What is known of a database that is lost. */
+export interface Rescued {
+  readonly term: number;
+  readonly vote: number;
+  /** Term and vote are the newest that it had. */
+  readonly known: boolean;
+  readonly sealed: SealedSpec | null;
 }
 
 /** What a database holds when it is opened. */
@@ -203,6 +251,9 @@ export interface DatabaseContent {
   readonly rows: readonly StoredRow[];
   readonly requests: readonly StoredRequest[];
   readonly locks: readonly StoredLocks[];
+  /** Null for a replica that is whole. */
+  readonly recovery: StoredRecovery | null;
+  readonly sealed: SealedSpec | null;
 }
 
 /** Which transactions are asked for: those above `from` and below `below`. */
@@ -232,7 +283,24 @@ export interface HistoryPage {
 /** The durable side of stream 2. */
 export interface DatabasePort {
   /** Opens (and makes) the database; damage is an error with the reason in words. */
-  open(done: (result: DatabaseContent | { readonly damaged: string }) => void): Database;
+  open(done: DatabaseOpened): Database;
+  /**
+   * Puts aside what is there, whole and under a name of its own, and opens an empty database that
+   * remembers what is given. Of lost ones a few are kept; where there is no room for one more
+   * nothing is changed, and that is the damage told.
+   */
+  renew(beginning: DatabaseBeginning, done: DatabaseOpened): Database;
+}
+
+/** What an opening ends in. */
+export type DatabaseOpened = (result: DatabaseContent | DatabaseDamage) => void;
+
+/** What a database that takes the place of a lost one begins with. */
+export interface DatabaseBeginning {
+  readonly term: number;
+  readonly vote: number;
+  readonly sealed: SealedSpec | null;
+  readonly recovery: StoredRecovery;
 }
 
 export interface Database {

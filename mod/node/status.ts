@@ -2,6 +2,7 @@
 import { formatCrc } from "../base/checksum.ts";
 import { type ClusterSpec, type Member, nameOf } from "../base/cluster.ts";
 import type { BootId, NodeId } from "../base/id.ts";
+import { type ProblemCode, PROBLEMS } from "../base/problem.ts";
 import { formatMillis, type Instant } from "../base/time.ts";
 import type { View, Vitals } from "../streams.ts";
 import type { Board } from "./board.ts";
@@ -25,11 +26,19 @@ export interface StatusSource {
   now(): Instant;
 }
 
+/** Why a node was stopped. */
+export interface StatusFailure {
+  readonly code: ProblemCode;
+  readonly why: string;
+}
+
 /** What a host says before it is a member, and what is said of every one. */
 export interface StatusHead {
   readonly name: string;
   /** RFC 3339, UTC. */
   readonly at: string;
+  /** The node is stopped, for its database failed; only what it knew can be read. */
+  readonly failed?: StatusFailure | null;
   readonly backup?: BackupStatus | null;
   readonly mount: MountStatus;
 }
@@ -39,6 +48,30 @@ const NO_WATCHDOG = "no watchdog";
 /** Makes the document; `source` null on a host that is not a member of a cluster. */
 export function statusOf(source: StatusSource | null, head: StatusHead): StatusDocument {
   if (source === null) return strangerStatus(head);
+  const { failed = null } = head;
+  const document = memberStatus(source, head);
+  return failed === null ? document : failedStatus(document, failed);
+}
+
+/** What it knew last, and that it takes part in nothing any more. */
+function failedStatus(document: StatusDocument, failed: StatusFailure): StatusDocument {
+  const { title, remedy } = PROBLEMS[failed.code];
+  const now = `${title} (${failed.why}); ${remedy}`;
+  return {
+    ...document,
+    quorate: false,
+    armed: false,
+    guard: { state: "lapsed", margin_ms: 0 },
+    streams: document.streams.map(({ name }) => ({
+      name,
+      state: "failed",
+      now: name === "config" ? now : "stopped",
+    })),
+    config: { ...document.config, writable: false },
+  };
+}
+
+function memberStatus(source: StatusSource, head: StatusHead): StatusDocument {
   const { at, mount, backup = null } = head;
   const { spec, self, board, boot } = source;
   const ha = source.node.ha.view();

@@ -15,6 +15,7 @@ import { type Timing, timingOf } from "../base/timing.ts";
 import type {
   Database,
   DatabaseContent,
+  DatabaseDamage,
   FuseFailure,
   FuseMountOptions,
   FusePort,
@@ -23,8 +24,10 @@ import type {
   Ports,
   TimerHandle,
 } from "../host/ports.ts";
-import type { ConfigLimits } from "../config/mod.ts";
+import type { ProblemCode } from "../base/problem.ts";
+import { type ConfigLimits, judgeLoss } from "../config/mod.ts";
 import { FuseDriver } from "../config/fuse_driver.ts";
+import { failureCode } from "../host/database_failure.ts";
 import { PeerDriver } from "../config/tcp_driver.ts";
 import { PersistDriver } from "../config/sqlite_driver.ts";
 import { ActionDriver, type ActionEffect } from "../ha/action_driver.ts";
@@ -52,8 +55,8 @@ export interface RuntimeOptions {
   readonly onSaying?: (saying: Saying) => void;
   /** The core runs. */
   readonly onReady?: () => void;
-  /** The node cannot go on: its database failed or is damaged. The process must end. */
-  readonly onFatal: (why: string) => void;
+  /** The node cannot go on, as when its database fails. It is stopped; the process must end. */
+  readonly onFatal: (why: string, code: ProblemCode) => void;
 }
 
 /** Stream bytes of the peer channel. */
@@ -102,7 +105,23 @@ export class NodeRuntime {
     this.#timer = ports.clock.timer(() => this.#feed({ stream: "node", event: { kind: "tick" } }));
     this.#database = ports.database.open((content) => {
       if (this.#stopped) return;
-      if ("damaged" in content) this.#fail(`The database is damaged: ${content.damaged}`);
+      if ("damaged" in content) this.#onLoss(content);
+      else this.#begin(content);
+    });
+  }
+
+  /** The database cannot be used. Where peers hold what it held this node begins anew and recovers. */
+  #onLoss(damage: DatabaseDamage): void {
+    const { self, spec } = this.#options;
+    const { random, database } = this.#ports;
+    const [a = 0, b = 0, c = 0] = random.bytes(3);
+    const nonce = 1 + (a * 256 + b) * 256 + c;
+    const verdict = judgeLoss(damage, { self, spec, nonce });
+    if (!("beginning" in verdict)) return this.#failDatabase(verdict.why, verdict.code);
+    this.#database = database.renew(verdict.beginning, (content) => {
+      if (this.#stopped) return;
+      // Once is enough: what is damaged right after it was made is the disk's fault.
+      if ("damaged" in content) this.#failDatabase(content.damaged);
       else this.#begin(content);
     });
   }
@@ -203,7 +222,7 @@ export class NodeRuntime {
       assert(this.#database !== null, "An opened database is known");
       this.#drivers = this.#makeDrivers(this.#database);
     } catch (error) {
-      return this.#fail(error instanceof Error ? error.message : String(error));
+      return this.#fail(error instanceof Error ? error.message : String(error), "settings.invalid");
     }
     this.#busy = true;
     this.#carryOut(this.#core.start(clock.now()));
@@ -227,7 +246,7 @@ export class NodeRuntime {
           clock,
           send: (to, bytes) => this.#drivers?.peer.send(to, PEER_STREAM.config, bytes),
           feed: (event) => this.#feed({ stream: "config", event }),
-          onFatal: (why) => this.#fail(`The database failed: ${why}`),
+          onFatal: (why) => this.#failDatabase(why),
         }),
       );
       const heartbeat = keep(
@@ -360,9 +379,14 @@ export class NodeRuntime {
     return timingOf(this.#spec.profile);
   }
 
-  #fail(why: string): void {
+  #failDatabase(why: string, code = failureCode(why)): void {
+    const told = code === "node.database-failed" ? failureCode(why) : code;
+    this.#fail(why, told);
+  }
+
+  #fail(why: string, code: ProblemCode): void {
     this.stop();
-    this.#options.onFatal(why);
+    this.#options.onFatal(why, code);
   }
 }
 

@@ -108,6 +108,9 @@ export class Checks {
         this.fail("one leader per term", `nodes ${other} and ${node.id} lead term ${term}`);
       }
     }
+    if (view.recovering !== null && (view.role === "leader" || view.role === "candidate")) {
+      this.fail("who recovers does not stand", `${node.name} is ${view.role} of term ${term}`);
+    }
     if (view.committed === committed) {
       this.#same(this.#chains, "committed logs are equal", {
         node,

@@ -7,17 +7,23 @@
 import { assert } from "../base/assert.ts";
 import type { Prng } from "../base/prng.ts";
 import type {
+  DamageKind,
   Database,
   DatabaseBatch,
+  DatabaseBeginning,
   DatabaseContent,
+  DatabaseDamage,
   DatabaseInstall,
+  DatabaseOpened,
   DatabasePort,
   HistoryAsk,
   HistoryPage,
   HistoryRecord,
   LogBase,
+  SealedSpec,
   StoredEntry,
   StoredLocks,
+  StoredRecovery,
   StoredRequest,
   StoredRow,
   StoredSpec,
@@ -26,13 +32,33 @@ import type { Life } from "./life.ts";
 import { draw, drawSlow } from "./options.ts";
 import { Happening, type World } from "./world.ts";
 
-type OpenDone = Parameters<DatabasePort["open"]>[0];
-
 /** Transactions that the history keeps; the real one counts bytes. */
 export const HISTORY_KEPT = 10_000;
 /** Transactions on one page. */
 const PAGE_MAX = 100;
 const FROM_THE_BEGINNING: LogBase = { index: 0, term: 0, chain: 0 };
+
+const NOTHING: DatabaseContent = {
+  ...{ term: 0, vote: 0, diverged: false, base: FROM_THE_BEGINNING, spec: null, entries: [] },
+  ...{ applied: { index: 0, term: 0, stateCrc: 0 }, rows: [], requests: [], locks: [] },
+  ...{ recovery: null, sealed: null },
+};
+
+/** How a database is damaged. */
+interface DamageAsk {
+  readonly kind?: DamageKind;
+  readonly seal?: boolean;
+}
+
+interface Seal {
+  readonly term: number;
+  readonly vote: number;
+  readonly known: boolean;
+  readonly nonce: number;
+  readonly applied: number;
+  readonly last: number;
+  readonly sealed: SealedSpec | null;
+}
 
 /** What lies on the host's own disk. */
 export class DatabaseStore {
@@ -43,36 +69,100 @@ export class DatabaseStore {
   #spec: StoredSpec | null = null;
   #entries: StoredEntry[] = [];
   #applied = { index: 0, term: 0, stateCrc: 0 };
-  readonly #rows = new Map<number, StoredRow>();
-  readonly #requests = new Map<number, StoredRequest>();
-  readonly #locks = new Map<number, StoredLocks>();
+  #rows = new Map<number, StoredRow>();
+  #requests = new Map<number, StoredRequest>();
+  #locks = new Map<number, StoredLocks>();
   /** In log order. */
-  readonly #history = new Map<number, HistoryRecord>();
+  #history = new Map<number, HistoryRecord>();
   #since = 0;
-  #damage: string | null = null;
+  #recovery: StoredRecovery | null = null;
+  #damage: Pick<DatabaseDamage, "damaged" | "kind"> | null = null;
   #failure: string | null = null;
+  /** The seal: exact, as the real one is. */
+  #seal: Seal | null = null;
+  #lost = 0;
 
   constructor(world: World, name: string) {
     this.world = world;
     this.prng = world.prng(`database ${name}`);
   }
 
-  /** A new database: what lay there is moved out of the way. Nobody has it open. */
-  wipe(): void {
-    this.#hard = { term: 0, vote: 0, diverged: false };
-    this.#base = FROM_THE_BEGINNING;
-    this.#spec = null;
-    this.#entries = [];
-    this.#applied = { index: 0, term: 0, stateCrc: 0 };
-    this.#rows.clear();
-    this.#requests.clear();
-    this.#history.clear();
-    this.#since = 0;
+  /** Openings find damage from now on, for this reason in words; `seal`: it is damaged too. */
+  damage(why: string, { kind = "damaged", seal = false }: DamageAsk = {}): void {
+    this.#damage = { damaged: why, kind };
+    if (seal) this.#seal = null;
   }
 
-  /** The next open finds damage, for this reason in words. */
-  damage(why: string): void {
-    this.#damage = why;
+  /** It is damaged, or has not got back all that it lost. */
+  get isWhole(): boolean {
+    return this.#damage === null && this.#recovery === null;
+  }
+
+  /** Databases that were put aside. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  /** A copy of the database as it is now; calling it puts that back. The seal is not in it. */
+  copy(): () => void {
+    const { content } = this.#tables();
+    const history = new Map(this.#history);
+    const since = this.#since;
+    return () => {
+      this.#take(content);
+      this.#history = new Map(history);
+      this.#since = since;
+      // Where nothing happened in between there is nothing to notice.
+      const { term, vote, applied, last, nonce } = this.#state();
+      const seal = this.#seal;
+      const same = seal === null || seal.nonce === nonce && seal.term === term &&
+          seal.vote === vote && seal.applied <= applied && seal.last <= last;
+      if (!same) this.#damage ??= { damaged: "it is older than its seal", kind: "older" };
+    };
+  }
+
+  /** A new database: what lay there is moved out of the way. Nobody has it open. */
+  wipe(): void {
+    this.#take(NOTHING);
+    this.#history.clear();
+    this.#since = 0;
+    this.#seal = null;
+    this.#damage = null;
+  }
+
+  /** Puts aside what is there and begins anew. */
+  renew({ term, vote, sealed, recovery }: DatabaseBeginning): DatabaseContent | DatabaseDamage {
+    if (this.#failure !== null) {
+      const rescued = { term, vote, known: recovery.known, sealed };
+      return { damaged: this.#failure, kind: "unwritable", rescued };
+    }
+    this.#lost++;
+    this.#take({ ...NOTHING, term, vote, recovery });
+    this.#history.clear();
+    this.#since = 0;
+    this.#damage = null;
+    this.#seal = { ...this.#state(), sealed };
+    return this.content();
+  }
+
+  #take(content: DatabaseContent): void {
+    const { term, vote, diverged, base, spec, entries, applied, rows, requests, locks } = content;
+    this.#hard = { term, vote, diverged };
+    this.#base = base;
+    this.#spec = spec;
+    this.#entries = [...entries];
+    this.#applied = applied;
+    this.#rows = new Map(rows.map((row) => [row.ino, row]));
+    this.#requests = new Map(requests.map((each) => [each.index, each]));
+    this.#locks = new Map(locks.map((each) => [each.key, each]));
+    this.#recovery = content.recovery;
+  }
+
+  #state(): Omit<Seal, "sealed"> {
+    const { term, vote } = this.#hard;
+    const last = this.#entries.at(-1)?.index ?? this.#base.index;
+    const { nonce = 0, known = true } = this.#recovery ?? {};
+    return { term, vote, known, nonce, applied: this.#applied.index, last };
   }
 
   /** Commits fail from now on (a full disk, say); null: they succeed again. */
@@ -85,9 +175,17 @@ export class DatabaseStore {
   }
 
   /** A copy of everything, or the damage. */
-  content(): DatabaseContent | { readonly damaged: string } {
-    if (this.#damage !== null) return { damaged: this.#damage };
-    return {
+  content(): DatabaseContent | DatabaseDamage {
+    if (this.#damage === null && this.#failure === null) return this.#tables().content;
+    const { term = 0, vote = 0, known = false, sealed = null } = this.#seal ?? {};
+    const rescued = { term, vote, known, sealed };
+    // Each opening is counted, so one that cannot be written is none.
+    if (this.#failure !== null) return { damaged: this.#failure, kind: "unwritable", rescued };
+    return { damaged: "", kind: "damaged", ...this.#damage, rescued };
+  }
+
+  #tables(): { readonly content: DatabaseContent } {
+    const content = {
       ...this.#hard,
       base: this.#base,
       spec: this.#spec,
@@ -96,7 +194,10 @@ export class DatabaseStore {
       rows: [...this.#rows.values()].sort((a, b) => a.ino - b.ino),
       requests: [...this.#requests.values()].sort((a, b) => a.index - b.index),
       locks: [...this.#locks.values()].sort((a, b) => a.key - b.key),
+      recovery: this.#recovery,
+      sealed: this.#seal?.sealed ?? null,
     };
+    return { content };
   }
 
   /** One page of the history. */
@@ -117,12 +218,15 @@ export class DatabaseStore {
   /** One transaction, at once and whole. */
   apply(batch: DatabaseBatch): void {
     const { hardState, truncateFrom, entries, applied, compact, install } = batch;
+    const { recovery, sealed } = batch;
     if (truncateFrom !== undefined) this.#truncate(truncateFrom);
     for (const entry of entries ?? []) this.#put(entry);
     if (hardState !== undefined) this.#hard = hardState;
     if (applied !== undefined) this.#apply(applied);
     if (compact !== undefined) this.#begin(compact.base, compact.spec);
     if (install !== undefined) this.#install(install);
+    if (recovery !== undefined) this.#recovery = recovery;
+    this.#seal = { ...this.#state(), sealed: sealed ?? this.#seal?.sealed ?? null };
   }
 
   #apply(applied: NonNullable<DatabaseBatch["applied"]>): void {
@@ -206,8 +310,12 @@ export class SimDatabase implements DatabasePort {
     this.#life = life;
   }
 
-  open(done: OpenDone): Database {
-    return new OpenDatabase(this.#store, this.#life, done);
+  open(done: DatabaseOpened): Database {
+    return new OpenDatabase(this.#store, this.#life, () => done(this.#store.content()));
+  }
+
+  renew(beginning: DatabaseBeginning, done: DatabaseOpened): Database {
+    return new OpenDatabase(this.#store, this.#life, () => done(this.#store.renew(beginning)));
   }
 }
 
@@ -218,7 +326,7 @@ class OpenDatabase implements Database {
   readonly #durable = new Happening(() => this.#onDurable());
   #closed = false;
 
-  constructor(store: DatabaseStore, life: Life, done: OpenDone) {
+  constructor(store: DatabaseStore, life: Life, open: () => void) {
     this.#store = store;
     this.#life = life;
     if (!life.act()) return;
@@ -227,7 +335,7 @@ class OpenDatabase implements Database {
       draw(store.prng, store.world.options.databaseOpenMs),
       () =>
         life.deliver(() => {
-          if (!this.#closed) done(store.content());
+          if (!this.#closed) open();
         }),
     );
   }

@@ -41,11 +41,21 @@ export type Fault =
     | { readonly fault: "slow"; readonly node: number; readonly delay: number; readonly ms: Millis }
     | { readonly fault: "disk-hung"; readonly node: number; readonly ms: Millis }
     | { readonly fault: "disk-failing"; readonly node: number; readonly ms: Millis }
+    /** A bit turns over in a database that lies still; with `seal` the seal is damaged too. */
+    | { readonly fault: "damage"; readonly node: number; readonly seal: boolean }
+    /** A copy of the database is made, and put back `ms` later. */
+    | { readonly fault: "rollback"; readonly node: number; readonly ms: Millis }
+    /** Nothing can be written to a host's own disk. */
+    | { readonly fault: "full"; readonly node: number; readonly ms: Millis }
     | { readonly fault: "exit"; readonly resource: number }
     | { readonly fault: "sick"; readonly resource: number; readonly node: number }
   );
 
-type Kind = Fault["fault"];
+/** Faults of the databases, which are drawn apart from all others. */
+type StoreKind = "damage" | "rollback" | "full";
+type Kind = Exclude<Fault["fault"], StoreKind>;
+/** Databases are struck so often in one run, at most. */
+const STORE_FAULTS_MAX = 4;
 
 /** How often each kind is drawn, relative to the others. */
 const WEIGHTS: Readonly<Record<Kind, number>> = {
@@ -103,6 +113,35 @@ export function drawFaults(prng: Prng, options: FaultOptions): Fault[] {
     faults.push({ ...drawOne(prng, drawKind(), options), at: Math.min(when, options.to) } as Fault);
   }
   return faults.sort((a, b) => a.at - b.at);
+}
+
+/** Draws what befalls the databases. */
+export function drawStoreFaults(prng: Prng, options: FaultOptions): Fault[] {
+  const { nodes, from, to, longest } = options;
+  return Array.from({ length: prng.between(1, STORE_FAULTS_MAX) }, (): Fault => {
+    const at = prng.between(from, to);
+    const node = prng.between(0, nodes - 1);
+    const fault = prng.pick(["damage", "damage", "rollback", "full"] as const) ?? "damage";
+    if (fault === "damage") return { at, fault, node, seal: prng.chance(0.25) };
+    const ms = Math.round(longest * prng.fraction() * prng.fraction());
+    return { at, fault, node, ms };
+  });
+}
+
+/**
+ * What is committed must stay somewhere: a database is hurt only while all are whole, so that one at
+ * a time recovers; and of a pair with a witness only that of a follower, for a leader may have
+ * committed alone. Of a pair without one each node holds everything, but not each knows its vote.
+ */
+function maySpare(cluster: SimCluster, at: number, seal: boolean): boolean {
+  if (!cluster.nodes.every(({ host }) => host.store.isWhole)) return false;
+  if (cluster.nodes.length > 2) return true;
+  if (seal) return false;
+  if (cluster.spec.witness === null) return true;
+  const { role, leader } = cluster.node(at).runtime?.node.config.view() ?? {};
+  const other = cluster.nodes.find((_, index) => index !== at);
+  const leads = other?.runtime?.node.config.view().role === "leader";
+  return role === "follower" && leader === other?.id && leads === true;
 }
 
 function drawOne(prng: Prng, fault: Kind, options: FaultOptions): Record<string, unknown> {
@@ -195,6 +234,26 @@ export function strike(cluster: SimCluster, fault: Fault, struck: Struck): void 
     case "disk-failing":
       disks.setPath(fault.node, SHARED_DISK, fault.fault === "disk-hung" ? "hung" : "failing");
       later?.(() => disks.setPath(fault.node, SHARED_DISK, "ok"));
+      return;
+    case "damage": {
+      const { seal } = fault;
+      if (!maySpare(cluster, fault.node, seal)) return;
+      host?.store.damage("a row fails its CRC-32", { seal });
+      return host?.crashDaemon();
+    }
+    case "rollback": {
+      const putBack = host?.store.copy();
+      later?.(() => {
+        if (!maySpare(cluster, fault.node, false)) return;
+        // Nobody puts a database back under a daemon that lives.
+        host?.crashDaemon();
+        putBack?.();
+      });
+      return;
+    }
+    case "full":
+      host?.store.failCommits("database or disk is full");
+      later?.(() => host?.store.failCommits(null));
       return;
     case "exit":
       return plant.crashProcess(resources[fault.resource] ?? ("none:none" as ResourceId));

@@ -11,7 +11,7 @@ import { Checks, type Violation } from "./checks.ts";
 import { Clients } from "./clients.ts";
 import { Contenders } from "./contenders.ts";
 import { type ClusterShape, SimCluster, type SimNode } from "./cluster.ts";
-import { drawFaults, type Fault, strike } from "./faults.ts";
+import { drawFaults, drawStoreFaults, type Fault, strike } from "./faults.ts";
 import { type MemberOrder, Membership } from "./membership.ts";
 import type { WorldOptions } from "./options.ts";
 
@@ -48,6 +48,8 @@ export interface RunResult {
   readonly takeovers: number;
   /** States that a node took over from another. */
   readonly snapshots: number;
+  /** Databases that were lost and given back by the others. */
+  readonly recoveries: number;
 }
 
 /** When faults begin: by then the cluster has formed. */
@@ -80,7 +82,7 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
   };
   const members = drawMembers(new Prng(seed * 4 + 2), shape, safetyMs);
   const spares = members.some(({ order }) => order !== "transfer") ? 1 : 0;
-  const faults = drawFaults(prng, {
+  const ask = {
     nodes: shape.nodes + spares,
     witness: shape.witness,
     resources,
@@ -88,7 +90,14 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     from: CALM_MS,
     to: safetyMs,
     longest: 20_000,
-  });
+  };
+  const store = new Prng(seed * 4 + 1_000_003);
+  // In a part of those whose members stay the databases suffer too.
+  const suffers = spares === 0 && store.chance(0.5);
+  const faults = [
+    ...drawFaults(prng, ask),
+    ...(suffers ? drawStoreFaults(store, ask) : []),
+  ].sort((a, b) => a.at - b.at);
   const clients = prng.between(2, 30);
   const contenders = prng.chance(0.5) ? prng.between(2, 6) : 0;
   const orders = drawOrders();
@@ -184,6 +193,7 @@ class Run {
   #starts = 0;
   #takeovers = 0;
   #snapshots = 0;
+  #recoveries = 0;
 
   constructor(plan: RunPlan, hear: (line: string) => void) {
     this.#plan = plan;
@@ -204,6 +214,7 @@ class Run {
         },
         onSaying: (node, { stream, text, routine }) => {
           if (stream === "config" && text.startsWith("snapshot=")) this.#snapshots++;
+          if (stream === "config" && text === "recovered") this.#recoveries++;
           // By an order, or because its node is in maintenance.
           if (stream === "config" && text.startsWith("lead →")) this.#handed++;
           if (!routine) line(node, stream, text);
@@ -257,6 +268,7 @@ class Run {
       starts: this.#starts,
       takeovers: this.#takeovers,
       snapshots: this.#snapshots,
+      recoveries: this.#recoveries,
     };
   }
 
@@ -280,6 +292,7 @@ class Run {
     site.disks.heal();
     for (const node of all) {
       if (node.spec !== null) node.host.powerOn();
+      node.host.store.failCommits(null);
       for (const id of this.#ids) site.plant.sicken(id, node.host.index, null);
     }
   }
@@ -300,6 +313,7 @@ class Run {
     const open = this.#clients.open() + this.#contenders.open();
     if (open > 0) return `${open} clients have no answer`;
     const views = runtimes.map((runtime) => runtime?.node.config.view());
+    if (views.some((view) => view?.recovering !== null)) return "a replica recovers";
     if (new Set(views.map((view) => `${view?.applied} ${view?.stateCrc}`)).size !== 1) {
       return "replicas are not equal";
     }

@@ -103,6 +103,8 @@ class Stage {
   readonly #checks: Checks;
   readonly #admin: Admin;
   readonly #lines: string[] = [];
+  /** Copies of databases, by node: what puts them back. */
+  readonly #kept = new Map<string, () => void>();
 
   constructor(ask: StageAsk) {
     const { seed, nodes, witness, watchdog, log } = ask;
@@ -215,6 +217,18 @@ class Stage {
           tag: "scenario",
         });
         return null;
+      case "damage":
+        host.store.damage("log entry 3 fails its CRC-32");
+        return host.crashDaemon(), null;
+      case "keep":
+        this.#kept.set(name, host.store.copy());
+        return null;
+      case "put-back":
+        host.crashDaemon();
+        return this.#kept.get(name)?.(), null;
+      case "full":
+        host.store.failCommits(argument === "off" ? null : "database or disk is full");
+        return null;
       case "confirm-dead":
         return this.#admin.order(`confirm-dead ${name}`), null;
       case "transfer":
@@ -278,7 +292,7 @@ class Stage {
 
   /**
    * `exec:web runs nodeA`, `exec:web runs nowhere`, `nodeA quorate yes`, `nodeA writable no`,
-   * `nodeA holds a/path`.
+   * `nodeA holds a/path`, `nodeA recovers no`.
    */
   #expect(what: string, verb: string, wanted: string): string | null {
     if (verb === "runs") {
@@ -290,6 +304,11 @@ class Stage {
     if (verb === "holds") {
       const found = runtime?.node.config.stat(wanted) ?? null;
       return found === null ? `${what} does not hold ${wanted}` : null;
+    }
+    if (verb === "recovers") {
+      if (runtime === null) return `${what} does not run`;
+      const recovers = runtime.node.config.view().recovering === null ? "no" : "yes";
+      return recovers === wanted ? null : `${what}: recovers is ${recovers}`;
     }
     const is = verb === "quorate"
       ? runtime?.board.view?.quorate === true

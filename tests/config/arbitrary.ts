@@ -133,6 +133,15 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   }),
   plain({ kind: fc.constant("removed" as const), index: count }),
   plain({ kind: fc.constant("locks" as const), ...locks }),
+  plain({
+    kind: fc.constant("recovery" as const),
+    ...{ term: count, nonce: count, known: fc.boolean() },
+  }),
+  plain({
+    kind: fc.constant("recovered" as const),
+    ...{ term: count, nonce: count, commit: count },
+  }),
+  plain({ kind: fc.constant("lost" as const), term: count }),
 );
 
 /** Ways in which bytes are damaged: turned, cut, lengthened, replaced. */

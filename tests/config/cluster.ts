@@ -48,6 +48,8 @@ export const EMPTY: DatabaseContent = {
   rows: [],
   requests: [],
   locks: [],
+  recovery: null,
+  sealed: null,
 };
 
 /** What the disk of one node holds. */
@@ -62,6 +64,8 @@ export class FakeDatabase {
     const { hardState, truncateFrom, compact, install } = batch;
     let { entries, base, spec, ...rest } = this.content;
     if (hardState) rest = { ...rest, ...hardState };
+    if (batch.recovery !== undefined) rest = { ...rest, recovery: batch.recovery };
+    if (batch.sealed) rest = { ...rest, sealed: batch.sealed };
     if (truncateFrom !== undefined) entries = entries.filter(({ index }) => index < truncateFrom);
     if (batch.entries) entries = [...entries, ...batch.entries];
     if (batch.applied) {

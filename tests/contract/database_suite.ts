@@ -7,7 +7,9 @@ import assert from "node:assert/strict";
 import type {
   Database,
   DatabaseBatch,
+  DatabaseBeginning,
   DatabaseContent,
+  DatabaseDamage,
   DatabaseInstall,
   DatabasePort,
   HistoryAsk,
@@ -22,6 +24,10 @@ export interface DatabaseWorld {
   port(): DatabasePort;
   /** The daemon's life ends without a word; the next `port()` is that of its next life. */
   crash(): Promise<void>;
+  /** The next life finds something else: a damaged row, nothing at all. After `crash`, before `port`. */
+  hurt(how: "damaged" | "gone"): void;
+  /** Keeps a copy of the database as it is; what is returned puts that in its place, after a crash. */
+  keep(): () => void;
   /** Resolves as `answer` does. A simulator runs its events until then. */
   settle<T>(answer: Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -87,9 +93,23 @@ class Hand {
   }
 
   async open(): Promise<DatabaseContent> {
-    const content = await this.#world.settle(
-      new Promise<DatabaseContent | { readonly damaged: string }>((resolve) => {
+    const content = await this.tryOpen();
+    assert.ok(!("damaged" in content), JSON.stringify(content));
+    return content;
+  }
+
+  async tryOpen(): Promise<DatabaseContent | DatabaseDamage> {
+    return await this.#world.settle(
+      new Promise<DatabaseContent | DatabaseDamage>((resolve) => {
         this.#open = this.#world.port().open(resolve);
+      }),
+    );
+  }
+
+  async renew(beginning: DatabaseBeginning): Promise<DatabaseContent> {
+    const content = await this.#world.settle(
+      new Promise<DatabaseContent | DatabaseDamage>((resolve) => {
+        this.#open = this.#world.port().renew(beginning, resolve);
       }),
     );
     assert.ok(!("damaged" in content), JSON.stringify(content));
@@ -146,6 +166,7 @@ export function databaseSuite(name: string, makeWorld: () => DatabaseWorld): voi
       },
       base: { index: 0, term: 0, chain: 0 },
       applied: { index: 0, term: 0, stateCrc: 0 },
+      ...{ recovery: null, sealed: null },
     };
     assert.deepEqual(await hand.open(), nothing);
     assert.deepEqual(await hand.again(), nothing);
@@ -290,4 +311,67 @@ export function databaseSuite(name: string, makeWorld: () => DatabaseWorld): voi
     const content = await hand.open();
     assert.equal(content.applied.index, 1);
   });
+
+  for (const how of ["damaged", "gone"] as const) {
+    test(
+      `tells a ${how} database apart from an empty one, and what of it is known`,
+      async (hand, world) => {
+        await hand.open();
+        const sealed = { spec: { index: 1, body: bytes(8) }, settled: true, alone: false };
+        await hand.commit({
+          ...applied(1),
+          hardState: { term: 5, vote: 2, diverged: false },
+          sealed,
+        });
+        await world.crash();
+        world.hurt(how);
+        const damage = await hand.tryOpen();
+        assert.ok("damaged" in damage);
+        assert.equal(damage.kind, how);
+        assert.deepEqual(damage.rescued, { term: 5, vote: 2, known: true, sealed });
+      },
+    );
+  }
+
+  test("begins anew in the place of a lost one, and remembers the loss", async (hand, world) => {
+    await hand.open();
+    await hand.commit({ ...applied(1), hardState: { term: 5, vote: 2, diverged: false } });
+    await world.crash();
+    world.hurt("damaged");
+    assert.ok("damaged" in await hand.tryOpen());
+    await world.crash();
+    assert.ok("damaged" in await hand.tryOpen(), "it stays damaged");
+    const sealed = { spec: { index: 1, body: bytes(8) }, settled: false, alone: true };
+    const recovery = { nonce: 77, known: true, why: "a row" };
+    const begun = await hand.renew({ term: 5, vote: 2, sealed, recovery });
+    const expected = {
+      ...{ term: 5, vote: 2, diverged: false, spec: null, entries: [], rows: [], requests: [] },
+      base: { index: 0, term: 0, chain: 0 },
+      applied: { index: 0, term: 0, stateCrc: 0 },
+      ...{ recovery, sealed },
+    };
+    assert.deepEqual(begun, expected);
+    assert.deepEqual(await hand.again(), expected);
+    await hand.commit({ ...applied(1), hardState: { term: 6, vote: 0, diverged: false } });
+    await hand.commit({ recovery: null, sealed: { spec: null, settled: true, alone: false } });
+    const content = await hand.again();
+    assert.deepEqual([content.term, content.recovery, content.applied.index], [6, null, 1]);
+    assert.deepEqual(content.sealed, { spec: null, settled: true, alone: false });
+  });
+
+  test(
+    "knows an older copy of itself by term, vote and how often it was opened",
+    async (hand, world) => {
+      await hand.open();
+      await hand.commit({ hardState: { term: 5, vote: 0, diverged: false } });
+      const putBack = world.keep();
+      await hand.commit({ hardState: { term: 5, vote: 3, diverged: false } });
+      await world.crash();
+      putBack();
+      const damage = await hand.tryOpen();
+      assert.ok("damaged" in damage);
+      assert.equal(damage.kind, "older");
+      assert.deepEqual(damage.rescued, { term: 5, vote: 3, known: true, sealed: null });
+    },
+  );
 }

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { DatabaseFile } from "../../mod/host/linux/database_file.ts";
 import { beginAnew } from "../../mod/host/linux/database_restore.ts";
 import { DatabaseView } from "../../mod/host/linux/database_view.ts";
-import { HISTORY_LIMITS, type HistoryLimits } from "../../mod/host/linux/database_history.ts";
+import { type HistoryLimits } from "../../mod/host/linux/database_history.ts";
 import { DATABASE_NAME, linuxDatabase } from "../../mod/host/linux/database.ts";
 import type { DatabaseContent, DatabasePort } from "../../mod/host/ports.ts";
 import { applied, databaseSuite, type DatabaseWorld, entry } from "../contract/database_suite.ts";
@@ -12,11 +12,33 @@ import { makeForm1 } from "./database_form1.ts";
 
 const MAIN = new URL("./database_main.ts", import.meta.url).pathname;
 
+/** The database without its seal. */
+const FILES = [DATABASE_NAME, `${DATABASE_NAME}-wal`];
+
+function copyIfThere(from: string, to: string): void {
+  try {
+    Deno.copyFileSync(from, to);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function forget(path: string): void {
+  for (const suffix of ["", "-wal", "-shm"]) {
+    try {
+      Deno.removeSync(`${path}${suffix}`);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
 /** Each life has a directory of its own: a copy of the last one's files, taken while they are open. */
 function linuxWorld(): DatabaseWorld {
   const folders = [Deno.makeTempDirSync({ prefix: "pentad-database-" })];
   const ports: DatabasePort[] = [];
   const opened: { close(): void }[] = [];
+  const kept: string[] = [];
   return {
     port() {
       const real = linuxDatabase(folders.at(-1) ?? "");
@@ -27,19 +49,43 @@ function linuxWorld(): DatabaseWorld {
           opened.push(database);
           return database;
         },
+        renew(beginning, done) {
+          const database = real.renew(beginning, done);
+          opened.push(database);
+          return database;
+        },
       };
     },
     crash() {
       const [last, next] = [folders.at(-1), Deno.makeTempDirSync({ prefix: "pentad-database-" })];
       for (const { name } of Deno.readDirSync(last ?? "")) {
-        if (name.startsWith(DATABASE_NAME)) Deno.copyFileSync(`${last}/${name}`, `${next}/${name}`);
+        const whole = name.startsWith(DATABASE_NAME) && !name.includes(".lost-");
+        if (whole) Deno.copyFileSync(`${last}/${name}`, `${next}/${name}`);
       }
       folders.push(next);
       return Promise.resolve();
     },
+    hurt(how) {
+      const path = `${folders.at(-1)}/${DATABASE_NAME}`;
+      if (how === "gone") return forget(path);
+      const raw = new DatabaseSync(path);
+      raw.exec("UPDATE log SET body = x'0102'");
+      raw.close();
+    },
+    keep() {
+      const [from, to] = [folders.at(-1) ?? "", Deno.makeTempDirSync({ prefix: "pentad-kept-" })];
+      kept.push(to);
+      for (const name of FILES) copyIfThere(`${from}/${name}`, `${to}/${name}`);
+      return () => {
+        const now = folders.at(-1) ?? "";
+        forget(`${now}/${DATABASE_NAME}`);
+        for (const name of FILES) copyIfThere(`${to}/${name}`, `${now}/${name}`);
+      };
+    },
     settle: (answer) => answer,
     async close() {
       for (const database of opened) database.close();
+      for (const folder of kept) Deno.removeSync(folder, { recursive: true });
       for (const folder of folders) {
         await linuxDatabase(folder).settled();
         Deno.removeSync(folder, { recursive: true });
@@ -61,8 +107,8 @@ async function inFolder(
   }
 }
 
-function openFile(path: string, limits: HistoryLimits = HISTORY_LIMITS) {
-  const opened = DatabaseFile.open(path, limits);
+function openFile(path: string, limits?: HistoryLimits) {
+  const opened = DatabaseFile.open(path, limits && { limits });
   assert.ok(!("damaged" in opened), JSON.stringify(opened));
   return opened;
 }
@@ -140,7 +186,8 @@ Deno.test("every kind of damage is told at start, with the row that is hurt", as
     ["UPDATE tree SET data = x'ff' WHERE ino = 7", /tree row 7 \("a"\) fails its CRC-32/],
     ["UPDATE request SET problem = 'x' WHERE idx = 2", /request 2 fails its CRC-32/],
     ["UPDATE locks SET body = x'00' WHERE key = 9", /locks of 9 fail their CRC-32/],
-    ["PRAGMA user_version = 4", /it has form 4, this pentad reads 1 to 3/],
+    ["PRAGMA user_version = 5", /it has form 5, this pentad reads 1 to 4/],
+    ["UPDATE origin SET opens = opens + 1", /its origin fails its CRC-32/],
   ];
   for (const [sql, why] of hurts) {
     await inFolder((path) => {
@@ -253,7 +300,7 @@ Deno.test("a batch whose entry is not in the log fails whole", async () => {
   });
 });
 
-Deno.test("a database of form 1 is read, and is of form 3 from then on", async () => {
+Deno.test("a database of form 1 is read, and is of form 4 from then on", async () => {
   await inFolder((path) => {
     makeForm1(path);
     const first = openFile(path);
@@ -271,6 +318,7 @@ Deno.test("a database of form 1 is read, and is of form 3 from then on", async (
         { index: 2, request: "bb", problem: "config.exists", why: '"a" is there' },
       ],
       locks: [],
+      ...{ recovery: null, sealed: null },
     };
     assert.deepEqual(first.content, expected);
     const page = first.file.history({ below: 9, from: 0, limit: 9, undo: true });
@@ -284,7 +332,7 @@ Deno.test("a database of form 1 is read, and is of form 3 from then on", async (
     const again = openFile(path).content;
     assert.equal(again.applied.index, 4);
     const raw = new DatabaseSync(path);
-    assert.equal(raw.prepare("PRAGMA user_version").get()?.user_version, 3);
+    assert.equal(raw.prepare("PRAGMA user_version").get()?.user_version, 4);
     raw.close();
   });
 });
@@ -351,7 +399,7 @@ Deno.test("a damaged database of form 1 stays as it is, and is told", async () =
   }
 });
 
-Deno.test("a new and empty file of form 1 becomes one of form 3", async () => {
+Deno.test("a new and empty file of form 1 becomes one of form 4", async () => {
   await inFolder((path) => {
     makeForm1(path, { empty: true });
     const { file, content } = openFile(path);

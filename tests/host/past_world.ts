@@ -28,7 +28,7 @@ export class PastWorld {
   #open = true;
 
   constructor(limits: HistoryLimits = HISTORY_LIMITS) {
-    const opened = DatabaseFile.open(this.path, limits);
+    const opened = DatabaseFile.open(this.path, { limits });
     if ("damaged" in opened) throw new Error(opened.damaged);
     this.file = opened.file;
     this.replica = new Replica(opened.content);

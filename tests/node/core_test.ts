@@ -33,6 +33,8 @@ function node(entries: readonly { index: number; term: number; body: Uint8Array 
       term: 1,
       vote: 1,
       diverged: false,
+      recovery: null,
+      sealed: null,
       base: { index: 0, term: 0, chain: 0 },
       spec: null,
       entries,

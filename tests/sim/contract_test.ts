@@ -123,6 +123,14 @@ class SimDatabaseWorld implements DatabaseWorld {
     return Promise.resolve();
   }
 
+  hurt(how: "damaged" | "gone"): void {
+    this.#host.store.damage("a bit turned over", { kind: how });
+  }
+
+  keep(): () => void {
+    return this.#host.store.copy();
+  }
+
   settle<T>(answer: Promise<T>): Promise<T> {
     return settle(this.#site.world, answer);
   }

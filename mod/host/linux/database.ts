@@ -8,7 +8,9 @@ import { ProblemError } from "../../base/problem.ts";
 import type {
   Database,
   DatabaseBatch,
+  DatabaseBeginning,
   DatabaseContent,
+  DatabaseOpened,
   DatabasePort,
   HistoryAsk,
   StoredLocks,
@@ -16,6 +18,8 @@ import type {
 } from "../ports.ts";
 import { HISTORY_LIMITS, type HistoryLimits } from "./database_history.ts";
 import { type PackedState, packRequests, packRows } from "./packed_state.ts";
+import { failureCode } from "../database_failure.ts";
+import { DatabaseFile } from "./database_file.ts";
 import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
 
 /** Name of the database in the state directory; SQLite's `-wal` and `-shm` stand beside it. */
@@ -52,19 +56,34 @@ export interface LinuxDatabasePort extends DatabasePort {
   settled(): Promise<void>;
 }
 
-type OpenDone = Parameters<DatabasePort["open"]>[0];
 type HistoryDone = Parameters<Database["history"]>[1];
+
+/** How a database is opened. */
+export interface LinuxDatabaseOptions {
+  readonly limits?: HistoryLimits;
+  /** It was made before: where there is none, it is gone. */
+  readonly mustExist?: boolean;
+}
 
 /** The database in this state directory. */
 export function linuxDatabase(
   directory: string,
-  limits: HistoryLimits = HISTORY_LIMITS,
+  { limits = HISTORY_LIMITS, mustExist = false }: LinuxDatabaseOptions = {},
 ): LinuxDatabasePort {
   const path = `${directory}/${DATABASE_NAME}`;
+  const opening = { path, limits, mustExist };
   return {
-    open: (done) => new WorkerDatabase(path, limits, done),
+    open: (done) => new WorkerDatabase({ ...opening, beginning: null }, done),
+    renew: (beginning, done) => new WorkerDatabase({ ...opening, beginning }, done),
     settled: () => CLOSING.get(path) ?? Promise.resolve(),
   };
+}
+
+/** Makes the database of a node that is about to be one. Throws a ProblemError where it cannot. */
+export function makeDatabase(directory: string): void {
+  const opened = DatabaseFile.open(`${directory}/${DATABASE_NAME}`);
+  if ("damaged" in opened) throw new ProblemError(failureCode(opened.damaged), opened.damaged);
+  opened.file.close();
 }
 
 /**
@@ -73,10 +92,17 @@ export function linuxDatabase(
  */
 const CLOSING = new Map<string, Promise<void>>();
 
+/** What is opened, and how. */
+interface Opening {
+  readonly path: string;
+  readonly limits: HistoryLimits;
+  readonly mustExist: boolean;
+  readonly beginning: DatabaseBeginning | null;
+}
+
 class WorkerDatabase implements Database {
-  readonly #path: string;
-  readonly #limits: HistoryLimits;
-  readonly #done: OpenDone;
+  readonly #opening: Opening;
+  readonly #done: DatabaseOpened;
   readonly #commits = new Map<number, (failure: string | null) => void>();
   readonly #reads = new Map<number, HistoryDone>();
   #worker: Worker | null = null;
@@ -85,11 +111,10 @@ class WorkerDatabase implements Database {
   #closed = false;
   #gone: (() => void) | null = null;
 
-  constructor(path: string, limits: HistoryLimits, done: OpenDone) {
-    this.#path = path;
-    this.#limits = limits;
+  constructor(opening: Opening, done: DatabaseOpened) {
+    this.#opening = opening;
     this.#done = done;
-    void (CLOSING.get(path) ?? Promise.resolve()).then(() => this.#start());
+    void (CLOSING.get(opening.path) ?? Promise.resolve()).then(() => this.#start());
   }
 
   commit(batch: DatabaseBatch, done: (failure: string | null) => void): void {
@@ -116,10 +141,11 @@ class WorkerDatabase implements Database {
     this.#commits.clear();
     this.#reads.clear();
     if (this.#worker === null) return;
+    const { path } = this.#opening;
     const closing = new Promise<void>((resolve) => this.#gone = resolve).then(() => {
-      if (CLOSING.get(this.#path) === closing) CLOSING.delete(this.#path);
+      if (CLOSING.get(path) === closing) CLOSING.delete(path);
     });
-    CLOSING.set(this.#path, closing);
+    CLOSING.set(path, closing);
     this.#post({ kind: "close" });
   }
 
@@ -135,7 +161,7 @@ class WorkerDatabase implements Database {
       event.preventDefault();
       this.#onBroken(`the database worker ended: ${event.message}`);
     };
-    this.#post({ kind: "open", path: this.#path, limits: this.#limits });
+    this.#post({ kind: "open", ...this.#opening });
   }
 
   #onAnswer(answer: DatabaseAnswer): void {
@@ -146,7 +172,7 @@ class WorkerDatabase implements Database {
         return this.#onOpened(answer.content);
       case "damaged":
         this.close();
-        return this.#done({ damaged: answer.why });
+        return this.#done(answer.damage);
       case "committed": {
         const done = this.#commits.get(answer.number);
         this.#commits.delete(answer.number);
@@ -173,7 +199,9 @@ class WorkerDatabase implements Database {
     this.close();
     this.#end();
     if (told) return;
-    if (!opened) this.#done({ damaged: why });
+    const rescued = { term: 0, vote: 0, known: false, sealed: null };
+    // The Worker is at fault, not the file: nothing is known to be damaged.
+    if (!opened) this.#done({ damaged: why, kind: "unwritable", rescued });
     for (const done of commits) done(why);
     for (const done of reads) done({ failure: why });
   }

@@ -4,40 +4,32 @@
  * WAL with `synchronous=FULL`: a transaction is on the disk when COMMIT returns. Every row carries a
  * CRC-32 of its values, checked at start (of the history: when it is read). A row that is missing
  * altogether shows as a gap in the log or in the state's own CRC, which the core compares with its
- * peers'.
+ * peers'. Opening and renewing: `database_open.ts`.
  *
  * @module
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type {
   DatabaseBatch,
+  DatabaseBeginning,
   DatabaseContent,
+  DatabaseDamage,
   DatabaseInstall,
   HistoryAsk,
   HistoryPage,
   LogBase,
+  SealedSpec,
   StoredEntry,
   StoredLocks,
   StoredRequest,
   StoredRow,
   StoredSpec,
 } from "../ports.ts";
-import { bringToForm, putMeta } from "./database_form.ts";
+import { putMeta, putOrigin } from "./database_form.ts";
+import { openSealed, renewFile } from "./database_open.ts";
+import { writeSeal } from "./database_seal.ts";
 import { DatabaseHistory, HISTORY_LIMITS, type HistoryLimits } from "./database_history.ts";
-import {
-  Damage,
-  EMPTY_META,
-  entryCrc,
-  locksCrc,
-  type Meta,
-  readEntries,
-  readLocks,
-  readMeta,
-  readRequests,
-  readTree,
-  requestCrc,
-  rowCrc,
-} from "./database_rows.ts";
+import { entryCrc, locksCrc, type Meta, type Origin, requestCrc, rowCrc } from "./database_rows.ts";
 
 /** The long part of a state to be installed, perhaps read only as it is written. */
 export interface InstalledState {
@@ -45,40 +37,68 @@ export interface InstalledState {
   readonly requests: Iterable<StoredRequest>;
 }
 
+/** How a database is opened. */
+export interface OpenOptions {
+  readonly limits?: HistoryLimits;
+  /** There was one before: where there is none now it is gone. */
+  readonly mustExist?: boolean;
+}
+
+/** What opening gave. */
+export type OpenedFile =
+  | { readonly file: DatabaseFile; readonly content: DatabaseContent }
+  | DatabaseDamage;
+
+/** After so many transactions the seal is written anew. */
+const SEAL_COMMITS = 256;
+
 /** An open database. */
 export class DatabaseFile {
   readonly #database: DatabaseSync;
+  readonly #path: string;
   readonly #statements: Statements;
   readonly #history: DatabaseHistory;
   readonly #putMeta: (meta: Meta) => void;
   readonly #meta: Meta;
+  #origin: Origin;
+  #sealed: SealedSpec | null;
+  #unsealed = 0;
+  /** A commit failed: what this object knows may not be what is on the disk. */
+  #broken = false;
 
-  private constructor(database: DatabaseSync, meta: Meta, limits: HistoryLimits) {
+  private constructor(
+    parts: {
+      readonly database: DatabaseSync;
+      readonly path: string;
+      readonly meta: Meta;
+      readonly origin: Origin;
+      readonly sealed: SealedSpec | null;
+    },
+    limits: HistoryLimits,
+  ) {
+    const { database, path, meta, origin, sealed } = parts;
     this.#database = database;
+    this.#path = path;
     this.#meta = meta;
+    this.#origin = origin;
+    this.#sealed = sealed;
     this.#statements = prepare(database);
     this.#putMeta = putMeta(database);
     this.#history = new DatabaseHistory(database, limits);
   }
 
   /** Opens or makes the file and reads all of it but the history. */
-  static open(
-    path: string,
-    limits: HistoryLimits = HISTORY_LIMITS,
-  ): { readonly file: DatabaseFile; readonly content: DatabaseContent } | {
-    readonly damaged: string;
-  } {
-    let database: DatabaseSync | null = null;
-    try {
-      database = new DatabaseSync(path);
-      begin(database);
-      const meta = readMeta(database) ?? { ...EMPTY_META };
-      const content = readContent(database, meta);
-      return { file: new DatabaseFile(database, meta, limits), content };
-    } catch (error) {
-      database?.close();
-      return { damaged: error instanceof Error ? error.message : String(error) };
-    }
+  static open(path: string, options: OpenOptions = {}): OpenedFile {
+    const { limits = HISTORY_LIMITS, mustExist = false } = options;
+    const opening = openSealed(path, mustExist);
+    if ("damaged" in opening) return opening;
+    return { file: new DatabaseFile({ ...opening, path }, limits), content: opening.content };
+  }
+
+  /** Puts aside what is there, and begins with an empty file that remembers what is given. */
+  static renew(path: string, beginning: DatabaseBeginning, limits = HISTORY_LIMITS): OpenedFile {
+    const fault = renewFile(path, beginning);
+    return fault ?? DatabaseFile.open(path, { limits, mustExist: true });
   }
 
   /**
@@ -87,6 +107,7 @@ export class DatabaseFile {
    */
   commit(batch: DatabaseBatch, state: InstalledState | undefined = batch.install): void {
     const { truncateFrom, entries, hardState, applied, compact, install } = batch;
+    this.#broken = true;
     this.#database.exec("BEGIN IMMEDIATE");
     if (truncateFrom !== undefined) this.#statements.cutLog.run(truncateFrom);
     for (const entry of entries ?? []) this.#putEntry(entry);
@@ -95,7 +116,31 @@ export class DatabaseFile {
     if (compact) this.#compact(compact.base, compact.spec);
     if (install && state) this.#install(install, state);
     if (hardState ?? applied ?? compact ?? install) this.#putMeta(this.#meta);
+    const { recovery, sealed } = batch;
+    if (recovery !== undefined) {
+      this.#origin = { ...this.#origin, recovery };
+      putOrigin(this.#database, this.#origin);
+    }
     this.#database.exec("COMMIT");
+    this.#broken = false;
+    if (sealed) this.#sealed = sealed;
+    // Nobody hears of these before an older copy could be told from this.
+    if (hardState || sealed || recovery !== undefined || install) this.#seal();
+    else this.#unsealed++;
+  }
+
+  /** Called after a commit was acknowledged: the seal follows at a distance. */
+  tendSeal(): void {
+    if (this.#unsealed >= SEAL_COMMITS) this.#seal();
+  }
+
+  #seal(closedAt: number | null = null): void {
+    const { term, vote, applied } = this.#meta;
+    const { uuid, opens, recovery } = this.#origin;
+    const known = recovery?.known ?? true;
+    const sealed = this.#sealed;
+    writeSeal(this.#path, { uuid, opens, term, vote, known, applied, closedAt, sealed });
+    this.#unsealed = 0;
   }
 
   /** One page of the history, or why there is none. */
@@ -107,8 +152,12 @@ export class DatabaseFile {
     }
   }
 
+  /** After no failure: an older copy that is put in its place will be known as one. */
   close(): void {
+    if (this.#broken) return this.#database.close();
+    const last = this.#database.prepare("SELECT max(idx) AS last FROM log").get()?.last;
     this.#database.close();
+    this.#seal(Math.max(this.#meta.base, Number(last ?? 0)));
   }
 
   #putEntry(entry: StoredEntry): void {
@@ -197,26 +246,5 @@ function prepare(database: DatabaseSync): Statements {
     putLocks: database.prepare("INSERT OR REPLACE INTO locks VALUES (?, ?, ?)"),
     removeLocks: database.prepare("DELETE FROM locks WHERE key = ?"),
     cutRequests: database.prepare("DELETE FROM request WHERE idx <= ?"),
-  };
-}
-
-function begin(database: DatabaseSync): void {
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-  const [verdict] = Object.values(database.prepare("PRAGMA quick_check(1)").get() ?? {});
-  if (verdict !== "ok") throw new Damage(`SQLite says: ${String(verdict)}`);
-  bringToForm(database);
-}
-
-function readContent(database: DatabaseSync, meta: Meta): DatabaseContent {
-  const { term, vote, diverged, applied, appliedTerm, stateCrc, base, baseTerm, baseChain } = meta;
-  return {
-    ...{ term, vote, diverged },
-    base: { index: base, term: baseTerm, chain: baseChain },
-    spec: meta.spec === null ? null : { index: meta.specIndex, body: meta.spec },
-    entries: readEntries(database, meta),
-    applied: { index: applied, term: appliedTerm, stateCrc },
-    rows: readTree(database),
-    requests: readRequests(database, "request"),
-    locks: readLocks(database),
   };
 }

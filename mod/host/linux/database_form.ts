@@ -5,7 +5,8 @@
  * |---|---|
  * | 1 | `meta`, `log` from its beginning, `tree`, `history` as the memory of requests |
  * | 2 | the log has a base; `request` is that memory; `history` holds transactions and undo records |
- * | 3 | `locks` |
+ * | 3 | `origin`: which database this is, how often it was opened, what it has lost |
+ * | 4 | `locks`: those of programs |
  *
  * @module
  */
@@ -18,14 +19,16 @@ import {
   EMPTY_META,
   type Meta,
   metaCrc,
+  type Origin,
+  originCrc,
   readRequests,
   requestCrc,
 } from "./database_rows.ts";
 
 /** Form of the tables, in `user_version`. */
-export const FORM = 3;
-/** Forms whose tables this one only adds to: they can be read as they are. */
-export const READABLE_FORMS: readonly unknown[] = [2, FORM];
+export const FORM = 4;
+/** The oldest form from which on tables were only added: it can be read as it is. */
+export const FORM_READ_MIN = 2;
 
 const LOG_AND_TREE = `
   CREATE TABLE log (
@@ -59,22 +62,39 @@ const META_AND_HISTORY = `
   ) STRICT;
 `;
 
-/** What form 3 brought. */
+/** What form 3 brought: one row. */
+const ORIGIN = `
+  CREATE TABLE origin (
+    id INTEGER PRIMARY KEY CHECK (id = 1), uuid TEXT NOT NULL, opens INTEGER NOT NULL,
+    nonce INTEGER NOT NULL, known INTEGER NOT NULL, why TEXT NOT NULL, crc INTEGER NOT NULL
+  ) STRICT;
+`;
+
+/** What form 4 brought. */
 const LOCKS = `
   CREATE TABLE locks (key INTEGER PRIMARY KEY, body BLOB NOT NULL, crc INTEGER NOT NULL) STRICT;
 `;
 
+/** A newer version wrote the database: it is whole, and not for us. */
+export class NewerForm extends Error {
+  override readonly name = "NewerForm";
+}
+
 /** Makes the tables, or brings older ones to this form: wholly or not at all. */
-export function bringToForm(database: DatabaseSync): void {
+export function bringToForm(database: DatabaseSync, beginning: Origin): void {
   const form = database.prepare("PRAGMA user_version").get()?.user_version;
   if (form === FORM) return;
-  if (form !== 0 && form !== 1 && form !== 2) {
-    throw new Damage(`it has form ${String(form)}, this pentad reads 1 to ${FORM}`);
+  if (typeof form !== "number" || form < 0 || form > FORM) {
+    throw new NewerForm(`it has form ${String(form)}, this pentad reads 1 to ${FORM}`);
   }
   database.exec("BEGIN IMMEDIATE");
   try {
     if (form === 0) database.exec(`${LOG_AND_TREE} ${META_AND_HISTORY}`);
-    else if (form === 1) fromForm1(database);
+    if (form === 1) fromForm1(database);
+    if (form !== 3) {
+      database.exec(ORIGIN);
+      putOrigin(database, beginning);
+    }
     database.exec(LOCKS);
     database.exec(`PRAGMA user_version = ${FORM}; COMMIT;`);
   } catch (error) {
@@ -125,4 +145,12 @@ export function putMeta(database: DatabaseSync): (meta: Meta) => void {
       ...[base, baseTerm, baseChain, specIndex, spec, since, metaCrc(meta)] as const,
     );
   };
+}
+
+/** Writes the one row of `origin`. */
+export function putOrigin(database: DatabaseSync, origin: Origin): void {
+  const { uuid, opens, recovery } = origin;
+  const { nonce = 0, known = true, why = "" } = recovery ?? {};
+  database.prepare("INSERT OR REPLACE INTO origin VALUES (1, ?, ?, ?, ?, ?, ?)")
+    .run(uuid, opens, nonce, known ? 1 : 0, why, originCrc(origin));
 }

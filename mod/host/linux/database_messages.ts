@@ -1,10 +1,24 @@
 /** What the database's Worker and its owner say to each other. @module */
 import type { HistoryLimits } from "./database_history.ts";
 import type { PackedState } from "./packed_state.ts";
-import type { DatabaseBatch, DatabaseContent, HistoryAsk, HistoryPage } from "../ports.ts";
+import type {
+  DatabaseBatch,
+  DatabaseBeginning,
+  DatabaseContent,
+  DatabaseDamage,
+  HistoryAsk,
+  HistoryPage,
+} from "../ports.ts";
 
 export type DatabaseAsk =
-  | { readonly kind: "open"; readonly path: string; readonly limits: HistoryLimits }
+  /** With a beginning: in the place of what is there. */
+  | {
+    readonly kind: "open";
+    readonly path: string;
+    readonly limits: HistoryLimits;
+    readonly mustExist: boolean;
+    readonly beginning: DatabaseBeginning | null;
+  }
   | {
     readonly kind: "commit";
     readonly number: number;
@@ -17,7 +31,7 @@ export type DatabaseAsk =
 
 export type DatabaseAnswer =
   | { readonly kind: "opened"; readonly content: DatabaseContent }
-  | { readonly kind: "damaged"; readonly why: string }
+  | { readonly kind: "damaged"; readonly damage: DatabaseDamage }
   | { readonly kind: "committed"; readonly number: number; readonly failure: string | null }
   | {
     readonly kind: "history";

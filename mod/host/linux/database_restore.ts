@@ -1,8 +1,8 @@
 /** Making the database of a new cluster's only member out of a copy of an older one. @module */
 import { DatabaseSync } from "node:sqlite";
 import type { StoredSpec } from "../ports.ts";
-import { bringToForm, putMeta } from "./database_form.ts";
-import { Damage, entryCrc, readMeta } from "./database_rows.ts";
+import { bringToForm, putMeta, putOrigin } from "./database_form.ts";
+import { Damage, entryCrc, freshOrigin, readMeta } from "./database_rows.ts";
 
 /** How it begins. */
 export interface Beginning {
@@ -22,7 +22,9 @@ export function beginAnew(path: string, { spec, entries, drop }: Beginning): voi
   const database = new DatabaseSync(path);
   try {
     database.exec("PRAGMA synchronous = FULL");
-    bringToForm(database);
+    // Another database than that of the backup: it has no seal, and was never opened.
+    const origin = freshOrigin();
+    bringToForm(database, origin);
     const meta = readMeta(database);
     if (meta === null) throw new Damage("it holds no state");
     const { applied, appliedTerm, term } = meta;
@@ -34,6 +36,7 @@ export function beginAnew(path: string, { spec, entries, drop }: Beginning): voi
       const entry = { index: applied + 1 + at, term, body };
       put.run(entry.index, term, body, entryCrc(entry));
     }
+    putOrigin(database, origin);
     putMeta(database)({
       ...meta,
       ...{ vote: 0, diverged: false, base: applied, baseTerm: appliedTerm, baseChain: 0 },

@@ -1,8 +1,14 @@
 /** Rows of the database: their CRC-32s, and how they are read back. @module */
 import type { DatabaseSync } from "node:sqlite";
-import { encodeText, Writer } from "../../base/bytes.ts";
+import { encodeText, toHex, Writer } from "../../base/bytes.ts";
 import { crc32 } from "../../base/checksum.ts";
-import type { StoredEntry, StoredLocks, StoredRequest, StoredRow } from "../ports.ts";
+import type {
+  StoredEntry,
+  StoredLocks,
+  StoredRecovery,
+  StoredRequest,
+  StoredRow,
+} from "../ports.ts";
 
 /** Damage, in words: for `DatabasePort.open`. */
 export class Damage extends Error {
@@ -51,6 +57,29 @@ export function readMeta(database: DatabaseSync): Meta | null {
   };
   if (metaCrc(meta) !== row.crc) throw new Damage("the row of term and vote fails its CRC-32");
   return meta;
+}
+
+/** The one row of `origin`. */
+export interface Origin {
+  /** 32 hex digits. */
+  readonly uuid: string;
+  readonly opens: number;
+  readonly recovery: StoredRecovery | null;
+}
+
+/** That of a new database. */
+export function freshOrigin(recovery: StoredRecovery | null = null): Origin {
+  return { uuid: toHex(crypto.getRandomValues(new Uint8Array(16))), opens: 0, recovery };
+}
+
+/** Reads the row of `origin`. */
+export function readOrigin(database: DatabaseSync): Origin {
+  const row = database.prepare("SELECT * FROM origin").get() ?? {};
+  const nonce = Number(row.nonce);
+  const recovery = nonce === 0 ? null : { nonce, known: row.known === 1, why: String(row.why) };
+  const origin = { uuid: String(row.uuid), opens: Number(row.opens), recovery };
+  if (originCrc(origin) !== row.crc) throw new Damage("the row of its origin fails its CRC-32");
+  return origin;
 }
 
 /** The log behind its base, checked to have no gap and to reach the applied index. */
@@ -138,6 +167,11 @@ export function metaCrc(meta: Meta): number {
     [],
     spec ?? undefined,
   );
+}
+
+export function originCrc({ uuid, opens, recovery }: Origin): number {
+  const { nonce = 0, known = true, why = "" } = recovery ?? {};
+  return crcOf([opens, nonce, known ? 1 : 0], [uuid, why]);
 }
 
 export function entryCrc({ index, term, body }: StoredEntry): number {

@@ -6,7 +6,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import type { HistoryAsk, HistoryRecord, StoredEntry, StoredRow } from "../ports.ts";
-import { FORM, READABLE_FORMS } from "./database_form.ts";
+import { FORM, FORM_READ_MIN } from "./database_form.ts";
 import { HistoryReader } from "./database_history_rows.ts";
 import {
   Damage,
@@ -33,13 +33,16 @@ export class DatabaseView {
 
   private constructor(database: DatabaseSync) {
     const form = database.prepare("PRAGMA user_version").get()?.user_version;
-    if (!READABLE_FORMS.includes(form)) {
-      throw new Damage(`it has form ${String(form)}, this pentad reads 2 to ${FORM}`);
+    // What the forms since 2 brought is not needed here: backups of form 2 are good ones.
+    if (typeof form !== "number" || form < FORM_READ_MIN || form > FORM) {
+      throw new Damage(
+        `it has form ${String(form)}, this pentad reads ${FORM_READ_MIN} to ${FORM}`,
+      );
     }
     const meta = readMeta(database);
     if (meta === null) throw new Damage("it holds no state yet");
     this.#database = database;
-    this.#form = Number(form);
+    this.#form = form;
     this.meta = meta;
     this.#history = new HistoryReader(database);
   }

@@ -5,7 +5,6 @@
  * @module
  */
 import { DatabaseFile } from "./database_file.ts";
-import type { HistoryLimits } from "./database_history.ts";
 import { unpackRequests, unpackRows } from "./packed_state.ts";
 import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
 
@@ -20,7 +19,7 @@ const scope = globalThis as unknown as WorkerScope;
 let file: DatabaseFile | null = null;
 
 scope.onmessage = ({ data: ask }) => {
-  if (ask.kind === "open") open(ask.path, ask.limits);
+  if (ask.kind === "open") open(ask);
   else if (ask.kind === "commit") commit(ask);
   else if (ask.kind === "history") history(ask);
   else {
@@ -30,11 +29,13 @@ scope.onmessage = ({ data: ask }) => {
   }
 };
 
-function open(path: string, limits: HistoryLimits): void {
-  const opened = DatabaseFile.open(path, limits);
-  if ("damaged" in opened) {
-    return scope.postMessage({ kind: "damaged", why: opened.damaged });
-  }
+function open(
+  { path, limits, mustExist, beginning }: Extract<DatabaseAsk, { kind: "open" }>,
+): void {
+  const opened = beginning === null
+    ? DatabaseFile.open(path, { limits, mustExist })
+    : DatabaseFile.renew(path, beginning, limits);
+  if ("damaged" in opened) return scope.postMessage({ kind: "damaged", damage: opened });
   file = opened.file;
   const { content } = opened;
   const buffers = buffersOf([
@@ -58,6 +59,16 @@ function commit({ number, batch, state }: Extract<DatabaseAsk, { kind: "commit" 
     closeFile();
   }
   scope.postMessage({ kind: "committed", number, failure });
+  tendSeal();
+}
+
+/** The commit was told; that the seal cannot be written is the next one's failure. */
+function tendSeal(): void {
+  try {
+    file?.tendSeal();
+  } catch {
+    closeFile();
+  }
 }
 
 function history({ number, ask }: Extract<DatabaseAsk, { kind: "history" }>): void {

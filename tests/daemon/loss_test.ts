@@ -1,0 +1,128 @@
+/** Daemons whose database is lost, or whose disk is full: what an administrator sees. */
+import assert from "node:assert/strict";
+import { LocalCluster, type LocalNode } from "../../scripts/local_cluster.ts";
+
+async function withCluster(
+  names: string[],
+  body: (cluster: LocalCluster) => Promise<void>,
+): Promise<void> {
+  const cluster = new LocalCluster({ names, disk: false, watchdog: "none" });
+  try {
+    await cluster.form();
+    await body(cluster);
+  } finally {
+    await cluster.close();
+  }
+}
+
+async function put(node: LocalNode, path: string, text: string): Promise<Response> {
+  return await node.api("PUT", `/v1/config/${path}`, {
+    body: text,
+    headers: { "If-None-Match": "*" },
+  });
+}
+
+/** The middle of each file is overwritten, as a disk would do it: nobody is told. */
+function damage(node: LocalNode): void {
+  for (const suffix of ["", "-wal"]) {
+    const path = `${node.folder}/state/config.db${suffix}`;
+    const bytes = Deno.readFileSync(path);
+    bytes.fill(0xa5, 4096, bytes.length / 2);
+    Deno.writeFileSync(path, bytes);
+  }
+}
+
+Deno.test("a damaged database of a pair is put aside, and given back by the other node", async () => {
+  await withCluster(["nodeA", "nodeB"], async (cluster) => {
+    const [founder, other] = [cluster.node(0), cluster.node(1)];
+    assert.equal((await put(founder, "a", "one")).status, 201);
+    await other.until("it holds that", ({ config }) => config.writable);
+    // The founder's identity names no peer: it knows them by the seal.
+    await founder.crash();
+    damage(founder);
+    await founder.start();
+    await founder.until(
+      "it is whole again",
+      ({ config, streams }) =>
+        config.writable && streams.every((stream) => !stream.now.includes("recovering")),
+    );
+    assert.equal(await (await founder.api("GET", "/v1/config/a")).text(), "one");
+    const kept = [...Deno.readDirSync(`${founder.folder}/state`)].map(({ name }) => name);
+    assert.ok(kept.includes("config.db.lost-1"), kept.join(" "));
+    assert.equal((await put(other, "b", "two")).status, 201);
+  });
+});
+
+Deno.test("a damaged database that nobody else holds is no reason to begin with an empty one", async () => {
+  await withCluster(["solo"], async (cluster) => {
+    const solo = cluster.node(0);
+    assert.equal((await put(solo, "a", "one")).status, 201);
+    for (const how of ["damaged", "gone"]) {
+      await solo.powerCut();
+      if (how === "damaged") damage(solo);
+      else Deno.removeSync(`${solo.folder}/state/config.db`);
+      const { code, stderr } = await solo.daemonOnce();
+      assert.equal(code, 1);
+      assert.match(stderr, /Cannot use the database, and no peer holds another/);
+      assert.match(stderr, /pentad config restore BACKUP/);
+      assert.match(stderr, /node\.database-lost/);
+    }
+  });
+});
+
+const ROOT = Deno.uid() === 0;
+if (!ROOT) console.log("skipped: daemons on a full disk: not root");
+
+Deno.test({
+  name: "on a full disk a node is out, says so, refuses writes and can be read",
+  ignore: !ROOT,
+  fn: async () => {
+    const cluster = new LocalCluster({ names: ["solo"], disk: false, watchdog: "none" });
+    const solo = cluster.node(0);
+    const state = `${solo.folder}/state`;
+    Deno.mkdirSync(state);
+    await new Deno.Command("mount", { args: ["-t", "tmpfs", "-o", "size=8m", "none", state] })
+      .output();
+    try {
+      await cluster.form();
+      assert.equal((await put(solo, "a", "one")).status, 201);
+      fill(`${state}/filler`);
+      const text = "x".repeat(512 * 1024);
+      let refused = await put(solo, "b", text);
+      const out = await solo.until(
+        "it is out",
+        ({ streams }) =>
+          streams.some(({ name, now }) => name === "config" && now.includes("disk is full")),
+      );
+      assert.deepEqual([out.quorate, out.guard.state, out.config.writable], [
+        ...[false, "lapsed", false],
+      ]);
+      refused = await put(solo, "c", text);
+      assert.equal(refused.status, 507);
+      assert.match(await refused.text(), /node\.disk-full/);
+      assert.equal(await (await solo.api("GET", "/v1/config/a")).text(), "one");
+      // There is room again: the next daemon reads all of it and goes on.
+      await solo.powerCut();
+      Deno.removeSync(`${state}/filler`);
+      await solo.start();
+      await solo.until("it works", ({ config }) => config.writable);
+      assert.equal(await (await solo.api("GET", "/v1/config/a")).text(), "one");
+    } finally {
+      await solo.powerCut();
+      await new Deno.Command("umount", { args: [state] }).output();
+      await cluster.close();
+    }
+  },
+});
+
+function fill(path: string): void {
+  const file = Deno.openSync(path, { create: true, write: true });
+  const block = new Uint8Array(4096);
+  try {
+    for (;;) file.writeSync(block);
+  } catch {
+    // It is full.
+  } finally {
+    file.close();
+  }
+}
