@@ -88,6 +88,13 @@ export function nameOf(spec: ClusterSpec | null, id: NodeId): string {
   return (spec && memberOf(spec, id)?.name) ?? `node ${id}`;
 }
 
+/** Addresses of the peer channels of all other members. */
+export function peersOf(spec: ClusterSpec, self: NodeId): ReadonlyMap<NodeId, string> {
+  return new Map(
+    spec.members.filter(({ id }) => id !== self).map(({ id, peer }) => [id, peer] as const),
+  );
+}
+
 /** What is wrong with a spec as a clause, or null. Applied to everything that comes from outside. */
 export function specFault(spec: ClusterSpec): string | null {
   const { members } = spec;

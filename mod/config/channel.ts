@@ -24,7 +24,7 @@ import { deriveKey, TAG_BYTES } from "../base/seal.ts";
 import { type CipherState, type Directions, Handshake, MESSAGE_OVERHEAD_BYTES } from "./noise.ts";
 
 /** Version of handshake and framing; a node refuses any other. */
-export const PEER_VERSION = 3;
+export const PEER_VERSION = 4;
 /** Longest payload of one frame. */
 export const FRAME_BYTES_MAX = 2 * 1024 * 1024;
 /** Stream byte of frames that carry nothing: the first one, and those that show life. */

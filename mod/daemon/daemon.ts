@@ -32,32 +32,17 @@ import { type EventLine, type MountStatus, type StatusDocument, statusOf } from 
 import { NodeRuntime } from "../runtime/mod.ts";
 import type { Outcome } from "../streams.ts";
 import type { Point } from "../config/mod.ts";
-import { DATABASE_NAME, makeDatabase } from "../host/linux/database.ts";
+import { makeDatabase } from "../host/linux/database.ts";
 import { ArchivePool } from "./archive_pool.ts";
-import { Backups } from "./backups.ts";
-import { HistoryDesk } from "./history_desk.ts";
 import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
 import { drain, leaveCluster } from "./leave.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
-import { LinuxFusePort } from "../host/linux/fuse.ts";
-import { mountGroup, Mounting } from "./mounting.ts";
-import { Member } from "./member.ts";
-import { Membership } from "./membership.ts";
-import { historyLimits, type HostPorts, linuxPorts } from "./ports.ts";
+import { mountGroup } from "./mounting.ts";
+import { linuxPorts } from "./ports.ts";
 import { Recorder } from "./recorder.ts";
+import { mountingOf, type Running, surround } from "./running.ts";
 import { type Identity, readIdentity, retireIdentity, writeIdentity } from "./state.ts";
-
-interface Running {
-  readonly runtime: NodeRuntime;
-  readonly member: Member;
-  readonly membership: Membership;
-  readonly desk: HistoryDesk;
-  readonly backups: Backups;
-  readonly ports: HostPorts;
-  /** Null where the settings say `off`. */
-  mounting: Mounting | null;
-}
 
 /** A node whose database cannot be written stays readable for so long before its process ends. */
 const FAILED_MS = 60_000;
@@ -65,8 +50,6 @@ const FAILED_MS = 60_000;
 const WAITS: readonly ProblemCode[] = ["node.disk-full", "node.disk-read-only"];
 
 const NO_MOUNT: MountStatus = { path: null, state: "off", why: null };
-/** fuse(4) */
-const FUSE_DEVICE = "/dev/fuse";
 
 /** One host. See the module's note. */
 export class Daemon implements RunningNode {
@@ -326,7 +309,8 @@ export class Daemon implements RunningNode {
           this.#onFatal(code, why);
         },
       });
-      running = begun = this.#around({ runtime, ports, identity });
+      const [pool, recorder] = [this.#pool, this.#recorder];
+      running = begun = surround({ runtime, ports, identity, settings, pool, recorder });
     }).catch(async (error) => {
       // What goes on would keep the process from ending.
       begun?.backups.stop();
@@ -334,7 +318,7 @@ export class Daemon implements RunningNode {
       throw error;
     }).finally(() => this.#starting = false);
     this.#running = running;
-    if (settings.mount !== "off") running.mounting = this.#mount(running.runtime, settings.mount);
+    running.mounting = mountingOf(settings, running.runtime, this.#recorder);
     this.#recorder.write({
       stream: "node",
       text: `${settings.name} runs, boot=${boot.slice(0, 8)}`,
@@ -353,32 +337,6 @@ export class Daemon implements RunningNode {
     this.#failed = { code, why };
     this.#recorder.write({ stream: "config", text: message, routine: false, code: null });
     this.#failedFor = setTimeout(() => this.#onEnd(1, message), FAILED_MS);
-  }
-
-  /** What serves the API beside a runtime. */
-  #around(
-    { runtime, ports, identity }: Pick<Running, "runtime" | "ports"> & { identity: Identity },
-  ): Running {
-    const settings = this.#settings;
-    const database = `${settings.state}/${DATABASE_NAME}`;
-    const member = new Member(runtime);
-    const pool = this.#pool;
-    const change = (ask: ChangeAsk) => member.change(ask);
-    const limits = historyLimits(settings);
-    const desk = new HistoryDesk({ runtime, pool, database, limits, change });
-    const backups = new Backups({
-      ...{ settings, database, identity, pool },
-      recorder: this.#recorder,
-      flushed: () => desk.flushed(),
-    });
-    const membership = new Membership(runtime, member);
-    return { runtime, member, membership, desk, backups, ports, mounting: null };
-  }
-
-  #mount(runtime: NodeRuntime, target: string): Mounting {
-    const say = (text: string) =>
-      this.#recorder.write({ stream: "config", text, routine: false, code: null });
-    return new Mounting({ runtime, fuse: new LinuxFusePort({ device: FUSE_DEVICE }), target, say });
   }
 
   async #halt(): Promise<void> {

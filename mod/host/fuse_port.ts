@@ -1,5 +1,4 @@
-/** File systems as pentad sees them: the part of `ports.ts` that is about mounts. @module */
-
+/** The port of mounts; see `ports.ts`. @module */
 /** File systems whose requests this process answers (FUSE). */
 export interface FusePort {
   /**

@@ -8,7 +8,7 @@
  * @module
  */
 import { assert, unreachable } from "../base/assert.ts";
-import type { ClusterSpec } from "../base/cluster.ts";
+import { type ClusterSpec, peersOf } from "../base/cluster.ts";
 import type { BootId, NodeId } from "../base/id.ts";
 import { after, type Instant, NEVER } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
@@ -388,13 +388,6 @@ export class NodeRuntime {
     this.stop();
     this.#options.onFatal(why, code);
   }
-}
-
-/** Addresses of the peer channels of all other members. */
-function peersOf(spec: ClusterSpec, self: NodeId): ReadonlyMap<NodeId, string> {
-  return new Map(
-    spec.members.filter(({ id }) => id !== self).map(({ id, peer }) => [id, peer] as const),
-  );
 }
 
 function nothing(): void {

@@ -19,8 +19,11 @@ const EMPTY_MS = 12_000;
 /** What is ordered, at a time of the world. */
 export interface MemberOrder {
   readonly at: number;
-  /** `transfer` is to the member at a place, or to the best one. */
-  readonly order: "join" | "leave" | "transfer";
+  /**
+   * `transfer` is to the member at a place, or to the best one; `stop` is of the member at a place: it
+   * stops in order, and its daemon is started again.
+   */
+  readonly order: "join" | "leave" | "transfer" | "stop";
   readonly to: number | null;
 }
 
@@ -34,6 +37,8 @@ export class Membership {
   #leaveSince: number | null = null;
   /** The life of the spare host that was told to stop, and whether it is empty. */
   #stopping: { readonly life: NodeRuntime; empty: boolean } | null = null;
+  /** Lives of daemons that were told to stop. */
+  readonly #stops = new WeakSet<NodeRuntime>();
   #tags = 0;
 
   constructor(cluster: SimCluster, admin: Admin) {
@@ -44,6 +49,7 @@ export class Membership {
   /** Carries an order out, or begins to. */
   obey({ order, to }: MemberOrder): void {
     if (order === "transfer") return this.#transfer(to);
+    if (order === "stop") return this.#stop(this.#cluster.node(to ?? 0));
     this.#wanted = order === "join";
     this.#leaveSince = null;
     this.#askedAt = -Infinity;
@@ -51,6 +57,11 @@ export class Membership {
   }
 
   onFact(node: SimNode, fact: Fact): void {
+    if (fact.fact === "config.yielded" && node.life !== null && this.#stops.has(node.life)) {
+      const { life } = node;
+      // Not in the midst of the step that tells it.
+      this.#cluster.world.after(0, () => node.life === life && node.host.crashDaemon());
+    }
     if (fact.fact !== "ha.empty" || node.life !== this.#stopping?.life) return;
     this.#stopping.empty = true;
   }
@@ -95,6 +106,12 @@ export class Membership {
     const runtime = all.find((node) => node.runtime !== null)?.runtime;
     const target = to === null ? null : all[to]?.id ?? null;
     runtime?.request({ request: "config.transfer", tag: this.#tag(), to: target });
+  }
+
+  #stop({ runtime }: SimNode): void {
+    if (runtime === null) return;
+    this.#stops.add(runtime);
+    runtime.request({ request: "ha.shutdown", tag: this.#tag() });
   }
 
   #goOut(

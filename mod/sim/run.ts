@@ -81,7 +81,7 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     ...drawLog(new Prng(seed * 4 + 3)),
   };
   const members = drawMembers(new Prng(seed * 4 + 2), shape, safetyMs);
-  const spares = members.some(({ order }) => order !== "transfer") ? 1 : 0;
+  const spares = members.some(({ order }) => order === "join") ? 1 : 0;
   const ask = {
     nodes: shape.nodes + spares,
     witness: shape.witness,
@@ -101,7 +101,9 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
   const clients = prng.between(2, 30);
   const contenders = prng.chance(0.5) ? prng.between(2, 6) : 0;
   const orders = drawOrders();
-  const calm = members.length > 0 && seed % 8 === 0;
+  // What is left of a pair has to be elected anew, with the witness or when the other one is back.
+  const isQuiet = shape.nodes > 2 || members.every(({ order }) => order !== "stop");
+  const calm = members.length > 0 && isQuiet && seed % 8 === 0;
   const rest = {
     seed,
     shape,
@@ -151,6 +153,11 @@ function drawMembers(prng: Prng, shape: ClusterShape, safetyMs: number): MemberO
     for (let left = prng.between(1, 5); left > 0; left--) {
       const to = prng.chance(0.5) ? null : prng.between(0, shape.nodes - 1);
       orders.push({ at: at(), order: "transfer", to });
+    }
+  }
+  if (prng.chance(0.3)) {
+    for (let left = prng.between(1, 3); left > 0; left--) {
+      orders.push({ at: at(), order: "stop", to: prng.between(0, shape.nodes - 1) });
     }
   }
   return orders.sort((a, b) => a.at - b.at);

@@ -348,7 +348,7 @@ export function databaseSuite(name: string, makeWorld: () => DatabaseWorld): voi
       ...{ term: 5, vote: 2, diverged: false, spec: null, entries: [], rows: [], requests: [] },
       base: { index: 0, term: 0, chain: 0 },
       applied: { index: 0, term: 0, stateCrc: 0 },
-      ...{ recovery, sealed },
+      ...{ locks: [], recovery, sealed },
     };
     assert.deepEqual(begun, expected);
     assert.deepEqual(await hand.again(), expected);

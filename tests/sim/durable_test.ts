@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DatabaseContent, DiskFailure } from "../../mod/host/ports.ts";
+import type { DatabaseContent, DatabaseDamage, DiskFailure } from "../../mod/host/ports.ts";
 import { ask, BLOCK, block, host, makeSite, openDisk } from "./fixture.ts";
 
 const PATH = "/dev/shared";
@@ -210,9 +210,14 @@ Deno.test("DatabaseStore tells damage and failure in words", () => {
   site.world.runUntil(1000);
   assert.deepEqual(failures, ["the disk is full"]);
   a.crashDaemon();
+  const full = ask<DatabaseContent | DatabaseDamage>(site, (done) => a.boot().database.open(done));
+  assert.ok("damaged" in full && full.kind === "unwritable", "nothing is lost, it is only full");
+  a.store.failCommits(null);
+  a.crashDaemon();
   a.store.damage("a row fails its CRC-32");
-  const again = ask(site, (done) => a.boot().database.open(done));
-  assert.deepEqual(again, { damaged: "a row fails its CRC-32" });
+  const again = ask<DatabaseContent | DatabaseDamage>(site, (done) => a.boot().database.open(done));
+  assert.ok("damaged" in again && again.kind === "damaged");
+  assert.equal(again.damaged, "a row fails its CRC-32");
 });
 
 Deno.test("SimDisks lets only the holder write with types 1 and 3, and refuses type 7", () => {
