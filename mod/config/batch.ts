@@ -53,12 +53,16 @@ function joinApplied(first?: Applied, second?: Applied): Applied | undefined {
     removed.add(ino);
   }
   for (const row of second.rows) rows.set(row.ino, row);
+  const locks = new Map(
+    [...first.locks ?? [], ...second.locks ?? []].map((each) => [each.key, each]),
+  );
   return {
     index: second.index,
     term: second.term,
     stateCrc: second.stateCrc,
     rows: [...rows.values()],
     removed: [...removed],
+    ...(locks.size > 0 && { locks: [...locks.values()] }),
     history: [...first.history, ...second.history],
     forget: Math.max(first.forget, second.forget),
   };

@@ -214,17 +214,13 @@ export class Clients {
       }
       const next = changeSpec(raft, want.change);
       if ("code" in next) return next;
-      const entry: Entry = { kind: "spec", spec: next.spec, highest: next.highest };
-      const body = encodeEntry(entry);
-      this.#backlog.added(body.length);
-      this.#append([{ asker, body, diff: "" }]);
+      this.append({ kind: "spec", spec: next.spec, highest: next.highest }, asker);
       return null;
     }
     const { transaction } = want;
     const body = encodeEntry({ kind: "transaction", writer, transaction });
     if (body.length > ENTRY_BYTES_MAX) return problem("config.too-large", `${body.length} bytes`);
-    const diff = diffOf(transaction).join("; ").slice(0, 200);
-    const waiter = { asker, body, diff };
+    const waiter = { asker, body, diff: diffOf(transaction).join("; ").slice(0, 200) };
     const waits = raft.leadTransfer !== null || this.#backlog.size > 0;
     if (!waits && this.#backlog.fits(body.length)) {
       this.#backlog.added(body.length);
@@ -233,6 +229,13 @@ export class Clients {
       return problem("api.busy", "too much is written and not committed yet");
     }
     return null;
+  }
+
+  /** Puts an entry into the leader's log at once; as a rule nobody waits for it. */
+  append(entry: Entry, asker: Asker = { local: 0 }): void {
+    const body = encodeEntry(entry);
+    this.#backlog.added(body.length);
+    this.#append([{ asker, body, diff: "" }]);
   }
 
   /** Whose turn it is gets into the log. */

@@ -25,7 +25,7 @@ import { Log } from "./log.ts";
 import { onSwapped, readyLearner, tendWitness } from "./membership.ts";
 import { MountSeat } from "./mount_seat.ts";
 import { Raft } from "./raft.ts";
-import { Replica, REQUEST_WINDOW } from "./replica.ts";
+import { appliedOf, Replica } from "./replica.ts";
 import {
   advanceCommit,
   answerBarriers,
@@ -100,7 +100,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#mount = new MountSeat({
       raft: this.#raft,
       clients: this.#clients,
-      tree: () => this.#replica.tree,
+      replica: this.#replica,
       frozen: () => this.#standing.frozen,
       options,
     }, now);
@@ -239,6 +239,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
         return this.#clients.onForwardReply(message);
       case "unlock":
         return this.#mount.onUnlock(message.path, message.version);
+      case "locks":
+        return this.#mount.onLocks(from, message);
       case "snapshot":
         if (this.#installer.onChunk(from, message)) this.#onInstalled();
         return;
@@ -308,6 +310,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "heartbeat.view":
         this.#standing.viewQuorate = fact.view.quorate;
         return this.#mount.onView(fact.view);
+      case "heartbeat.member":
+        return this.#mount.onMember(fact.health);
       case "ha.empty":
         return this.#leaving.onEmpty();
       case "storage.witness":
@@ -359,21 +363,12 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       raft.applied = index;
       raft.stateCrc = this.#replica.crc;
       this.#twins.note(index, this.#replica.crc);
-      const { rows, removed, history, changes } = step;
-      const { term } = stored;
-      raft.persist({
-        applied: {
-          index,
-          term,
-          stateCrc: this.#replica.crc,
-          rows,
-          removed,
-          history: history === null ? [] : [{ ...history, term }],
-          forget: Math.max(0, index - REQUEST_WINDOW - 1),
-        },
-        // Until it is known to be committed, a change of several votes needs two majorities.
-      }, { lazy: entry.kind !== "spec" && entry.kind !== "forced" });
-      if (entry.kind === "spec" || entry.kind === "forced") {
+      const { changes } = step;
+      const applied = appliedOf(step, { index, term: stored.term, stateCrc: this.#replica.crc });
+      const described = entry.kind === "spec" || entry.kind === "forced";
+      // Until it is known to be committed, a change of several votes needs two majorities.
+      raft.persist({ applied }, { lazy: !described });
+      if (described) {
         this.#standing.tellSpec();
         if (raft.role === "leader") raft.alignProgress();
       }

@@ -8,6 +8,7 @@ import { LINKS_MAX, specFault } from "../base/cluster.ts";
 import { encodeText } from "../base/bytes.ts";
 import { isNodeName } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
+import { locksFault } from "./lock_wire.ts";
 import type { Expectation, Operation, SpecChange, Transaction } from "../streams.ts";
 import type { Want } from "./proposals.ts";
 import {
@@ -122,6 +123,7 @@ export function messageFault(message: Message): string | null {
     // Once stored it would have to be applied: what cannot be must not get into the log.
     if (message.entries.some(({ body }) => entryFault(body) !== null)) return "an entry is none";
   }
+  if (message.kind === "locks") return locksFault(message);
   if (message.kind === "snapshot") {
     terms.push(message.lastTerm);
     if (message.index < 1 || message.index > INDEX_MAX) return "its index is out of bounds";
@@ -132,6 +134,7 @@ export function messageFault(message: Message): string | null {
 function entryFault(body: Uint8Array): string | null {
   const entry = decodeEntry(body);
   if (entry === null) return "it is malformed";
+  if (entry.kind === "locks") return locksFault(entry);
   if (entry.kind === "forced") {
     const odd = entry.out.some(({ id, name }) => id < 1 || !isNodeName(name));
     if (odd) return "who is put out is no node";

@@ -104,14 +104,14 @@ export class Installer {
     const raft = this.#raft;
     const { index, lastTerm, chain, state: stateCrc, transfer, term, forced } = message;
     const base: LogBase = { index, term: lastTerm, chain };
-    const { spec, rows, requests } = content;
+    const { spec, rows, requests, locks } = content;
     const { keepLog } = raft.restart(base, content.spec && specAtOf(content.spec));
-    this.#replica.restore({ applied: index, stateCrc, rows, requests });
+    this.#replica.restore({ applied: index, stateCrc, rows, requests, locks });
     raft.stateCrc = stateCrc;
     raft.diverged = false;
     raft.persist({
       hardState: raft.hardState(),
-      install: { base, spec, stateCrc, rows, requests, keepLog, keepHistory: !forced },
+      install: { base, spec, stateCrc, rows, requests, locks, keepLog, keepHistory: !forced },
     });
     this.#incoming = null;
     this.#installed = { from, term, transfer };

@@ -6,11 +6,11 @@
  */
 import { assert } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
-import { type NodeId, requestId } from "../base/id.ts";
+import { type NodeId, nodeId, requestId } from "../base/id.ts";
 import { Prng } from "../base/prng.ts";
 import { reason } from "../base/reason.ts";
-import type { Instant } from "../base/time.ts";
-import type { Outcome, Tag, Transaction, View } from "../streams.ts";
+import { earliest, type Instant } from "../base/time.ts";
+import type { MemberHealth, Outcome, Tag, Transaction, View } from "../streams.ts";
 import type { Clients } from "./clients.ts";
 import type { ConfigOptions } from "./events.ts";
 import type { ClusterState, MountParts } from "./fuse/context.ts";
@@ -19,18 +19,23 @@ import { LOCKS } from "./fuse/paths.ts";
 import { decodeRequest, encodeNotice, encodeReply } from "./fuse/wire.ts";
 import { LockAges } from "./lock_ages.ts";
 import type { Raft } from "./raft.ts";
-import type { Step } from "./replica.ts";
-import type { Tree } from "./tree.ts";
+import type { Replica, Step } from "./replica.ts";
+import { LockCourier } from "./lock_courier.ts";
+import { LockDeaths } from "./lock_deaths.ts";
+import type { LocksEntry } from "./lock_wire.ts";
 import type { Entry } from "./wire.ts";
 
 /** Rounds of outcomes and new tries in one step; more is a loop: a bug. */
 const ROUNDS_MAX = 10_000;
 
+/** Makes another sequence of the same seed. */
+const LIVES_SALT = 0x10c5;
+
 /** What the seat is made of. */
 export interface SeatParts {
   readonly raft: Raft;
   readonly clients: Clients;
-  readonly tree: () => Tree;
+  readonly replica: Replica;
   readonly frozen: () => string | null;
   readonly options: Pick<ConfigOptions, "seed" | "groupId" | "wallAtStart">;
 }
@@ -40,6 +45,8 @@ export class MountSeat {
   readonly #parts: SeatParts;
   readonly #mount: Mount;
   readonly #ages = new LockAges();
+  readonly #courier: LockCourier;
+  readonly #deaths = new LockDeaths();
   readonly #prng: Prng;
   readonly #startedAt: Instant;
   #online: readonly NodeId[];
@@ -52,6 +59,7 @@ export class MountSeat {
     this.#prng = new Prng(parts.options.seed).split();
     this.#startedAt = now;
     this.#online = [parts.raft.self];
+    this.#courier = this.#newCourier();
     this.#mount = new Mount(this.#mountParts(), now);
   }
 
@@ -73,12 +81,33 @@ export class MountSeat {
     for (const { path } of step.changes) this.#ages.note(path);
     const request = entry.kind === "transaction" ? entry.transaction.request : null;
     this.#mount.onApplied({ request, ...step }, this.#parts.raft.now);
+    if (step.locks === null) return;
+    this.#courier.onApplied(entry.kind === "locks" ? entry : null, step.locks);
+    if (step.locks.freed.size > 0) this.#mount.onFreed(step.locks.freed, this.#parts.raft.now);
   }
 
   /** The whole tree is another one. */
   onReplaced(): void {
     this.#ages.note(LOCKS);
     this.#mount.onReplaced(this.#parts.raft.now);
+    this.#courier.onApplied(null, null);
+    this.#mount.onFreed(null, this.#parts.raft.now);
+  }
+
+  /** What stream 1 says of a member. */
+  onMember(health: MemberHealth): void {
+    this.#deaths.note(health);
+  }
+
+  /** A member's programs want locks, or give them back. */
+  onLocks(from: NodeId, { node, life, before, seq, commands }: LocksEntry): void {
+    const { raft, clients, replica } = this.#parts;
+    // Who is no member any more gets nothing: its locks went with the entry that removed it.
+    const member = raft.spec.members.some((each) => each.id === from);
+    if (raft.role !== "leader" || node !== from || !member) return;
+    const known = replica.locks.life(node);
+    if (raft.leadTransfer !== null || (known?.life === life && known.seq >= seq)) return;
+    clients.append({ kind: "locks", node, life, before, seq, commands });
   }
 
   /** The outcome of a client's request: taken where it is the mount's. */
@@ -102,8 +131,8 @@ export class MountSeat {
 
   /** The end of a step: outcomes are told, new tries sent, and what the kernel is told goes out. */
   turn(): void {
-    const { raft, clients, tree } = this.#parts;
-    this.#ages.look(tree().view, raft.role === "leader", raft.now);
+    const { raft, clients, replica } = this.#parts;
+    this.#ages.look(replica.tree.view, raft.role === "leader", raft.now);
     for (let round = 0; this.#proposed || this.#outcomes.length > 0; round++) {
       assert(round < ROUNDS_MAX, "The mount's transactions come to rest");
       this.#proposed = false;
@@ -113,6 +142,8 @@ export class MountSeat {
       if (this.#proposed) clients.pursue();
     }
     this.#mount.tick(raft.now);
+    this.#courier.turn();
+    this.#releaseDead();
     for (const effect of raft.effects) {
       if (effect.kind !== "say" || effect.saying.because === null) continue;
       this.#mount.log(effect.saying.text, raft.now);
@@ -127,15 +158,16 @@ export class MountSeat {
   }
 
   deadline(): Instant {
-    return this.#mount.deadline();
+    return earliest(this.#mount.deadline(), this.#courier.deadline());
   }
 
   #mountParts(): MountParts {
-    const { raft, clients, tree, frozen, options } = this.#parts;
+    const { raft, clients, replica, frozen, options } = this.#parts;
     return {
       self: raft.self,
       gid: options.groupId ?? 0,
-      tree,
+      tree: () => replica.tree,
+      locks: this.#courier,
       frozen,
       applied: () => raft.applied,
       cluster: () => this.#cluster(),
@@ -150,6 +182,46 @@ export class MountSeat {
       unlock: (path, version) => this.#askUnlock(path, version),
       say: (text, because) => raft.say(text, because),
     };
+  }
+
+  #newCourier(): LockCourier {
+    const { raft, replica, options } = this.#parts;
+    // Of its own, so that lives change no other draw.
+    const prng = new Prng((options.seed ^ LIVES_SALT) >>> 0).split();
+    return new LockCourier({
+      self: raft.self,
+      table: () => replica.locks,
+      newLife: () => toHex(prng.bytes(8)),
+      lead: () => {
+        const { leader, term, now, timing, role, self } = raft;
+        const leads = role === "leader" ? self : leader;
+        return { leader: leads, term, now, retryMs: timing.electionMinMs };
+      },
+      send: (entry) => this.#sendLocks(entry),
+    });
+  }
+
+  #sendLocks(entry: LocksEntry): boolean {
+    const { raft, clients } = this.#parts;
+    if (raft.leadTransfer !== null) return false;
+    if (raft.role === "leader") {
+      clients.append({ kind: "locks", ...entry });
+      return true;
+    }
+    if (raft.leader === null) return false;
+    raft.send(raft.leader, { kind: "locks", ...entry }, true);
+    return true;
+  }
+
+  /** Gives back what surely nobody uses any more. */
+  #releaseDead(): void {
+    const { raft, clients, replica } = this.#parts;
+    if (raft.role !== "leader" || raft.leadTransfer !== null) return;
+    for (const dead of this.#deaths.due(replica.locks, raft.timing, raft.term)) {
+      clients.append({ kind: "locks-release", ...dead });
+      this.#deaths.proposed(dead, raft.term);
+      raft.say(`the locks of ${raft.name(nodeId(dead.node))} are given back: it is dead`, null);
+    }
   }
 
   #wallSeconds(now: Instant): number {

@@ -6,16 +6,21 @@
  */
 import { crc32 } from "../base/checksum.ts";
 import { clipText, encodeText, Writer } from "../base/bytes.ts";
+import type { ClusterSpec } from "../base/cluster.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import type {
+  DatabaseBatch,
   DatabaseContent,
   StoredHistory,
+  StoredLocks,
   StoredRequest,
   StoredRow,
   UndoRow,
 } from "../host/ports.ts";
 import type { Change, Outcome, Transaction } from "../streams.ts";
 import { transactionOfForced } from "./forced_entry.ts";
+import { type LockStep, LockTable } from "./lock_table.ts";
+import { bytesOfStored } from "./lock_wire.ts";
 import { type Applied, type RowEdit, Tree, type TreeLimits } from "./tree.ts";
 import { type Entry, type ForcedEntry, isProblemCode, WHY_BYTES_MAX } from "./wire.ts";
 
@@ -39,6 +44,8 @@ export interface Step {
   readonly edits: readonly RowEdit[];
   /** Null for an entry that is no transaction, or one that was applied before. */
   readonly history: Omit<StoredHistory, "term"> | null;
+  /** What it did to the locks; null for an entry that has nothing to do with them. */
+  readonly locks: LockStep | null;
 }
 
 /** The state after some entry, as one replica hands it to another. */
@@ -48,6 +55,7 @@ export interface ReplicaState {
   readonly rows: readonly StoredRow[];
   /** In log order. */
   readonly requests: readonly StoredRequest[];
+  readonly locks: readonly StoredLocks[];
 }
 
 interface Remembered {
@@ -60,18 +68,20 @@ export class Replica {
   readonly #requests = new Map<string, Remembered>();
   readonly #limits: TreeLimits | undefined;
   #tree = new Tree([]);
+  #locks = new LockTable();
   #applied = 0;
   #crc = 0;
 
   /** `limits`: of the tree, the same on all replicas; as a rule what `tree.ts` says. */
-  constructor({ rows, requests, applied }: DatabaseContent, limits?: TreeLimits) {
+  constructor({ rows, requests, locks, applied }: DatabaseContent, limits?: TreeLimits) {
     this.#limits = limits;
-    this.restore({ rows, requests, applied: applied.index, stateCrc: applied.stateCrc });
+    this.restore({ rows, requests, locks, applied: applied.index, stateCrc: applied.stateCrc });
   }
 
   /** Becomes what another replica is; asserts that the rows make a tree. */
-  restore({ rows, requests, applied, stateCrc }: ReplicaState): void {
+  restore({ rows, requests, locks, applied, stateCrc }: ReplicaState): void {
     this.#tree = new Tree(rows, this.#limits);
+    this.#locks = new LockTable(locks);
     this.#applied = applied;
     this.#crc = stateCrc;
     this.#requests.clear();
@@ -92,7 +102,13 @@ export class Replica {
       why: refused?.why ?? "",
     }));
     const rows = this.#tree.rows();
-    return { applied: this.#applied, stateCrc: this.#crc, rows, requests };
+    const locks = this.#locks.stored();
+    return { applied: this.#applied, stateCrc: this.#crc, rows, requests, locks };
+  }
+
+  /** Who has locked what; another object after {@link restore}. */
+  get locks(): LockTable {
+    return this.#locks;
   }
 
   /** The tree; another object after {@link restore}. */
@@ -118,8 +134,31 @@ export class Replica {
   /** Applies the entry at the next index. */
   apply(index: number, entry: Entry): Step {
     this.#applied = index;
-    if (entry.kind === "forced") return this.#applyForced(index, entry);
-    if (entry.kind !== "transaction") return this.#nothing();
+    switch (entry.kind) {
+      case "noop":
+        return this.#nothing();
+      case "locks":
+        return this.#locked(this.#locks.run(entry), this.#nothing());
+      case "locks-release":
+        return this.#locked(this.#locks.release(entry.node, entry.life), this.#nothing());
+      case "spec":
+        return this.#locked(this.#locks.keep(membersOf(entry)), this.#nothing());
+      case "forced": {
+        const step = this.#applyForced(index, entry);
+        return this.#locked(this.#locks.keep(membersOf(entry)), step);
+      }
+      case "transaction":
+        return this.#transact(index, entry);
+    }
+  }
+
+  #locked(locks: LockStep, step: Step): Step {
+    if (locks.changed.length > 0) this.#crc = crc32(bytesOfStored(locks.changed), this.#crc);
+    const { outcome } = step;
+    return { ...step, outcome: outcome.ok ? this.#done(outcome.index) : outcome, locks };
+  }
+
+  #transact(index: number, entry: Extract<Entry, { kind: "transaction" }>): Step {
     const { transaction, writer } = entry;
     const before = this.#requests.get(transaction.request);
     // By index, not by what happens to be kept: every replica must forget at the same entry.
@@ -160,7 +199,8 @@ export class Replica {
     this.#remember(request, { index, problem: null });
     this.#crc = crc32(bytesOf(rows, removed), this.#crc);
     const history = { index, request, problem: "", why: "", undo: bounded(undo) };
-    return { outcome: this.#done(index), changes, rows, removed, edits, history };
+    const done = { outcome: this.#done(index), locks: null };
+    return { ...done, changes, rows, removed, edits, history };
   }
 
   #nothing(): Step {
@@ -171,6 +211,7 @@ export class Replica {
       removed: [],
       edits: [],
       history: null,
+      locks: null,
     };
   }
 
@@ -191,6 +232,23 @@ export class Replica {
       this.#requests.delete(oldest);
     }
   }
+}
+
+function membersOf({ spec }: { readonly spec: ClusterSpec }): ReadonlySet<number> {
+  return new Set(spec.members.map(({ id }) => id));
+}
+
+/** What of a step is to be durable, for the entry of this term. */
+export function appliedOf(
+  { rows, removed, history, locks }: Step,
+  { index, term, stateCrc }: { index: number; term: number; stateCrc: number },
+): NonNullable<DatabaseBatch["applied"]> {
+  return {
+    ...{ index, term, stateCrc, rows, removed },
+    ...(locks !== null && locks.changed.length > 0 && { locks: locks.changed }),
+    history: history === null ? [] : [{ ...history, term }],
+    forget: Math.max(0, index - REQUEST_WINDOW - 1),
+  };
 }
 
 function bounded(undo: readonly UndoRow[]): readonly UndoRow[] | null {

@@ -74,10 +74,11 @@ export class SnapshotEncoder {
   }
 }
 
-function* partsOf({ spec, rows, requests }: Snapshot, pieceBytes: number): Iterator<Part> {
+function* partsOf({ spec, rows, requests, locks }: Snapshot, pieceBytes: number): Iterator<Part> {
   if (spec !== null) yield { kind: "spec", ...spec };
   for (const row of rows) yield* rowParts(row, pieceBytes);
   for (const request of requests) yield { ...request, kind: "request" };
+  for (const each of locks) yield { ...each, kind: "locks" };
   yield { kind: "end", rows: rows.length, requests: requests.length };
 }
 
@@ -92,6 +93,7 @@ function* rowParts({ data, kind: type, ...row }: StoredRow, pieceBytes: number):
 function sizeOf(part: Part): number {
   switch (part.kind) {
     case "spec":
+    case "locks":
       return PART_BYTES + part.body.length;
     case "row":
       return PART_BYTES + textBytesMax(part.name) + part.data.length;

@@ -8,7 +8,9 @@ import { concat } from "../base/bytes.ts";
 import { crc32 } from "../base/checksum.ts";
 import { specFault } from "../base/cluster.ts";
 import { NODE_ID_MAX } from "../base/id.ts";
-import type { StoredRequest, StoredRow, StoredSpec } from "../host/ports.ts";
+import type { StoredLocks, StoredRequest, StoredRow, StoredSpec } from "../host/ports.ts";
+import { storedFault } from "./lock_table.ts";
+import { LOCKS_PER_NODE_MAX } from "./lock_wire.ts";
 import { DEPTH_MAX, pathFault } from "./path.ts";
 import { REQUEST_WINDOW } from "./replica.ts";
 import type { Chunk } from "./snapshot.ts";
@@ -27,7 +29,11 @@ export interface SnapshotContent {
   readonly spec: StoredSpec | null;
   readonly rows: readonly StoredRow[];
   readonly requests: readonly StoredRequest[];
+  readonly locks: readonly StoredLocks[];
 }
+
+/** Inodes with locks: no node has locks on more than this. */
+const LOCKED_INODES_MAX = 64 * LOCKS_PER_NODE_MAX;
 
 type RowPart = Extract<Part, { kind: "row" }>;
 
@@ -36,6 +42,7 @@ export class SnapshotReader {
   readonly #index: number;
   readonly #rows: StoredRow[] = [];
   readonly #requests: StoredRequest[] = [];
+  readonly #locks: StoredLocks[] = [];
   #spec: StoredSpec | null = null;
   #open: { readonly row: RowPart; readonly pieces: Uint8Array[]; missing: number } | null = null;
   #next = 0;
@@ -71,8 +78,8 @@ export class SnapshotReader {
 
   /** The whole, once the last chunk was taken; or a clause that says why it is no state. */
   finish(): SnapshotContent | string {
-    return treeFault(this.#rows) ??
-      { spec: this.#spec, rows: this.#rows, requests: this.#requests };
+    return treeFault(this.#rows) ?? storedFault(this.#locks) ??
+      { spec: this.#spec, rows: this.#rows, requests: this.#requests, locks: this.#locks };
   }
 
   #part(part: Part): string | null {
@@ -85,6 +92,10 @@ export class SnapshotReader {
         return this.#row(part);
       case "request":
         return this.#request(part);
+      case "locks":
+        if (this.#locks.length > LOCKED_INODES_MAX) return "it has too many locks";
+        this.#locks.push({ key: part.key, body: part.body.slice() });
+        return null;
       case "end":
         this.#ended = true;
         return part.rows === this.#rows.length && part.requests === this.#requests.length

@@ -24,6 +24,7 @@ import {
 } from "../base/schema.ts";
 import { PROFILE_NAMES } from "../base/timing.ts";
 import type { Operation, Transaction } from "../streams.ts";
+import { LOCKS_ENTRY, type LocksEntry, RELEASE_ENTRY, STORED_LOCKS } from "./lock_wire.ts";
 
 /** Bytes of one file. */
 export const FILE_BYTES_MAX = 1024 * 1024;
@@ -100,6 +101,8 @@ const ENTRY = union({
       time: u64,
     }),
   ],
+  locks: [4, LOCKS_ENTRY],
+  "locks-release": [5, RELEASE_ENTRY],
 });
 
 /** A description that one node gave itself, without a majority: who is out, and on whose word. */
@@ -120,7 +123,9 @@ export type Entry =
   | { readonly kind: "noop" }
   | { readonly kind: "transaction"; readonly writer: number; readonly transaction: Transaction }
   | { readonly kind: "spec"; readonly spec: ClusterSpec; readonly highest: number }
-  | ForcedEntry;
+  | ForcedEntry
+  | { readonly kind: "locks" } & LocksEntry
+  | { readonly kind: "locks-release"; readonly node: number; readonly life: string };
 
 const CHANGE = union({
   "add-learner": [
@@ -194,6 +199,8 @@ const MESSAGE = union({
   ],
   /** Asks the leader to remove a lock that is not renewed; no answer. */
   unlock: [16, struct({ path: PATH, version: u64 })],
+  /** Asks the leader to put this into its log; who sent it sees it applied, or sends it again. */
+  locks: [17, LOCKS_ENTRY],
   /** One chunk of the leader's state, for one that the log cannot bring there any more. */
   snapshot: [
     7,
@@ -265,6 +272,8 @@ const PART = union({
     4,
     struct({ index: u64, request: hex(8), problem: text(63), why: text(WHY_BYTES_MAX) }),
   ],
+  /** The locks of one inode. */
+  locks: [6, STORED_LOCKS],
   /** Nothing follows: so many there were. */
   end: [5, struct({ rows: u32, requests: u32 })],
 });

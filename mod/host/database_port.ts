@@ -28,6 +28,13 @@ export interface StoredRequest {
   readonly why: string;
 }
 
+/** The locks of one inode as they lie in the database; key 0: whose they are. Empty: there are none. */
+export interface StoredLocks {
+  readonly key: number;
+  /** Encoded by config/lock_wire.ts. */
+  readonly body: Uint8Array;
+}
+
 /** A row as it was, and where, before a transaction; null and the empty path for none. */
 export interface UndoRow {
   readonly ino: number;
@@ -72,6 +79,7 @@ export interface DatabaseInstall {
   readonly stateCrc: number;
   readonly rows: readonly StoredRow[];
   readonly requests: readonly StoredRequest[];
+  readonly locks: readonly StoredLocks[];
   /** The log matches at `base`: what is behind it stays. Else all of it goes. */
   readonly keepLog: boolean;
   /** What was applied here so far was right. Else its history goes too. */
@@ -95,6 +103,8 @@ export interface DatabaseBatch {
     readonly stateCrc: number;
     readonly rows: readonly StoredRow[];
     readonly removed: readonly number[];
+    /** Those that changed; absent for none. */
+    readonly locks?: readonly StoredLocks[];
     /** Of each the log entry is copied into the history. */
     readonly history: readonly StoredHistory[];
     /** Requests up to this index are forgotten. */
@@ -166,6 +176,7 @@ export interface DatabaseContent {
   readonly applied: { readonly index: number; readonly term: number; readonly stateCrc: number };
   readonly rows: readonly StoredRow[];
   readonly requests: readonly StoredRequest[];
+  readonly locks: readonly StoredLocks[];
   /** Null for a replica that is whole. */
   readonly recovery: StoredRecovery | null;
   readonly sealed: SealedSpec | null;

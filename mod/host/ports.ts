@@ -26,6 +26,7 @@ export type {
   SealedSpec,
   StoredEntry,
   StoredHistory,
+  StoredLocks,
   StoredRecovery,
   StoredRequest,
   StoredRow,

@@ -22,6 +22,7 @@ import type {
   LogBase,
   SealedSpec,
   StoredEntry,
+  StoredLocks,
   StoredRecovery,
   StoredRequest,
   StoredRow,
@@ -39,7 +40,7 @@ const FROM_THE_BEGINNING: LogBase = { index: 0, term: 0, chain: 0 };
 
 const NOTHING: DatabaseContent = {
   ...{ term: 0, vote: 0, diverged: false, base: FROM_THE_BEGINNING, spec: null, entries: [] },
-  ...{ applied: { index: 0, term: 0, stateCrc: 0 }, rows: [], requests: [] },
+  ...{ applied: { index: 0, term: 0, stateCrc: 0 }, rows: [], requests: [], locks: [] },
   ...{ recovery: null, sealed: null },
 };
 
@@ -70,6 +71,7 @@ export class DatabaseStore {
   #applied = { index: 0, term: 0, stateCrc: 0 };
   #rows = new Map<number, StoredRow>();
   #requests = new Map<number, StoredRequest>();
+  #locks = new Map<number, StoredLocks>();
   /** In log order. */
   #history = new Map<number, HistoryRecord>();
   #since = 0;
@@ -144,7 +146,7 @@ export class DatabaseStore {
   }
 
   #take(content: DatabaseContent): void {
-    const { term, vote, diverged, base, spec, entries, applied, rows, requests } = content;
+    const { term, vote, diverged, base, spec, entries, applied, rows, requests, locks } = content;
     this.#hard = { term, vote, diverged };
     this.#base = base;
     this.#spec = spec;
@@ -152,6 +154,7 @@ export class DatabaseStore {
     this.#applied = applied;
     this.#rows = new Map(rows.map((row) => [row.ino, row]));
     this.#requests = new Map(requests.map((each) => [each.index, each]));
+    this.#locks = new Map(locks.map((each) => [each.key, each]));
     this.#recovery = content.recovery;
   }
 
@@ -190,6 +193,7 @@ export class DatabaseStore {
       applied: this.#applied,
       rows: [...this.#rows.values()].sort((a, b) => a.ino - b.ino),
       requests: [...this.#requests.values()].sort((a, b) => a.index - b.index),
+      locks: [...this.#locks.values()].sort((a, b) => a.key - b.key),
       recovery: this.#recovery,
       sealed: this.#seal?.sealed ?? null,
     };
@@ -226,10 +230,14 @@ export class DatabaseStore {
   }
 
   #apply(applied: NonNullable<DatabaseBatch["applied"]>): void {
-    const { index, term, stateCrc, rows, removed, history, forget } = applied;
+    const { index, term, stateCrc, rows, removed, locks = [], history, forget } = applied;
     this.#applied = { index, term, stateCrc };
     for (const ino of removed) this.#rows.delete(ino);
     for (const row of rows) this.#rows.set(row.ino, row);
+    for (const each of locks) {
+      if (each.body.length > 0) this.#locks.set(each.key, each);
+      else this.#locks.delete(each.key);
+    }
     for (const each of history) {
       const entry = this.#entries.findLast((stored) => stored.index === each.index);
       assert(entry !== undefined, "What is applied is in the log");
@@ -249,11 +257,13 @@ export class DatabaseStore {
   }
 
   #install(install: DatabaseInstall): void {
-    const { base, spec, stateCrc, rows, requests, keepLog, keepHistory } = install;
+    const { base, spec, stateCrc, rows, requests, locks, keepLog, keepHistory } = install;
     this.#rows.clear();
     for (const row of rows) this.#rows.set(row.ino, row);
     this.#requests.clear();
     for (const each of requests) this.#requests.set(each.index, each);
+    this.#locks.clear();
+    for (const each of locks) this.#locks.set(each.key, each);
     if (!keepLog) this.#entries = [];
     if (!keepHistory) this.#history.clear();
     this.#since = base.index;

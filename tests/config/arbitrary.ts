@@ -41,6 +41,20 @@ export const anySpec: fc.Arbitrary<ClusterSpec> = fc
   .tuple(fc.integer({ min: 1, max: 6 }), fc.boolean())
   .map(([nodes, witness]) => specOf(nodes, witness));
 
+const life = fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => bytes.toHex());
+const wide = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+const locks = {
+  ...{ node: fc.nat(0xffff), life, before: life, seq: count },
+  commands: fc.array(
+    plain({
+      type: fc.constantFrom("posix" as const, "flock" as const),
+      kind: fc.constantFrom("read" as const, "write" as const, "unlock" as const),
+      ...{ ino: count, owner: wide, start: wide, end: wide, pid: u32 },
+    }),
+    { maxLength: 4 },
+  ),
+};
+
 export const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
   fc.constant<Entry>({ kind: "noop" }),
   plain({
@@ -58,6 +72,8 @@ export const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
     request: fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => bytes.toHex()),
     ...{ author: path, reason: path, time: count },
   }),
+  plain({ kind: fc.constant("locks" as const), ...locks }),
+  plain({ kind: fc.constant("locks-release" as const), node: fc.nat(0xffff), life }),
 );
 
 const anyAsk = fc.oneof(
@@ -116,6 +132,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     ...{ term: count, lastIndex: count, lastTerm: count },
   }),
   plain({ kind: fc.constant("removed" as const), index: count }),
+  plain({ kind: fc.constant("locks" as const), ...locks }),
   plain({
     kind: fc.constant("recovery" as const),
     ...{ term: count, nonce: count, known: fc.boolean() },

@@ -47,6 +47,7 @@ export const EMPTY: DatabaseContent = {
   applied: { index: 0, term: 0, stateCrc: 0 },
   rows: [],
   requests: [],
+  locks: [],
   recovery: null,
   sealed: null,
 };
@@ -79,10 +80,10 @@ export class FakeDatabase {
     if (install) {
       this.installs++;
       ({ base, spec } = install);
-      const { stateCrc, rows, requests, keepLog } = install;
+      const { stateCrc, rows, requests, locks, keepLog } = install;
       if (!keepLog) entries = [];
       const applied = { index: base.index, term: base.term, stateCrc };
-      rest = { ...rest, applied, rows, requests };
+      rest = { ...rest, applied, rows, requests, locks };
     }
     entries = entries.filter(({ index }) => index > base.index);
     entries.forEach(({ index }, at) => assert.equal(index, base.index + at + 1));
@@ -92,15 +93,18 @@ export class FakeDatabase {
 }
 
 function appliedTo(
-  { rows, requests }: Pick<DatabaseContent, "rows" | "requests">,
+  { rows, requests, locks }: Pick<DatabaseContent, "rows" | "requests" | "locks">,
   applied: NonNullable<DatabaseBatch["applied"]>,
-): Pick<DatabaseContent, "rows" | "requests" | "applied"> {
+): Pick<DatabaseContent, "rows" | "requests" | "locks" | "applied"> {
   const map = new Map<number, StoredRow>(rows.map((row) => [row.ino, row]));
   for (const ino of applied.removed) map.delete(ino);
   for (const row of applied.rows) map.set(row.ino, row);
   const known = [...requests, ...applied.history].filter(({ index }) => index > applied.forget);
   const { index, term, stateCrc } = applied;
-  return { rows: [...map.values()], requests: known, applied: { index, term, stateCrc } };
+  const byKey = new Map([...locks, ...applied.locks ?? []].map((each) => [each.key, each]));
+  const kept = [...byKey.values()].filter(({ body }) => body.length > 0);
+  const state = { rows: [...map.values()], requests: known, locks: kept };
+  return { ...state, applied: { index, term, stateCrc } };
 }
 
 export interface Node {

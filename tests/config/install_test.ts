@@ -22,6 +22,7 @@ function snapshotAt(index: number, over: Partial<Snapshot> = {}): Snapshot {
     spec: { index: 1, body: encodeEntry({ kind: "spec", spec, highest: 9 }) },
     rows: [{ ...file, version: 2, writer: 1, data: Uint8Array.of(1, 2, 3) }],
     requests: [{ index: 2, request: "00000000000000aa", problem: "", why: "" }],
+    locks: [],
     ...over,
   };
 }

@@ -209,7 +209,7 @@ Deno.test("PersistDriver writes a state that is taken over alone, in its turn", 
   const bench = new Bench();
   const install = (number: number) => {
     const base = { index: number, term: 1, chain: 0 };
-    const rest = { spec: null, stateCrc: 0, rows: [], requests: [] };
+    const rest = { spec: null, stateCrc: 0, rows: [], requests: [], locks: [] };
     const batch = { install: { base, ...rest, keepLog: false, keepHistory: true } };
     bench.driver.perform({ kind: "persist", number, batch, lazy: false });
   };
@@ -268,6 +268,7 @@ Deno.test("joinBatches() leaves the log where the last compaction did, and asser
     stateCrc: 0,
     rows: [],
     requests: [],
+    locks: [],
     keepLog: true,
     keepHistory: true,
   };

@@ -1,5 +1,6 @@
 /** Snapshots: cut into chunks, believed only as a whole, and sent until they have arrived. */
 import assert from "node:assert/strict";
+import { encodeLives, encodeLocks, type Lock } from "../../mod/config/lock_wire.ts";
 import fc from "fast-check";
 import { crc32 } from "../../mod/base/checksum.ts";
 import { instant } from "../../mod/base/time.ts";
@@ -12,6 +13,9 @@ import type { StoredRow } from "../../mod/host/ports.ts";
 import { specOf } from "./cluster.ts";
 
 const INDEX = 500;
+const LOCK: Lock = {
+  ...{ node: 1, type: "posix", kind: "write", owner: 1n, start: 0n, end: 9n, pid: 0 },
+};
 
 function row(ino: number, name: string, data: Uint8Array | null, parent = 0): StoredRow {
   const kind = data === null ? "directory" as const : "file" as const;
@@ -28,6 +32,10 @@ function snapshotOf(files: readonly Uint8Array[], requests: number): Snapshot {
     spec: { index: 4, body },
     // A child may come before its directory: rows lie in no order.
     rows: [...rows, row(1, "d", null)],
+    locks: [
+      { key: 0, body: encodeLives([{ node: 1, life: "0".repeat(15) + "1", seq: 9, gone: false }]) },
+      { key: 7, body: encodeLocks([LOCK, { ...LOCK, start: 10n, end: 19n }]) },
+    ],
     requests: Array.from({ length: requests }, (_, at) => ({
       ...{ index: at + 1, request: `${at}`.padStart(16, "0") },
       ...{ problem: at % 3 === 0 ? "config.exists" : "", why: at % 3 === 0 ? `"f${at}"` : "" },
@@ -59,8 +67,8 @@ Deno.test("a snapshot comes out of its chunks as it was, however they are cut", 
     const snapshot = snapshotOf(all, many);
     const chunks = chunksOf(snapshot, size);
     const read_ = read(chunks);
-    const { spec, rows, requests } = snapshot;
-    assert.deepEqual(read_, { spec, rows, requests });
+    const { spec, rows, requests, locks } = snapshot;
+    assert.deepEqual(read_, { spec, rows, requests, locks });
     assert.deepEqual(
       chunks.map(({ last }) => last),
       chunks.map((_, at) => at + 1 === chunks.length),
@@ -114,6 +122,10 @@ Deno.test("SnapshotReader believes no claim: sizes, counts, numbers, names, desc
   const noRows: Part = { kind: "end", rows: 0, requests: 0 };
   const request = { kind: "request", request: "0".repeat(16), problem: "", why: "" } as const;
   const data = new Uint8Array(3);
+  const lives = { kind: "locks", key: 0, body: encodeLives([]) } as const;
+  const locked = (locks: readonly Lock[]): Part => {
+    return { kind: "locks", key: 7, body: encodeLocks(locks) };
+  };
   const lies: [RegExp, readonly Part[]][] = [
     [/is 1048577 bytes long/, [rowPart({ size: FILE_BYTES_MAX + 1 }), end]],
     [/is 1 bytes long/, [rowPart({ type: "directory", size: 1 }), end]],
@@ -136,6 +148,13 @@ Deno.test("SnapshotReader believes no claim: sizes, counts, numbers, names, desc
     [/description of the cluster is none/, [{ kind: "spec", index: 1, body: data }, noRows]],
     [/out of order/, [{ ...request, index: INDEX + 1 }, { ...noRows, requests: 1 }]],
     [/out of order/, [{ ...request, index: 3 }, { ...request, index: 3 }, noRows]],
+    [/locks of inode 7 are none/, [{ kind: "locks", key: 7, body: data }, noRows]],
+    [/come twice/, [lives, lives, noRows]],
+    [/its lives are none/, [{ ...lives, body: data }, noRows]],
+    [/exclude each other/, [locked([LOCK, { ...LOCK, owner: 2n }]), noRows]],
+    [/exclude each other/, [locked([LOCK, LOCK]), noRows]],
+    [/a range is none/, [locked([{ ...LOCK, end: 2n ** 63n }]), noRows]],
+    [/a range is none/, [locked([{ ...LOCK, start: 10n, end: 9n }]), noRows]],
     [/nobody knows/, [{ ...request, index: 3, problem: "config.nonsense" }, noRows]],
   ];
   for (const [why, parts] of lies) {

@@ -57,7 +57,11 @@ export function applied(index: number, over: Partial<StoredHistory> = {}): Datab
   const rest = { term: 1, stateCrc: 100 + index, removed: [], forget: 0 };
   return {
     entries: [entry(index)],
-    applied: { index, ...rest, rows: [row(7, "a", index)], history: [history] },
+    applied: {
+      ...{ index, ...rest, rows: [row(7, "a", index)], history: [history] },
+      // One that stays, and one that comes and goes.
+      locks: [{ key: 9, body: bytes(index) }, { key: 8, body: bytes(...index % 2 ? [1] : []) }],
+    },
   };
 }
 
@@ -67,6 +71,7 @@ export const INSTALL: DatabaseInstall = {
   stateCrc: 4242,
   rows: [row(1, "x", 1, 2), { ...row(2, "d"), kind: "directory" }],
   requests: [{ index: 4, request: "r4", problem: "config.exists", why: "it is there" }],
+  locks: [{ key: 7, body: Uint8Array.of(7, 8) }],
   keepLog: false,
   keepHistory: true,
 };
@@ -149,7 +154,16 @@ export function databaseSuite(name: string, makeWorld: () => DatabaseWorld): voi
 
   test("begins with nothing, and is the same after a life without a commit", async (hand) => {
     const nothing = {
-      ...{ term: 0, vote: 0, diverged: false, spec: null, entries: [], rows: [], requests: [] },
+      ...{
+        term: 0,
+        vote: 0,
+        diverged: false,
+        spec: null,
+        entries: [],
+        rows: [],
+        requests: [],
+        locks: [],
+      },
       base: { index: 0, term: 0, chain: 0 },
       applied: { index: 0, term: 0, stateCrc: 0 },
       ...{ recovery: null, sealed: null },
@@ -209,13 +223,11 @@ export function databaseSuite(name: string, makeWorld: () => DatabaseWorld): voi
     });
     const kept = await hand.again();
     assert.deepEqual(kept.entries, [entry(6), entry(7)]);
-    const { base, spec, stateCrc, rows, requests } = INSTALL;
-    assert.deepEqual([kept.base, kept.spec, kept.rows, kept.requests], [
-      base,
-      spec,
-      rows,
-      requests,
-    ]);
+    const { base, spec, stateCrc, rows, requests, locks } = INSTALL;
+    assert.deepEqual(
+      [kept.base, kept.spec, kept.rows, kept.requests, kept.locks],
+      [base, spec, rows, requests, locks],
+    );
     assert.deepEqual(kept.applied, { index: 5, term: 4, stateCrc });
     assert.equal(kept.term, 9);
     const page = await hand.history();
@@ -336,7 +348,7 @@ export function databaseSuite(name: string, makeWorld: () => DatabaseWorld): voi
       ...{ term: 5, vote: 2, diverged: false, spec: null, entries: [], rows: [], requests: [] },
       base: { index: 0, term: 0, chain: 0 },
       applied: { index: 0, term: 0, stateCrc: 0 },
-      ...{ recovery, sealed },
+      ...{ locks: [], recovery, sealed },
     };
     assert.deepEqual(begun, expected);
     assert.deepEqual(await hand.again(), expected);

@@ -138,6 +138,59 @@ test("real programs are content with the mount, and the other node has the same 
   assert.equal(log.stdout, "one\n", log.stderr);
 });
 
+/** Adds $3 times one to the number in the file $1, under a lock; $2 is the program that takes it. */
+const COUNTER = `count() { for ((i = 0; i < $3; i++)); do case $2 in
+flock) ( flock 9; n=$(cat $1); echo $((n + 1)) > $1 ) 9>> $1.lock ;;
+python3) python3 -c 'import fcntl, sys
+with open(sys.argv[1], "r+") as f:
+  fcntl.lockf(f, fcntl.LOCK_EX)
+  n = int(f.read() or 0)
+  f.seek(0)
+  f.write(str(n + 1) + "\\n")
+  f.flush()
+  fcntl.lockf(f, fcntl.LOCK_UN)' $1 ;;
+esac; done; }`;
+/** Increments of each of two counters on each node. */
+const COUNTS = 25;
+
+for (const program of ["flock", "python3"]) {
+  test(`locks of ${program} hold on both nodes: no increment of a counter is lost`, [
+    "nodeA",
+    "nodeB",
+  ], async (cluster) => {
+    if ((await shell(cluster, `command -v ${program}`)).code !== 0) {
+      return console.log(`skipped: ${program} is not installed`);
+    }
+    await run(cluster, "echo 0 > $A/counter; touch $A/counter.lock");
+    await settled(cluster);
+    const counts = ["A", "B", "A", "B"].map((node) =>
+      `count $${node}/counter ${program} ${COUNTS} & pids+=($!)`
+    );
+    const words = [COUNTER, "pids=()", ...counts, 'for pid in "${pids[@]}"; do wait $pid; done'];
+    await run(cluster, words.join("\n"));
+    await settled(cluster);
+    assert.equal(await run(cluster, "cat $A/counter"), `${4 * COUNTS}\n`);
+    assert.equal(await run(cluster, "cat $B/counter"), `${4 * COUNTS}\n`);
+  });
+}
+
+test(
+  "a lock of one node is in the way on the other, until its program is killed",
+  ["nodeA", "nodeB"],
+  async (cluster) => {
+    if ((await shell(cluster, "command -v flock")).code !== 0) {
+      return console.log("skipped: flock is not installed");
+    }
+    const held = await run(
+      cluster,
+      "touch $A/l; flock $A/l sleep 1000 & pid=$!; until ! flock -n $A/l true; do :; done; " +
+        "flock -n $B/l true && echo both || echo one; " +
+        "flock $B/l echo then & waits=$!; pkill -P $pid; wait $pid || true; wait $waits",
+    );
+    assert.equal(held, "one\nthen\n");
+  },
+);
+
 test(
   "errors have their own causes, and limits hold before anything is written",
   ["nodeA", "nodeB"],

@@ -183,7 +183,8 @@ Deno.test("every kind of damage is told at start, with the row that is hurt", as
     ["DELETE FROM log WHERE idx >= 5", /entry 6 is applied, the log is from 4 to 4/],
     ["UPDATE tree SET data = x'ff' WHERE ino = 7", /tree row 7 \("a"\) fails its CRC-32/],
     ["UPDATE request SET problem = 'x' WHERE idx = 2", /request 2 fails its CRC-32/],
-    ["PRAGMA user_version = 4", /it has form 4, this pentad reads 1 to 3/],
+    ["UPDATE locks SET body = x'00' WHERE key = 9", /locks of 9 fail their CRC-32/],
+    ["PRAGMA user_version = 5", /it has form 5, this pentad reads 1 to 4/],
     ["UPDATE origin SET opens = opens + 1", /its origin fails its CRC-32/],
   ];
   for (const [sql, why] of hurts) {
@@ -297,7 +298,7 @@ Deno.test("a batch whose entry is not in the log fails whole", async () => {
   });
 });
 
-Deno.test("a database of form 1 is read, and is of form 3 from then on", async () => {
+Deno.test("a database of form 1 is read, and is of form 4 from then on", async () => {
   await inFolder((path) => {
     makeForm1(path);
     const first = openFile(path);
@@ -314,6 +315,7 @@ Deno.test("a database of form 1 is read, and is of form 3 from then on", async (
         { index: 1, request: "aa", problem: "", why: "" },
         { index: 2, request: "bb", problem: "config.exists", why: '"a" is there' },
       ],
+      locks: [],
       ...{ recovery: null, sealed: null },
     };
     assert.deepEqual(first.content, expected);
@@ -328,7 +330,7 @@ Deno.test("a database of form 1 is read, and is of form 3 from then on", async (
     const again = openFile(path).content;
     assert.equal(again.applied.index, 4);
     const raw = new DatabaseSync(path);
-    assert.equal(raw.prepare("PRAGMA user_version").get()?.user_version, 3);
+    assert.equal(raw.prepare("PRAGMA user_version").get()?.user_version, 4);
     raw.close();
   });
 });
@@ -351,7 +353,7 @@ Deno.test("a damaged database of form 1 stays as it is, and is told", async () =
   }
 });
 
-Deno.test("a new and empty file of form 1 becomes one of form 3", async () => {
+Deno.test("a new and empty file of form 1 becomes one of form 4", async () => {
   await inFolder((path) => {
     makeForm1(path, { empty: true });
     const { file, content } = openFile(path);

@@ -41,6 +41,7 @@ function node(entries: readonly { index: number; term: number; body: Uint8Array 
       applied: { index: 0, term: 0, stateCrc: 0 },
       rows: [],
       requests: [],
+      locks: [],
     },
     disks: [],
     seed: 7,

@@ -13,11 +13,14 @@ import type { Errno, FuseReply, FuseRequest } from "./requests.ts";
 /** One request that waits. */
 export class Call {
   readonly request: FuseRequest;
-  readonly deadline: Instant;
+  /** Who waits for a lock has none. */
+  deadline: Instant;
   /** Inodes that the kernel keeps locked while it waits. */
   readonly holds: readonly number[];
   /** Takes back what is under way for it: true where it surely is not done. */
   withdraw: () => boolean = () => true;
+  /** What it is answered at its deadline or by a signal; null: an error that tells of it. */
+  late: FuseReply | null = null;
   ended = false;
 
   constructor(request: FuseRequest, deadline: Instant, holds: readonly number[]) {
@@ -90,6 +93,7 @@ export class Calls {
   interrupt(unique: number): void {
     const call = this.#open.get(unique);
     if (call === undefined) return;
+    if (call.late !== null) return this.end(call, call.late);
     call.withdraw();
     this.fail(call, "EINTR");
   }
@@ -97,7 +101,9 @@ export class Calls {
   /** Answers those whose time is over. */
   expire(): void {
     for (const call of this.#open.values()) {
-      if (call.deadline <= this.#clock.now) {
+      if (call.deadline > this.#clock.now) continue;
+      if (call.late !== null) this.end(call, call.late);
+      else {
         this.fail(call, call.withdraw() ? BUSY : UNKNOWN_OUTCOME);
       }
     }

@@ -117,7 +117,8 @@ export class Committer {
   }
 
   /** The draft as a transaction on what its inode is now. */
-  #plan({ node }: OpenFile, draft: Draft): Plan {
+  #plan({ node, fenced }: OpenFile, draft: Draft): Plan {
+    if (fenced) return { errno: "EIO" };
     const { nodes, parts } = this.#parts;
     const place = nodes.find(node);
     // An unlinked file's writes are nobody's business but its writer's (POSIX).

@@ -4,6 +4,7 @@ import type { NodeId, RequestId } from "../../base/id.ts";
 import type { Reason } from "../../base/reason.ts";
 import type { Instant, Millis } from "../../base/time.ts";
 import type { Tag, Transaction } from "../../streams.ts";
+import type { LockCourier } from "../lock_courier.ts";
 import type { Tree } from "../tree.ts";
 import type { FuseNotice, FuseReply, FuseRequest } from "./requests.ts";
 
@@ -38,6 +39,8 @@ export interface MountParts {
   readonly propose: (tag: Tag, transaction: Transaction) => void;
   /** Takes back what was proposed: true where it surely is in no log. */
   readonly withdraw: (tag: Tag) => boolean;
+  /** Locks of programs, and the way to them. */
+  readonly locks: LockCourier;
   /** Asks the leader to remove a lock that nobody renews. */
   readonly unlock: (path: string, version: number) => void;
   readonly say: (text: string, because: Reason | null) => void;

@@ -10,8 +10,9 @@ import { inoOf } from "../tree.ts";
 import { FILE_BYTES_MAX } from "../wire.ts";
 import type { OpenFile } from "./handles.ts";
 import { BUFFERED_BYTES_MAX } from "./limits.ts";
+import type { LockCalls } from "./locks.ts";
 import type { Findable, Place } from "./nodes.ts";
-import { BUSY } from "./refusal.ts";
+import { BUSY, UNKNOWN_OUTCOME } from "./refusal.ts";
 import type { Errno, FuseReply, RequestOf } from "./requests.ts";
 import { OK, type Shared } from "./shared.ts";
 import { DEBUG_NODE } from "./specials.ts";
@@ -21,9 +22,11 @@ const EMPTY = new Uint8Array(0);
 /** See the module's note. */
 export class Files {
   readonly #shared: Shared;
+  readonly #locks: LockCalls;
 
-  constructor(shared: Shared) {
+  constructor(shared: Shared, locks: LockCalls) {
     this.#shared = shared;
+    this.#locks = locks;
   }
 
   open(request: RequestOf<"open">): void {
@@ -132,19 +135,38 @@ export class Files {
     const file = handles.file(handle, node);
     if (file === undefined) return calls.refuse(request, "EBADF");
     const idle = file.text !== null || (!file.flags.write && file.draft.empty);
-    if (idle) return calls.reply(request, OK);
+    // Whichever descriptor is closed, all that its process has locked of the file is free (POSIX).
+    const owner = kind === "flush" ? { type: "posix", owner: request.owner } as const : null;
+    const locked = owner !== null && this.#locks.owns(node, owner);
+    if (idle && !locked) return calls.reply(request, OK);
     const call = calls.open(request, kind === "fsync" ? [node] : []);
     if (call === null) {
       file.lost = BUSY;
+      if (owner !== null) this.#locks.returner(node, owner)();
       return;
     }
     const waiter = (errno: Errno | null): void => {
-      if (errno === null) calls.end(call, OK);
-      else calls.fail(call, errno);
+      const reply: FuseReply = errno === null ? OK : { reply: "error", errno };
+      if (owner === null || !locked) return calls.end(call, reply);
+      if (errno !== null) file.broken ??= errno;
+      call.withdraw = () => true;
+      call.late = reply;
+      this.#locks.returner(node, owner)(() => calls.end(call, reply));
+      if (this.#shared.frozen !== null) calls.end(call, reply);
     };
-    call.withdraw = kind === "flush"
+    if (idle) return waiter(null);
+    // What was only emptied is committed too, while it is still locked.
+    const withdraw = kind === "flush" && !locked
       ? committer.flush(file, waiter)
       : committer.commit(file, waiter);
+    if (call.late === null) {
+      call.withdraw = () => {
+        const undone = withdraw();
+        // Nobody will be told any more: what was locked must not stay so.
+        if (owner !== null && locked) waiter(undone ? BUSY : UNKNOWN_OUTCOME);
+        return undone;
+      };
+    }
   }
 
   release(request: RequestOf<"release">): void {
@@ -152,7 +174,13 @@ export class Files {
     const file = handles.file(request.handle, request.node);
     if (file === undefined) return calls.refuse(request, "EBADF");
     calls.reply(request, OK);
+    const { flockOwner, node } = request;
+    const owner = { type: "flock", owner: flockOwner ?? 0n } as const;
+    const giveBack = this.#locks.returner(node, owner);
     committer.release(file);
+    if (flockOwner === null) return;
+    if (committer.isCommitting(node)) committer.whenIdle(node, giveBack);
+    else giveBack();
   }
 
   /** O_EXCL: exclusive in the whole cluster, so it is created at once and not when it is closed. */

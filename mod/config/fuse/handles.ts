@@ -33,6 +33,10 @@ export interface OpenFile {
   waiting: Waiter[];
   /** A write failed, so that what was written is not whole: nothing of it is committed. */
   broken: Errno | null;
+  /** A lock was taken through it. */
+  locked: boolean;
+  /** That lock is another's now: nothing that was written under it is committed, be it under way. */
+  fenced: boolean;
   /** The last commit failed, and the program knows. */
   lost: Errno | null;
   /** The version that is being read, from the first read on to the end of the file. */
@@ -76,6 +80,7 @@ export class Handles {
     const file: OpenFile = {
       ...{ id: this.#next++, node, ...opened },
       ...{ draft: new Draft(), commit: null, waiting: [], broken: null, lost: null },
+      ...{ locked: false, fenced: false },
       ...{ pin: null, readTo: 0, closed: false, touched: 0, touchedAt: 0 },
     };
     this.#files.set(file.id, file);
@@ -89,6 +94,11 @@ export class Handles {
   file(id: number, node: number): OpenFile | undefined {
     const file = this.#files.get(id);
     return file?.node === node && !file.closed ? file : undefined;
+  }
+
+  /** All open files. */
+  all(): Iterable<OpenFile> {
+    return this.#files.values();
   }
 
   /** All that are open on a node, those included that only wait for their commit. */

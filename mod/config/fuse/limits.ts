@@ -4,6 +4,10 @@
 export const HANDLES_MAX = 4096;
 /** Requests that may wait at once. */
 export const CALLS_MAX = 1024;
+/** Programs that may wait for a lock at once; more are told ENOLCK. */
+export const LOCK_WAITERS_MAX = 512;
+/** Commands about locks that may be queued; more are told ENOLCK, but for what closing gives back. */
+export const LOCK_COMMANDS_MAX = 1024;
 /** Bytes that are written and not committed yet, of all open files together. */
 export const BUFFERED_BYTES_MAX = 64 * 1024 * 1024;
 /** Names that open directories hold, all together. */

@@ -17,6 +17,7 @@ import type { MountOutput, MountParts } from "./context.ts";
 import { Directories } from "./directories.ts";
 import { Files } from "./files.ts";
 import { BLOCK_BYTES, FULL_CALM, FULL_WARN } from "./limits.ts";
+import { LockCalls } from "./locks.ts";
 import { Names } from "./names.ts";
 import type { FuseReply, FuseRequest } from "./requests.ts";
 import { OK, Shared } from "./shared.ts";
@@ -34,6 +35,7 @@ export interface AppliedEntry {
 export class Mount {
   readonly #parts: MountParts;
   #shared: Shared;
+  #locks: LockCalls;
   #files: Files;
   #attributes: AttributeCalls;
   #directories: Directories;
@@ -44,7 +46,8 @@ export class Mount {
   constructor(parts: MountParts, now: Instant) {
     this.#parts = parts;
     this.#shared = new Shared(parts, now);
-    this.#files = new Files(this.#shared);
+    this.#locks = new LockCalls(this.#shared);
+    this.#files = new Files(this.#shared, this.#locks);
     this.#attributes = new AttributeCalls(this.#shared, this.#files);
     this.#directories = new Directories(this.#shared);
     this.#names = new Names(this.#shared);
@@ -57,7 +60,9 @@ export class Mount {
     switch (request.call) {
       case "init":
         this.#begin(now);
-        return this.#shared.calls.reply(request, { reply: "init" });
+        return this.#shared.calls.reply(request, {
+          ...{ reply: "init", posixLocks: true, flockLocks: true },
+        });
       case "destroy":
         this.#begin(now);
         return this.#shared.calls.reply(request, OK);
@@ -96,6 +101,10 @@ export class Mount {
         return this.#files.release(request);
       case "fallocate":
         return this.#files.fallocate(request);
+      case "getlk":
+        return this.#locks.getlk(request);
+      case "setlk":
+        return this.#locks.setlk(request);
       case "mkdir":
         return this.#names.mkdir(request);
       case "unlink":
@@ -123,8 +132,6 @@ export class Mount {
         return calls.refuse(request, "EOPNOTSUPP");
       case "symlink":
       case "mknod":
-      case "getlk":
-      case "setlk":
       case "unsupported":
         return calls.refuse(request, "ENOSYS");
       default:
@@ -148,6 +155,12 @@ export class Mount {
     for (const edit of edits) this.#follow(edit, { ours, silent });
     if (request !== null) flights.onApplied(request, outcome);
     if (edits.length > 0) this.#warn();
+  }
+
+  /** Locks were given back on these inodes; null: perhaps on all of them. */
+  onFreed(freed: ReadonlySet<number> | null, now: Instant): void {
+    this.#shared.clock.now = now;
+    this.#locks.wake(freed);
   }
 
   /** The tree was replaced as a whole: this replica was too far behind to be told each change. */
@@ -201,8 +214,10 @@ export class Mount {
   #begin(now: Instant): void {
     const answers = this.#shared.calls.take();
     this.#shared.calls.clear();
+    this.#parts.locks.restart();
     this.#shared = new Shared(this.#parts, now);
-    this.#files = new Files(this.#shared);
+    this.#locks = new LockCalls(this.#shared);
+    this.#files = new Files(this.#shared, this.#locks);
     this.#attributes = new AttributeCalls(this.#shared, this.#files);
     this.#directories = new Directories(this.#shared);
     this.#names = new Names(this.#shared);

@@ -78,6 +78,11 @@ export class Nodes {
     return this.#orphans.get(node) ?? null;
   }
 
+  /** The inode that a number stands for, or stood for; a file that never was committed has none. */
+  inoOf(node: number): number {
+    return this.#inos.get(node) ?? node;
+  }
+
   /** The inode of a directory in the tree; null where the number stands for none. */
   directory(node: number): number | null {
     if (node === ROOT_NODE) return ROOT_INO;

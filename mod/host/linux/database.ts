@@ -13,6 +13,7 @@ import type {
   DatabaseOpened,
   DatabasePort,
   HistoryAsk,
+  StoredLocks,
   StoredRow,
 } from "../ports.ts";
 import { HISTORY_LIMITS, type HistoryLimits } from "./database_history.ts";
@@ -226,6 +227,7 @@ function ownBytes(batch: DatabaseBatch): DatabaseBatch {
       applied: {
         ...applied,
         rows: applied.rows.map(ownRow),
+        ...(applied.locks && { locks: applied.locks.map(ownLocks) }),
         history: applied.history.map((each) => ({
           ...each,
           undo: each.undo &&
@@ -234,13 +236,18 @@ function ownBytes(batch: DatabaseBatch): DatabaseBatch {
       },
     }),
     // The long part of it goes packed.
-    ...(install && { install: { ...install, rows: [], requests: [] } }),
+    ...(install &&
+      { install: { ...install, rows: [], requests: [], locks: install.locks.map(ownLocks) } }),
   };
 }
 
 function packedState({ install }: DatabaseBatch): PackedState | null {
   if (install === undefined) return null;
   return { rows: packRows(install.rows), requests: packRequests(install.requests) };
+}
+
+function ownLocks({ key, body }: StoredLocks): StoredLocks {
+  return { key, body: body.slice() };
 }
 
 function ownRow(row: StoredRow): StoredRow {

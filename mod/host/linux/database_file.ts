@@ -20,6 +20,7 @@ import type {
   LogBase,
   SealedSpec,
   StoredEntry,
+  StoredLocks,
   StoredRequest,
   StoredRow,
   StoredSpec,
@@ -28,7 +29,7 @@ import { putMeta, putOrigin } from "./database_form.ts";
 import { openSealed, renewFile } from "./database_open.ts";
 import { writeSeal } from "./database_seal.ts";
 import { DatabaseHistory, HISTORY_LIMITS, type HistoryLimits } from "./database_history.ts";
-import { entryCrc, type Meta, type Origin, requestCrc, rowCrc } from "./database_rows.ts";
+import { entryCrc, locksCrc, type Meta, type Origin, requestCrc, rowCrc } from "./database_rows.ts";
 
 /** The long part of a state to be installed, perhaps read only as it is written. */
 export interface InstalledState {
@@ -176,11 +177,18 @@ export class DatabaseFile {
     this.#statements.putRequest.run(index, request, problem, why, requestCrc(each));
   }
 
+  #putLocks(each: StoredLocks): void {
+    const { key, body } = each;
+    if (body.length === 0) this.#statements.removeLocks.run(key);
+    else this.#statements.putLocks.run(key, body, locksCrc(each));
+  }
+
   #apply(applied: NonNullable<DatabaseBatch["applied"]>): void {
-    const { index, term, stateCrc, rows, removed, history, forget } = applied;
+    const { index, term, stateCrc, rows, removed, locks = [], history, forget } = applied;
     Object.assign(this.#meta, { applied: index, appliedTerm: term, stateCrc });
     for (const ino of removed) this.#statements.removeRow.run(ino);
     for (const row of rows) this.#putRow(row);
+    for (const each of locks) this.#putLocks(each);
     for (const each of history) this.#putRequest(each);
     if (history.length > 0) this.#statements.cutRequests.run(forget);
     const dropped = this.#history.add(history, Math.floor(Date.now() / 1000));
@@ -194,7 +202,8 @@ export class DatabaseFile {
 
   #install(install: DatabaseInstall, { rows, requests }: InstalledState): void {
     const { base, spec, stateCrc, keepLog, keepHistory } = install;
-    this.#database.exec("DELETE FROM tree; DELETE FROM request;");
+    this.#database.exec("DELETE FROM tree; DELETE FROM request; DELETE FROM locks;");
+    for (const each of install.locks) this.#putLocks(each);
     for (const row of rows) this.#putRow(row);
     for (const each of requests) this.#putRequest(each);
     if (keepLog) this.#statements.compactLog.run(base.index);
@@ -219,6 +228,8 @@ type Statements = Readonly<
     | "putRow"
     | "removeRow"
     | "putRequest"
+    | "putLocks"
+    | "removeLocks"
     | "cutRequests",
     StatementSync
   >
@@ -232,6 +243,8 @@ function prepare(database: DatabaseSync): Statements {
     putRow: database.prepare("INSERT OR REPLACE INTO tree VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
     removeRow: database.prepare("DELETE FROM tree WHERE ino = ?"),
     putRequest: database.prepare("INSERT OR REPLACE INTO request VALUES (?, ?, ?, ?, ?)"),
+    putLocks: database.prepare("INSERT OR REPLACE INTO locks VALUES (?, ?, ?)"),
+    removeLocks: database.prepare("DELETE FROM locks WHERE key = ?"),
     cutRequests: database.prepare("DELETE FROM request WHERE idx <= ?"),
   };
 }

@@ -6,6 +6,7 @@
  * | 1 | `meta`, `log` from its beginning, `tree`, `history` as the memory of requests |
  * | 2 | the log has a base; `request` is that memory; `history` holds transactions and undo records |
  * | 3 | `origin`: which database this is, how often it was opened, what it has lost |
+ * | 4 | `locks`: those of programs |
  *
  * @module
  */
@@ -25,7 +26,9 @@ import {
 } from "./database_rows.ts";
 
 /** Form of the tables, in `user_version`. */
-export const FORM = 3;
+export const FORM = 4;
+/** The oldest form from which on tables were only added: it can be read as it is. */
+export const FORM_READ_MIN = 2;
 
 const LOG_AND_TREE = `
   CREATE TABLE log (
@@ -67,6 +70,11 @@ const ORIGIN = `
   ) STRICT;
 `;
 
+/** What form 4 brought. */
+const LOCKS = `
+  CREATE TABLE locks (key INTEGER PRIMARY KEY, body BLOB NOT NULL, crc INTEGER NOT NULL) STRICT;
+`;
+
 /** A newer version wrote the database: it is whole, and not for us. */
 export class NewerForm extends Error {
   override readonly name = "NewerForm";
@@ -76,15 +84,18 @@ export class NewerForm extends Error {
 export function bringToForm(database: DatabaseSync, beginning: Origin): void {
   const form = database.prepare("PRAGMA user_version").get()?.user_version;
   if (form === FORM) return;
-  if (form !== 0 && form !== 1 && form !== 2) {
+  if (typeof form !== "number" || form < 0 || form > FORM) {
     throw new NewerForm(`it has form ${String(form)}, this pentad reads 1 to ${FORM}`);
   }
   database.exec("BEGIN IMMEDIATE");
   try {
     if (form === 0) database.exec(`${LOG_AND_TREE} ${META_AND_HISTORY}`);
     if (form === 1) fromForm1(database);
-    database.exec(ORIGIN);
-    putOrigin(database, beginning);
+    if (form !== 3) {
+      database.exec(ORIGIN);
+      putOrigin(database, beginning);
+    }
+    database.exec(LOCKS);
     database.exec(`PRAGMA user_version = ${FORM}; COMMIT;`);
   } catch (error) {
     database.exec("ROLLBACK");

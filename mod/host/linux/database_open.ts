@@ -22,6 +22,7 @@ import {
   type Meta,
   type Origin,
   readEntries,
+  readLocks,
   readMeta,
   readOrigin,
   readRequests,
@@ -150,6 +151,7 @@ function readContent(
     applied: { index: applied, term: appliedTerm, stateCrc },
     rows: readTree(database),
     requests: readRequests(database, "request"),
+    locks: readLocks(database),
     recovery: origin.recovery,
     sealed: seal?.sealed ?? null,
   };

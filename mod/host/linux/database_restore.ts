@@ -15,8 +15,8 @@ export interface Beginning {
 }
 
 /**
- * Keeps tree, requests and history; lets the log and every vote go, and begins anew behind what was
- * applied. All of it or nothing.
+ * Keeps tree, requests and history; lets the log, every vote and the locks of nodes that are no more
+ * go, and begins anew behind what was applied. All of it or nothing.
  */
 export function beginAnew(path: string, { spec, entries, drop }: Beginning): void {
   const database = new DatabaseSync(path);
@@ -29,7 +29,7 @@ export function beginAnew(path: string, { spec, entries, drop }: Beginning): voi
     if (meta === null) throw new Damage("it holds no state");
     const { applied, appliedTerm, term } = meta;
     const stored: StoredSpec = { index: applied, body: spec };
-    database.exec("BEGIN IMMEDIATE; DELETE FROM log;");
+    database.exec("BEGIN IMMEDIATE; DELETE FROM log; DELETE FROM locks;");
     for (const table of drop) database.exec(`DROP TABLE IF EXISTS ${table}`);
     const put = database.prepare("INSERT INTO log VALUES (?, ?, ?, ?)");
     for (const [at, body] of entries.entries()) {

@@ -2,7 +2,13 @@
 import type { DatabaseSync } from "node:sqlite";
 import { encodeText, toHex, Writer } from "../../base/bytes.ts";
 import { crc32 } from "../../base/checksum.ts";
-import type { StoredEntry, StoredRecovery, StoredRequest, StoredRow } from "../ports.ts";
+import type {
+  StoredEntry,
+  StoredLocks,
+  StoredRecovery,
+  StoredRequest,
+  StoredRow,
+} from "../ports.ts";
 
 /** Damage, in words: for `DatabasePort.open`. */
 export class Damage extends Error {
@@ -135,6 +141,16 @@ export function readRequests(
   return requests;
 }
 
+/** All locks, every row checked. */
+export function readLocks(database: DatabaseSync): StoredLocks[] {
+  const rows = database.prepare("SELECT * FROM locks ORDER BY key").all();
+  return rows.map((row) => {
+    const each = { key: Number(row.key), body: bytesOf(row.body) };
+    if (locksCrc(each) !== row.crc) throw new Damage(`locks of ${each.key} fail their CRC-32`);
+    return each;
+  });
+}
+
 /** A column that holds bytes. */
 export function bytesOf(value: unknown): Uint8Array {
   return value instanceof Uint8Array ? value : new Uint8Array(0);
@@ -166,6 +182,10 @@ export function rowCrc(
   { ino, parent, name, kind, mtime, version, writer, data }: StoredRow,
 ): number {
   return crcOf([ino, parent, mtime, version, writer], [name, kind], data);
+}
+
+export function locksCrc({ key, body }: StoredLocks): number {
+  return crcOf([key], [], body);
 }
 
 export function requestCrc({ index, request, problem, why }: StoredRequest): number {

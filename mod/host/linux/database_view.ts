@@ -6,12 +6,13 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import type { HistoryAsk, HistoryRecord, StoredEntry, StoredRow } from "../ports.ts";
-import { FORM } from "./database_form.ts";
+import { FORM, FORM_READ_MIN } from "./database_form.ts";
 import { HistoryReader } from "./database_history_rows.ts";
 import {
   Damage,
   type Meta,
   readEntries,
+  readLocks,
   readMeta,
   readRequests,
   readTree,
@@ -27,17 +28,21 @@ export interface ViewOptions {
 export class DatabaseView {
   readonly #database: DatabaseSync;
   readonly #history: HistoryReader;
+  readonly #form: number;
   readonly meta: Meta;
 
   private constructor(database: DatabaseSync) {
     const form = database.prepare("PRAGMA user_version").get()?.user_version;
-    // What form 3 brought is not read here: backups of form 2 are good ones.
-    if (form !== FORM && form !== 2) {
-      throw new Damage(`it has form ${String(form)}, this pentad reads 2 and ${FORM}`);
+    // What the forms since 2 brought is not needed here: backups of form 2 are good ones.
+    if (typeof form !== "number" || form < FORM_READ_MIN || form > FORM) {
+      throw new Damage(
+        `it has form ${String(form)}, this pentad reads ${FORM_READ_MIN} to ${FORM}`,
+      );
     }
     const meta = readMeta(database);
     if (meta === null) throw new Damage("it holds no state yet");
     this.#database = database;
+    this.#form = form;
     this.meta = meta;
     this.#history = new HistoryReader(database);
   }
@@ -92,6 +97,7 @@ export class DatabaseView {
     if (verdict !== "ok") throw new Damage(`SQLite says: ${String(verdict)}`);
     this.entries();
     readRequests(this.#database, "request");
+    if (this.#form === FORM) readLocks(this.#database);
     const all = { below: Number.MAX_SAFE_INTEGER, from: 0, limit: -1, undo: true };
     for (const { index } of this.records(all)) {
       if (index > this.meta.applied) throw new Damage(`history ${index} is not applied`);

@@ -16,6 +16,7 @@ import type {
   FuseReply,
   FuseRequest,
 } from "../../../mod/config/fuse/requests.ts";
+import { LockCourier } from "../../../mod/config/lock_courier.ts";
 import { Replica } from "../../../mod/config/replica.ts";
 import type { TreeLimits } from "../../../mod/config/tree.ts";
 import type { Entry } from "../../../mod/config/wire.ts";
@@ -31,6 +32,8 @@ interface Proposal {
   readonly from: Seat | null;
   readonly tag: string;
   readonly transaction: Transaction;
+  /** What goes into the log instead: it is no transaction. */
+  readonly entry?: Entry;
 }
 
 /** One node: its replica, its mount, and what the mount said. */
@@ -38,12 +41,15 @@ export class Seat {
   readonly bench: Bench;
   readonly id: number;
   readonly replica: Replica;
+  readonly courier: LockCourier;
   readonly mount: Mount;
   readonly answers = new Map<number, FuseReply>();
   readonly notices: FuseNotice[] = [];
   readonly unlocks: { path: string; version: number }[] = [];
   readonly sayings: string[] = [];
   frozen: string | null = null;
+  /** Whom it sends its locks to; null: nobody leads. */
+  leader: number | null = 9;
   cluster: ClusterState;
   #unique = 1;
 
@@ -53,7 +59,15 @@ export class Seat {
     this.replica = new Replica(EMPTY, limits);
     const { spec } = bench;
     this.cluster = { spec, specIndex: 1, online: spec.members.map((each) => each.id), version: 1 };
+    this.courier = new LockCourier({
+      self: id,
+      table: () => this.replica.locks,
+      newLife: () => bench.nextId(),
+      lead: () => ({ now: bench.now, leader: this.leader, term: 1, retryMs: CALL_MS }),
+      send: (entry) => bench.propose(entryOf({ kind: "locks", ...entry })),
+    });
     this.mount = new Mount({
+      locks: this.courier,
       self: nodeId(id),
       gid: GID,
       tree: () => this.replica.tree,
@@ -63,7 +77,7 @@ export class Seat {
       wallSeconds: (now) => WALL_START + Math.floor(now / 1000),
       callMs: () => CALL_MS,
       nextId: () => bench.nextId(),
-      propose: (tag, transaction) => bench.propose({ from: this, tag, transaction }),
+      propose: (tag, transaction) => void bench.propose({ from: this, tag, transaction }),
       withdraw: (tag) => bench.withdraw(this, tag),
       unlock: (path, version) => this.unlocks.push({ path, version }),
       say: (text) => this.sayings.push(text),
@@ -89,6 +103,7 @@ export class Seat {
   }
 
   drain(): void {
+    this.courier.turn();
     for (const output of this.mount.take()) {
       if (output.output === "notice") this.notices.push(output.notice);
       else {
@@ -108,11 +123,14 @@ export class Seat {
   adopt({ replica }: Seat): void {
     this.replica.restore(replica.state());
     this.mount.onReplaced(this.bench.now);
+    this.courier.onApplied(null, null);
+    this.mount.onFreed(null, this.bench.now);
     this.tick();
   }
 
   setFrozen(frozen: boolean): void {
     this.frozen = frozen ? "no majority of votes is present" : null;
+    this.leader = frozen ? null : 9;
     this.tick();
   }
 
@@ -157,8 +175,9 @@ export class Bench {
     return requestId((++this.#ids).toString(16).padStart(16, "0"));
   }
 
-  propose(proposal: Proposal): void {
+  propose(proposal: Proposal): boolean {
     this.waiting.push(proposal);
+    return true;
   }
 
   withdraw(seat: Seat, tag: string): boolean {
@@ -173,8 +192,9 @@ export class Bench {
   commit(order = this.seats): void {
     const next = this.waiting.shift();
     assert.ok(next, "a proposal waits");
-    this.log.push(next);
     this.index++;
+    if (next.entry) return this.#applyEntry(next.entry, order);
+    this.log.push(next);
     const { from, tag, transaction } = next;
     const writer = from?.id ?? 1;
     const entry: Entry = { kind: "transaction", writer, transaction };
@@ -188,6 +208,24 @@ export class Bench {
     }
     if (from !== null && outcome !== null) from.mount.onOutcome(tag, outcome, this.now);
     from?.drain();
+  }
+
+  /** Something that is no transaction comes into the log. */
+  append(entry: Entry): void {
+    this.waiting.unshift(entryOf(entry));
+    this.commit();
+  }
+
+  #applyEntry(entry: Entry, order: readonly Seat[]): void {
+    for (const seat of order) {
+      const step = seat.replica.apply(this.index, entry);
+      seat.mount.onApplied({ request: null, ...step }, this.now);
+      if (step.locks !== null) {
+        seat.courier.onApplied(entry.kind === "locks" ? entry : null, step.locks);
+        seat.mount.onFreed(step.locks.freed, this.now);
+      }
+      seat.drain();
+    }
   }
 
   commitAll(): void {
@@ -219,6 +257,14 @@ export class Bench {
     this.now = instant(this.now + ms);
     for (const seat of this.seats) seat.tick();
   }
+}
+
+function entryOf(entry: Entry): Proposal {
+  const transaction: Transaction = {
+    ...{ request: requestId("f".repeat(16)), base: 0, expect: [], operations: [] },
+    ...{ author: "", reason: "", time: 0 },
+  };
+  return { from: null, tag: "", transaction, entry };
 }
 
 /** An error by its name, anything else is `ok`. */

@@ -179,13 +179,11 @@ Deno.test("no file goes through the kernel's pages: they are one for all who hav
   assert.ok(created.reply === "created" && created.direct);
 });
 
-Deno.test("locks of files are left to the kernel, which is told so", () => {
-  const { seat, system } = desk();
-  const { node, handle } = system.opened("f", READ);
-  const range = { kind: "write", start: 0n, end: 1n, pid: 1 } as const;
-  assert.equal(word(seat.call(node, { call: "getlk", handle, owner: 1n, range })), "ENOSYS");
-  const lock = { call: "setlk", handle, owner: 1n, range, flock: true, wait: false } as const;
-  assert.equal(word(seat.call(node, lock)), "ENOSYS");
+Deno.test("better: locks of files are the cluster's, and the kernel is told so", () => {
+  const { seat } = desk();
+  const offer = { major: 7, minor: 41, flags: 0n, maxReadahead: 1 };
+  const reply = seat.call(1, { call: "init", ...offer });
+  assert.ok(reply.reply === "init" && reply.posixLocks && reply.flockLocks);
 });
 
 Deno.test("better: fsync commits what is written so far", () => {
