@@ -15,8 +15,8 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
   {
     name: "snapshot installed without the request memory",
     file: "config/install.ts",
-    find: "this.#replica.restore({ applied: index, stateCrc, rows, requests });",
-    put: "this.#replica.restore({ applied: index, stateCrc, rows, requests: [] });",
+    find: "this.#replica.restore({ applied: index, stateCrc, rows, requests, locks });",
+    put: "this.#replica.restore({ applied: index, stateCrc, rows, requests: [], locks });",
     shape: THREE,
     seeds: 400,
   },
