@@ -6,6 +6,8 @@
  */
 import { Cable } from "./cable.ts";
 import type { Namespaces } from "./namespaces.ts";
+import { ControlGroups } from "../mod/host/linux/cgroup.ts";
+import { nodeToken } from "../mod/host/linux/run_directory.ts";
 import type { EventLine, StatusDocument } from "../mod/node/view.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -175,6 +177,13 @@ export class LocalNode {
   async releaseMount(): Promise<void> {
     if (!Deno.readTextFileSync("/proc/self/mountinfo").includes(` ${this.mount} `)) return;
     await new Deno.Command("umount", { args: ["-f", "-l", this.mount] }).output();
+  }
+
+  /** Takes away the control groups that a keeper left when it was killed. */
+  releaseGroups(): void {
+    for (const kind of ["resource", "monitor"] as const) {
+      ControlGroups.of(nodeToken(`${this.folder}/run`), kind)?.remove();
+    }
   }
 
   /** SIGKILL of the daemon alone; its keeper and resources are left to themselves. */
@@ -360,6 +369,7 @@ export class LocalCluster {
       node.signal("SIGCONT");
       await node.powerCut();
       await node.releaseMount();
+      node.releaseGroups();
       node.hangUp();
       node.cable.close();
     }
