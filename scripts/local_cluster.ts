@@ -181,9 +181,7 @@ export class LocalNode {
 
   /** Takes away the control groups that a keeper left when it was killed. */
   releaseGroups(): void {
-    for (const kind of ["resource", "monitor"] as const) {
-      ControlGroups.of(nodeToken(`${this.folder}/run`), kind)?.remove();
-    }
+    ControlGroups.removeAll(nodeToken(`${this.folder}/run`));
   }
 
   /** SIGKILL of the daemon alone; its keeper and resources are left to themselves. */

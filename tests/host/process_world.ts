@@ -77,9 +77,7 @@ export class LinuxProcessWorld implements ProcessWorld {
     await this.crash();
     for (const each of this.marked()) signal(each, SIGKILL);
     while (this.marked().length > 0) await pause(10);
-    for (const kind of ["resource", "monitor"] as const) {
-      ControlGroups.of(this.token, kind)?.remove();
-    }
+    ControlGroups.removeAll(this.token);
     Deno.removeSync(this.folder, { recursive: true });
   }
 }

@@ -40,6 +40,11 @@ export class ControlGroups {
     return null;
   }
 
+  /** Removes all groups of a node that are empty, of every kind. */
+  static removeAll(token: string): void {
+    for (const kind of ["resource", "monitor"] as const) ControlGroups.of(token, kind)?.remove();
+  }
+
   /** Makes the group of `id`; a process joins by writing 0 into its `cgroup.procs`. */
   make(id: ResourceId): string {
     const folder = `${this.#folder}/${id}`;
@@ -74,10 +79,8 @@ export class ControlGroups {
     for (const id of this.#ids()) {
       for (const folder of tree(`${this.#folder}/${id}`).reverse()) removeFolder(folder);
     }
-    const [kind, token, root] = [0, 1, 2].map((up) =>
-      this.#folder.split("/").slice(0, up === 0 ? undefined : -up).join("/")
-    );
-    for (const folder of [kind, token, root]) removeFolder(folder ?? "");
+    const token = parentOf(this.#folder);
+    for (const folder of [this.#folder, token, parentOf(token)]) removeFolder(folder);
   }
 
   #ids(): ResourceId[] {
@@ -122,6 +125,10 @@ function readPids(path: string): number[] {
   } catch {
     return [];
   }
+}
+
+function parentOf(folder: string): string {
+  return folder.slice(0, folder.lastIndexOf("/"));
 }
 
 function removeFolder(folder: string): void {

@@ -58,9 +58,7 @@ export async function keeperMain(args: readonly string[]): Promise<number> {
   Deno.stdout.writeSync(ENCODER.encode("ready\n"));
   Deno.stdout.close();
   const code = await new Keeper({ folder, listener, self }).run();
-  for (const kind of ["resource", "monitor"] as const) {
-    ControlGroups.of(nodeToken(folder), kind)?.remove();
-  }
+  ControlGroups.removeAll(nodeToken(folder));
   // Not in order: whatever still runs here must not hold the process.
   Deno.exit(code);
 }
