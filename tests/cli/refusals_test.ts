@@ -36,8 +36,6 @@ Deno.test("wrong usage is 2, with one suggestion where something is near", async
     [["config", "set", "f", "x", "--request", "ABC"], /16 hex digits/],
     [["status", "--wait", "1e3"], /number of seconds from 1 to 86400/],
     [["join"], /name a member .*--ticket -/],
-    [["join", "nodeA"], /"nodeA": a ticket says where to join/],
-    [["ha", "set", "exec:web"], /nothing to set/],
     [["ha", "add", "exec:web", "--state", "on"], /choices are started, stopped/],
     [["node", "maintenance", "nodeB", "yes"], /choices are on, off/],
     [["join", "-oProxyCommand=x"], /unknown option|is not \[root@\]HOST/],
