@@ -38,7 +38,7 @@ Deno.test("wrong usage is 2, with one suggestion where something is near", async
     [["join"], /name a member .*--ticket -/],
     [["ha", "add", "exec:web", "--state", "on"], /choices are started, stopped/],
     [["node", "maintenance", "nodeB", "yes"], /choices are on, off/],
-    [["join", "-oProxyCommand=x"], /unknown option|is not \[root@\]HOST/],
+    [["join", "--", "-oProxyCommand=x"], /is not \[root@\]HOST/],
     [["join", "root@-x"], /is not \[root@\]HOST/],
     [["join", "a b"], /is not \[root@\]HOST/],
     [["join", "h:99999"], /is not \[root@\]HOST/],
