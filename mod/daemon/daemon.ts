@@ -83,6 +83,14 @@ export class Daemon implements RunningNode {
     if (identity !== null) await this.#begin(identity);
   }
 
+  /** False where the cores have not run for longer than they ever rest: the loop hangs. */
+  isAlive(): boolean {
+    const runtime = this.#running?.runtime;
+    if (runtime === undefined || this.#failed !== null) return true;
+    const { deadMs } = timingOf(runtime.spec.profile);
+    return runtime.turned === null || runtime.now() - runtime.turned < deadMs;
+  }
+
   status(): StatusDocument {
     const { name } = this.#settings;
     const at = new Date().toISOString();
