@@ -173,7 +173,7 @@ export class Writer {
   }
 
   u8(value: number): this {
-    assert(Number.isInteger(value) && value >= 0 && value <= 0xff, `${value} fits u8`);
+    if (!(Number.isInteger(value) && value >= 0 && value <= 0xff)) unfit(value, "u8");
     this.#room(1);
     this.#view.setUint8(this.#at, value);
     this.#at += 1;
@@ -181,7 +181,7 @@ export class Writer {
   }
 
   u16(value: number): this {
-    assert(Number.isInteger(value) && value >= 0 && value <= 0xffff, `${value} fits u16`);
+    if (!(Number.isInteger(value) && value >= 0 && value <= 0xffff)) unfit(value, "u16");
     this.#room(2);
     this.#view.setUint16(this.#at, value);
     this.#at += 2;
@@ -189,7 +189,7 @@ export class Writer {
   }
 
   u32(value: number): this {
-    assert(Number.isInteger(value) && value >= 0 && value <= 0xffffffff, `${value} fits u32`);
+    if (!(Number.isInteger(value) && value >= 0 && value <= 0xffffffff)) unfit(value, "u32");
     this.#room(4);
     this.#view.setUint32(this.#at, value);
     this.#at += 4;
@@ -197,7 +197,7 @@ export class Writer {
   }
 
   u64(value: number): this {
-    assert(Number.isSafeInteger(value) && value >= 0, `${value} fits u64`);
+    if (!(Number.isSafeInteger(value) && value >= 0)) unfit(value, "u64");
     this.#room(8);
     this.#view.setUint32(this.#at, Math.floor(value / 2 ** 32));
     this.#view.setUint32(this.#at + 4, value % 2 ** 32);
@@ -231,4 +231,9 @@ export class Writer {
     this.#bytes = grown;
     this.#view = new DataView(grown.buffer);
   }
+}
+
+/** Apart, so that the text is made only where it is needed. */
+function unfit(value: number, kind: string): never {
+  assert(false, `${value} fits ${kind}`);
 }
