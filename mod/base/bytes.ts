@@ -11,7 +11,9 @@ import { assert } from "./assert.ts";
 const TEXT_DECODER = new TextDecoder("utf-8", { fatal: true });
 const EXACT_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const TEXT_ENCODER = new TextEncoder();
+const [ZERO, NINE, SMALL_A] = [48, 57, 97] as const;
 const EMPTY = new Uint8Array(0);
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** UTF-8 bytes of `text`. */
 export function encodeText(text: string): Uint8Array {
@@ -52,7 +54,7 @@ export function clipText(text: string, max: number): string {
 /** Lower-case hex digits of `bytes`. */
 export function toHex(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += (byte < 16 ? "0" : "") + byte.toString(16);
+  for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i] as number];
   return text;
 }
 
@@ -60,8 +62,16 @@ export function toHex(bytes: Uint8Array): string {
 export function fromHex(text: string): Uint8Array | null {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return null;
   const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < bytes.length; i++) {
+    bytes[i] = 16 * digitOf(text, 2 * i) + digitOf(text, 2 * i + 1);
+  }
   return bytes;
+}
+
+/** Of text that is known to be lower-case hex. */
+function digitOf(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  return code <= NINE ? code - ZERO : code - SMALL_A + 10;
 }
 
 /** Joins byte strings. */
