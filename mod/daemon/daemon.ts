@@ -14,6 +14,7 @@ import type {
   RestoreAsk,
   RestoreReport,
   RunningNode,
+  Stamp,
   TransactionDetail,
   TreeDiff,
   TreeEntry,
@@ -22,7 +23,7 @@ import type {
 } from "../api/running_node.ts";
 import type { MembershipNode } from "../api/membership_node.ts";
 import { toHex } from "../base/bytes.ts";
-import { type ClusterSpec, specFault } from "../base/cluster.ts";
+import { type ClusterSpec, nameOf, specFault } from "../base/cluster.ts";
 import { bootId, clusterId, isNodeName, nodeId } from "../base/id.ts";
 import { type ProblemCode, ProblemError } from "../base/problem.ts";
 import { KEY_BYTES } from "../base/seal.ts";
@@ -98,6 +99,14 @@ export class Daemon implements RunningNode {
     const mount = this.#running?.mounting?.status() ?? NO_MOUNT;
     const failed = this.#failed;
     return statusOf(this.#running?.runtime ?? null, { name, at, backup, mount, failed });
+  }
+
+  stamp(): Stamp {
+    const runtime = this.#running?.runtime ?? null;
+    if (runtime === null) return { node: this.#settings.name, quorate: false, version: 0 };
+    const node = nameOf(runtime.spec, runtime.self);
+    const quorate = this.#failed === null && runtime.board.view?.quorate === true;
+    return { node, quorate, version: runtime.node.config.applied };
   }
 
   streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown {
@@ -360,6 +369,8 @@ export class Daemon implements RunningNode {
     const running = this.#running;
     // While the node still answers: what programs have written is committed.
     await running?.mounting?.stop();
+    // So that whoever reads the files finds all that this node knew.
+    await running?.desk.flushed().catch(() => {});
     this.#running = null;
     running?.backups.stop();
     running?.runtime.stop();
