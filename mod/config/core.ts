@@ -10,7 +10,7 @@ import { type NodeId, nodeId } from "../base/id.ts";
 import { Prng } from "../base/prng.ts";
 import { reason } from "../base/reason.ts";
 import { earliest, type Instant, NEVER } from "../base/time.ts";
-import type { Fact, Request } from "../streams.ts";
+import type { Fact, Request, Saying } from "../streams.ts";
 import { Clients } from "./clients.ts";
 import { onVote, onVoteReply, onWitness, tickElection } from "./election.ts";
 import { isMajority } from "./electorate.ts";
@@ -108,6 +108,11 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
 
   step(event: ConfigEvent, now: Instant): ConfigEffect[] {
     const raft = this.#raft;
+    // It comes with every beat, and changes nothing but what `.rrd` shows.
+    if (event.kind === "fact" && event.fact.fact === "ha.vitals") {
+      this.#mount.onVitals(event.fact.vitals, now);
+      return [];
+    }
     raft.now = now;
     raft.effects = [];
     if (!this.#started) this.#start();
@@ -179,6 +184,11 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     });
   }
 
+  /** Another stream of this node said something: it is for `.clusterlog`, too. */
+  note({ stream, text }: Saying, now: Instant): void {
+    this.#mount.log(`${stream}: ${text}`, now);
+  }
+
   /** The tree as it is now, for reading. */
   get tree(): TreeReader {
     return this.#replica.tree;
@@ -238,9 +248,10 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "forward-reply":
         return this.#clients.onForwardReply(message);
       case "unlock":
-        return this.#mount.onUnlock(message.path, message.version);
       case "locks":
-        return this.#mount.onLocks(from, message);
+      case "log-ask":
+      case "log":
+        return this.#mount.onMessage(from, message);
       case "snapshot":
         if (this.#installer.onChunk(from, message)) this.#onInstalled();
         return;

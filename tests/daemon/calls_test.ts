@@ -9,7 +9,7 @@ import { python, run, settled, shell, test } from "./mount_world.ts";
 
 /**
  * Each row is a function's body over `root` (the mount), `s` (a name for this state of the cluster)
- * and `d` (a directory of that name, with what is made in PREPARE). A number that is returned by
+ * and `d` (a directory of that name, with what is made in `prepare`). A number that is returned by
  * `failing` is the errno's name.
  */
 const PRELUDE = `
@@ -54,12 +54,13 @@ print(json.dumps(answers))
 `;
 
 /** Made for both states while there is quorum; two guests of one number each. */
-const PREPARE = (s: string, guest: number) =>
-  `mkdir -p $A/${s}/{d,full,e} $A/priv/lock/${s}-held $A/nodes/node{A,B}/{qemu-server,lxc}; ` +
-  `printf old > $A/${s}/f; printf 1 > $A/${s}/full/x; printf 2 > $A/${s}/g; ` +
-  `printf 3 > $A/${s}/h; printf secret > $A/priv/${s}; mkdir -p $A/nodes/nodeA/priv; ` +
-  `mkdir $B/priv/lock/${s}-other; printf c > $A/nodes/nodeA/qemu-server/${guest}.conf; ` +
-  `printf c > $B/nodes/nodeB/lxc/${guest + 1}.conf`;
+function prepare(s: string, guest: number): string {
+  return `mkdir -p $A/${s}/{d,full,e} $A/priv/lock/${s}-held $A/nodes/node{A,B}/{qemu-server,lxc}; ` +
+    `printf old > $A/${s}/f; printf 1 > $A/${s}/full/x; printf 2 > $A/${s}/g; ` +
+    `printf 3 > $A/${s}/h; printf secret > $A/priv/${s}; mkdir -p $A/nodes/nodeA/priv; ` +
+    `mkdir $B/priv/lock/${s}-other; printf c > $A/nodes/nodeA/qemu-server/${guest}.conf; ` +
+    `printf c > $B/nodes/nodeB/lxc/${guest + 1}.conf`;
+}
 
 /** The answer with quorum, and without. */
 type Row = readonly [what: string, body: string, quorate: unknown, alone: unknown];
@@ -242,7 +243,7 @@ test("every row of the table of calls, with quorum and without", [
   "nodeB",
 ], async (cluster) => {
   const { mount } = cluster.node(0);
-  await run(cluster, `${PREPARE("quorate", 100)}; ${PREPARE("alone", 200)}`);
+  await run(cluster, `${prepare("quorate", 100)}; ${prepare("alone", 200)}`);
   // What the kernel was told when a name was not there yet is taken back asynchronously.
   await settled(cluster);
   compare(await answersOf(mount, "quorate", 100), ([, , quorate]) => quorate);
