@@ -13,8 +13,8 @@ const WRITER = `for ((i = 0; ; i++)); do python3 -c 'import os, sys
 fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
 os.write(fd, (sys.argv[2] * 20000).encode())
 os.close(fd)' "$1/k$2-$i" "$i." && echo $i || exit; done`;
-/** Writes of each of four writers on each node. */
-const WRITES = 60;
+/** For how long four writers write on each node; PENTAD_WRITE_SECONDS asks for more. */
+const WRITE_SECONDS = Number(Deno.env.get("PENTAD_WRITE_SECONDS") ?? 4);
 
 /** Each leaves something below $A; what it is called, and the program that it needs. */
 const PROGRAMS: readonly (readonly [string, string, string])[] = [
@@ -212,15 +212,25 @@ test(
   ["nodeA", "nodeB", "nodeC"],
   async (cluster) => {
     const writers = cluster.nodes.flatMap((node) => [0, 1, 2, 3].map((lane) => ({ node, lane })));
-    await Promise.all(writers.map(async ({ node, lane }) => {
-      for (let at = 0; at < WRITES; at++) {
+    const end = performance.now() + WRITE_SECONDS * 1000;
+    const last = await Promise.all(writers.map(async ({ node, lane }) => {
+      let at = 0;
+      for (; performance.now() < end || at < 10; at++) {
         const text = `${node.name} ${lane} ${at}\n`.repeat(1 + at % 50);
         // Own files, and one that all fight for.
         await Deno.writeTextFile(`${node.mount}/${node.name}-${lane}-${at % 10}`, text);
         if (at % 5 === 0) await Deno.writeTextFile(`${node.mount}/shared`, text);
       }
+      return at - 1;
     }));
+    const total = last.reduce((sum, at) => sum + at + 1, 0);
+    console.log(`  ${total} files written in ${WRITE_SECONDS} s`);
     await settled(cluster);
+    for (const [at, { node, lane }] of writers.entries()) {
+      const newest = `${node.name} ${lane} ${last[at]}`;
+      const file = `$C/${node.name}-${lane}-${(last[at] ?? 0) % 10}`;
+      assert.equal(await run(cluster, `head -n 1 ${file}`), `${newest}\n`);
+    }
     await run(
       cluster,
       `${DIFF} $A $B; ${DIFF} $A $C`,
