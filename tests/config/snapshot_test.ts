@@ -175,7 +175,7 @@ const anyPart: fc.Arbitrary<Part> = fc.oneof(
         type: fc.constantFrom("file" as const, "directory" as const),
         data: fc.uint8Array({ maxLength: 6 }),
         writer: fc.nat(2),
-        mtime: fc.oneof(fc.double(), fc.nat(5)),
+        mtime: fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.nat(5)),
       }).map((rest): Part => ({ kind: "row", ...numbers, ...rest })),
   ),
   fc.uint8Array({ maxLength: 6 }).map((data): Part => ({ kind: "more", data })),
