@@ -91,19 +91,15 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#standing = new Standing(this.#raft);
     this.#leaving = new Leaving(this.#raft);
     this.#force = new Force(this.#raft);
+    const frozen = () => this.#standing.frozen;
     this.#clients = new Clients({
       raft: this.#raft,
       applied: () => this.#replica.applied,
-      frozen: () => this.#standing.frozen,
+      frozen,
       toMount: (tag, outcome) => this.#mount.onOutcome(tag, outcome),
     });
-    this.#mount = new MountSeat({
-      raft: this.#raft,
-      clients: this.#clients,
-      replica: this.#replica,
-      frozen: () => this.#standing.frozen,
-      options,
-    }, now);
+    const parts = { raft: this.#raft, clients: this.#clients, replica: this.#replica };
+    this.#mount = new MountSeat({ ...parts, frozen, options }, now);
   }
 
   step(event: ConfigEvent, now: Instant): ConfigEffect[] {
@@ -187,6 +183,11 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   /** Another stream of this node said something: it is for `.clusterlog`, too. */
   note({ stream, text }: Saying, now: Instant): void {
     this.#mount.log(`${stream}: ${text}`, now);
+  }
+
+  /** Index of the last applied entry. */
+  get applied(): number {
+    return this.#replica.applied;
   }
 
   /** The tree as it is now, for reading. */
