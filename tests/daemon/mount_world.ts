@@ -71,6 +71,10 @@ export function test(
         await cluster.form();
         for (const node of cluster.nodes) await mounted(node);
         await body(cluster);
+      } catch (error) {
+        // What goes wrong while it is taken away must not stand in its place.
+        console.log(error);
+        throw error;
       } finally {
         await cluster.close();
       }
