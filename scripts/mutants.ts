@@ -289,7 +289,7 @@ async function lane(number: number, queue: Mutant[]): Promise<void> {
   const copy = `${folder}/${number}`;
   copyTree(`${ROOT}mod`, `${copy}/mod`);
   copyTree(`${ROOT}scripts`, `${copy}/scripts`);
-  for (const tests of ["config", "contract", "ha", "heartbeat", "host"]) {
+  for (const tests of ["config", "contract", "ha", "heartbeat", "host", "linear", "sim"]) {
     copyTree(`${ROOT}tests/${tests}`, `${copy}/tests/${tests}`);
   }
   for (const name of ["deno.json", "deno.lock"]) {
