@@ -95,7 +95,7 @@ function flags(): string {
 const started = performance.now();
 const sums = {
   ...{ simulatedMs: 0, events: 0, acknowledged: 0, starts: 0, takeovers: 0 },
-  ...{ snapshots: 0, recoveries: 0 },
+  ...{ snapshots: 0, recoveries: 0, sections: 0 },
 };
 let failed = 0;
 let checking = 0;
@@ -121,12 +121,15 @@ for (let seed = first; seed < first + count; seed++) {
 }
 const seconds = (performance.now() - started) / 1000;
 const { simulatedMs, events, acknowledged, starts, takeovers, snapshots, recoveries } = sums;
+const { sections } = sums;
 console.log(
   `${count} seeds (${flags()}): ${failed} failed; ${
     (simulatedMs / 1000).toFixed(0)
   } s simulated in ` +
     `${seconds.toFixed(1)} s (${(simulatedMs / 1000 / seconds).toFixed(0)} x), ${events} events, ` +
     `${acknowledged} writes acknowledged, ${starts} starts, ${takeovers} takeovers, ${snapshots} snapshots, ` +
-    `${recoveries} recoveries, ${operations} operations put in order in ${checking.toFixed(0)} ms`,
+    `${recoveries} recoveries, ${sections} sections under a lock, ${operations} operations put in order in ${
+      checking.toFixed(0)
+    } ms`,
 );
 if (failed > 0) Deno.exit(1);

@@ -20,6 +20,9 @@ export interface RunPlan {
   readonly contenders: number;
   /** Clients whose operations are written down. */
   readonly registers: number;
+  /** Programs on the mounts: some write files, some count under a lock. Without any nothing is mounted. */
+  readonly scribes: number;
+  readonly lockers: number;
   readonly safetyMs: number;
   readonly faults: readonly Fault[];
   /** Orders of an administrator: at a time, a change of what is wanted or a move. */
@@ -68,8 +71,8 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     longest: 20_000,
   };
   const store = new Prng(seed * 4 + 1_000_003);
-  // In a part of those whose members stay the databases suffer too.
-  const suffers = spares === 0 && store.chance(0.5);
+  // In a part of them the databases suffer too, also where members come and go.
+  const suffers = store.chance(0.5);
   const faults = [
     ...drawFaults(prng, ask),
     ...(suffers ? drawStoreFaults(store, ask) : []),
@@ -87,6 +90,7 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     clients,
     contenders,
     registers: 3,
+    ...drawPrograms(new Prng(seed * 4 + 2_000_003)),
     safetyMs,
     orders,
     members,
@@ -114,6 +118,12 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
       return { at, order: order ?? "" };
     }).sort((a, b) => a.at - b.at);
   }
+}
+
+/** A third of all clusters have their tree mounted. */
+function drawPrograms(prng: Prng): Pick<RunPlan, "scribes" | "lockers"> {
+  if (!prng.chance(0.35)) return { scribes: 0, lockers: 0 };
+  return { scribes: prng.between(0, 3), lockers: prng.between(1, 4) };
 }
 
 /** Half of all clusters of three or more see somebody come and go, half of all another leader. */

@@ -12,6 +12,7 @@ import { Contenders } from "./contenders.ts";
 import { SimCluster, type SimNode } from "./cluster.ts";
 import { strike } from "./faults.ts";
 import { Membership } from "./membership.ts";
+import { Mounts } from "./mounts.ts";
 import { CALM_MS, type RunPlan } from "./plan.ts";
 import { type Recorded, Registers } from "./registers.ts";
 
@@ -29,6 +30,8 @@ export interface RunResult {
   readonly snapshots: number;
   /** Databases that were lost and given back by the others. */
   readonly recoveries: number;
+  /** Sections of programs under a lock. */
+  readonly sections: number;
   /** What was asked of the registers, and answered: for a checker of linearizability. */
   readonly history: readonly Recorded[];
 }
@@ -56,6 +59,7 @@ class Run {
   readonly #clients: Clients;
   readonly #contenders: Contenders;
   readonly #registers: Registers;
+  readonly #mounts: Mounts;
   readonly #ids: readonly ResourceId[];
   readonly #admin: Admin;
   readonly #membership: Membership;
@@ -77,6 +81,7 @@ class Run {
       shape,
       options: world,
       spares: plan.spares,
+      mounts: plan.scribes + plan.lockers > 0,
       events: {
         onFact: (node, fact) => {
           this.#checks.onFact(node, fact);
@@ -99,6 +104,7 @@ class Run {
     this.#checks = new Checks(this.#cluster);
     this.#clients = new Clients(this.#cluster, this.#checks);
     this.#contenders = new Contenders(this.#cluster, this.#checks, plan.contenders);
+    this.#mounts = new Mounts(this.#cluster, this.#checks, plan);
     this.#registers = new Registers(this.#cluster, plan.registers, CALM_MS);
     this.#admin = new Admin(this.#cluster);
     this.#membership = new Membership(this.#cluster, this.#admin);
@@ -132,6 +138,7 @@ class Run {
     else {
       this.#clients.verify();
       this.#contenders.verify();
+      this.#mounts.verify();
       this.#verifyCalm();
     }
     return {
@@ -144,6 +151,7 @@ class Run {
       takeovers: this.#takeovers,
       snapshots: this.#snapshots,
       recoveries: this.#recoveries,
+      sections: this.#mounts.sections,
       history: this.#registers.history,
     };
   }
@@ -155,6 +163,7 @@ class Run {
       this.#clients.nudge();
       this.#contenders.nudge();
       this.#registers.nudge();
+      this.#mounts.nudge();
       this.#membership.nudge();
     }
     if (this.#checks.violations.length > 0) return;
@@ -166,6 +175,7 @@ class Run {
     this.#clients.calm();
     this.#contenders.calm();
     this.#registers.calm();
+    this.#mounts.calm();
     site.network.heal();
     site.disks.heal();
     for (const node of all) {
@@ -190,6 +200,7 @@ class Run {
     }
     const open = this.#clients.open() + this.#contenders.open() + this.#registers.open();
     if (open > 0) return `${open} clients have no answer`;
+    if (this.#mounts.open() > 0) return `${this.#mounts.open()} programs have no answer`;
     const views = runtimes.map((runtime) => runtime?.node.config.view());
     if (views.some((view) => view?.recovering !== null)) return "a replica recovers";
     if (new Set(views.map((view) => `${view?.applied} ${view?.stateCrc}`)).size !== 1) {
