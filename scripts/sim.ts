@@ -2,7 +2,7 @@
  * `deno task sim --seed N --count N [--nodes 3] [--witness] [--profile fast] [--verbose]`
  *
  * Plays seeds, each drawn into a plan that is printed, and checks each against every promise. One in
- * ten is played twice: the same seed must give the same history. A seed that fails is printed with
+ * twenty-five is played twice: the same seed must give the same history. A seed that fails is printed with
  * its violation and with the fewest faults that still make it fail; with --quiet the first failure
  * is told in one line and ends the run.
  *
@@ -32,7 +32,7 @@ const shape = {
   profile: values.profile === "standard" ? "standard" as const : "fast" as const,
 };
 /** One in so many seeds is played twice. */
-const TWICE = 10;
+const TWICE = 25;
 /** After so many failed seeds the rest would only say the same. */
 const FAILED_MAX = 3;
 

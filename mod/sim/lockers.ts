@@ -18,7 +18,7 @@ import { type OpenFile, SimProgram } from "./fuse_program.ts";
 const FILES = ["k0", "k1"] as const;
 /** How long a lock is held, at most. */
 const HOLD_MS_MAX = 700;
-const PAUSE_MS_MAX = 2000;
+const PAUSE_MS_MAX = 3000;
 const DIGITS = 8;
 /** Two clocks go a little apart. */
 const DRIFT = 0.98;

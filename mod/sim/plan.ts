@@ -31,6 +31,8 @@ export interface RunPlan {
   readonly members: readonly MemberOrder[];
   /** Hosts beside the members that the cluster is made with. */
   readonly spares: number;
+  /** At the end all are lost but the host at this place, which is let go on alone; null: nobody is. */
+  readonly force: number | null;
   /** Nothing fails: then nobody has a reason to stand for election. */
   readonly calm: boolean;
 }
@@ -83,7 +85,10 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
   // What is left of a pair has to be elected anew, with the witness or when the other one is back.
   const isQuiet = shape.nodes > 2 || members.every(({ order }) => order !== "stop");
   const calm = members.length > 0 && isQuiet && seed % 8 === 0;
+  const worst = new Prng(seed * 4 + 3_000_003);
+  const isForced = spares === 0 && !calm && worst.chance(0.08);
   const rest = {
+    force: isForced ? worst.between(0, shape.nodes - 1) : null,
     seed,
     shape,
     resources,
@@ -120,10 +125,10 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
   }
 }
 
-/** A third of all clusters have their tree mounted. */
+/** A quarter of all clusters have their tree mounted. */
 function drawPrograms(prng: Prng): Pick<RunPlan, "scribes" | "lockers"> {
-  if (!prng.chance(0.35)) return { scribes: 0, lockers: 0 };
-  return { scribes: prng.between(0, 3), lockers: prng.between(1, 4) };
+  if (!prng.chance(0.25)) return { scribes: 0, lockers: 0 };
+  return { scribes: prng.between(0, 3), lockers: prng.between(1, 3) };
 }
 
 /** Half of all clusters of three or more see somebody come and go, half of all another leader. */

@@ -16,7 +16,7 @@ const PATIENCE_MS = 6000;
 /** Between an answer and the next operation. */
 const PAUSE_MS_MAX = 1200;
 /** Nothing new is begun so long after the first: a history is short enough to be searched. */
-const WINDOW_MS = 15_000;
+const WINDOW_MS = 12_000;
 /** Files that are registers, and names that come and go. */
 const FILES = ["x0", "x1"] as const;
 const NAMES = ["l0", "l1", "l2"] as const;

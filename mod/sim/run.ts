@@ -11,6 +11,7 @@ import { Clients } from "./clients.ts";
 import { Contenders } from "./contenders.ts";
 import { SimCluster, type SimNode } from "./cluster.ts";
 import { strike } from "./faults.ts";
+import { Forced } from "./forced.ts";
 import { Membership } from "./membership.ts";
 import { Mounts } from "./mounts.ts";
 import { CALM_MS, type RunPlan } from "./plan.ts";
@@ -38,6 +39,8 @@ export interface RunResult {
 
 /** How long a healed cluster may take to come to rest. */
 const LIVENESS_MS = 60_000;
+/** Clients of one that goes on alone. */
+const CLIENTS_ALONE = 3;
 /** Between two looks at those who wait. */
 const NUDGE_MS = 500;
 
@@ -61,6 +64,7 @@ class Run {
   readonly #ids: readonly ResourceId[];
   readonly #admin: Admin;
   readonly #membership: Membership;
+  readonly #forced: Forced;
   /** The term in which the cluster had formed. */
   #calmTerm = 0;
   /** How often a leader handed over: each may cost a term. */
@@ -87,6 +91,7 @@ class Run {
           this.#contenders.onFact(node, fact);
           this.#registers.onFact(node, fact);
           this.#membership.onFact(node, fact);
+          this.#forced.onFact(node, fact);
           if (fact.fact === "ha.takeover") this.#takeovers++;
         },
         onSaying: (node, { stream, text, routine }) => {
@@ -106,6 +111,8 @@ class Run {
     this.#registers = new Registers(this.#cluster, plan.registers, CALM_MS);
     this.#admin = new Admin(this.#cluster);
     this.#membership = new Membership(this.#cluster, this.#admin);
+    this.#forced = new Forced(this.#cluster, this.#checks, this.#admin);
+    this.#forced.onDone = () => this.#goOn();
     this.#ids = Array.from({ length: plan.resources }, (_, at) => resourceId(`exec:r${at}`));
     this.#cluster.site.plant.onChange((id, host, runs) => {
       if (runs) this.#starts++;
@@ -128,16 +135,16 @@ class Run {
       world.at(500 + i * safetyMs / clients, () => this.#clients.begin());
     }
     this.#runUntil(safetyMs);
+    const { force } = this.#plan;
+    if (force !== null) this.#forced.begin(this.#cluster.node(force));
     this.#heal();
     const end = safetyMs + LIVENESS_MS;
     while (world.now < end && this.#unrest() !== null) this.#runUntil(world.now + NUDGE_MS);
     const unrest = this.#unrest();
     if (unrest !== null) this.#checks.fail("a healed cluster comes to rest", unrest);
     else {
-      this.#clients.verify();
-      this.#contenders.verify();
-      this.#mounts.verify();
-      this.#verifyCalm();
+      this.#clients.verify(this.#present());
+      if (this.#forced.survivor === null) this.#verifyWhole();
     }
     return {
       violations: this.#checks.violations,
@@ -150,7 +157,7 @@ class Run {
       snapshots: this.#snapshots,
       recoveries: this.#recoveries,
       sections: this.#mounts.sections,
-      history: this.#registers.history,
+      history: this.#forced.survivor === null ? this.#registers.history : [],
     };
   }
 
@@ -163,6 +170,7 @@ class Run {
       this.#registers.nudge();
       this.#mounts.nudge();
       this.#membership.nudge();
+      this.#forced.nudge();
     }
     if (this.#checks.violations.length > 0) return;
   }
@@ -186,11 +194,10 @@ class Run {
   /** What is not as it must be at the end; null where all is. */
   #unrest(): string | null {
     if (this.#checks.violations.length > 0) return null;
-    const moving = this.#membership.unrest();
+    const moving = this.#membership.unrest() ?? this.#forced.unrest();
     if (moving !== null) return moving;
-    const runtimes = this.#membership.present().map((node) => node.runtime);
-    for (const [at, runtime] of runtimes.entries()) {
-      const name = this.#cluster.node(at).name;
+    const runtimes = this.#present().map(({ runtime }) => runtime);
+    for (const { name, runtime } of this.#present()) {
       if (runtime === null) return `${name} does not run`;
       if (runtime.board.view?.quorate !== true) return `${name} has no quorum`;
       if (runtime.board.position?.writable !== true) return `${name} cannot write`;
@@ -204,14 +211,13 @@ class Run {
     if (new Set(views.map((view) => `${view?.applied} ${view?.stateCrc}`)).size !== 1) {
       return "replicas are not equal";
     }
-    return this.#resourceUnrest(runtimes[0]?.node.ha.view().nodes ?? []);
+    return this.#resourceUnrest();
   }
 
-  #resourceUnrest(
-    nodes: readonly { readonly state: string; readonly maintenance: boolean }[],
-  ): string | null {
+  #resourceUnrest(): string | null {
+    const ha = this.#present()[0]?.runtime?.node.ha.view();
+    const nodes = ha?.nodes ?? [];
     const able = nodes.filter((node) => node.state === "online" && !node.maintenance).length;
-    const ha = this.#cluster.node(0).runtime?.node.ha.view();
     for (const id of this.#ids) {
       const runs = this.#cluster.site.plant.running().get(id)?.size ?? 0;
       const shown = ha?.resources.find((each) => each.id === id);
@@ -224,6 +230,25 @@ class Run {
       if (!wanted && runs !== 0) return `${id} runs and is not wanted`;
     }
     return null;
+  }
+
+  /** Who takes part at the end. */
+  #present(): readonly SimNode[] {
+    const { survivor } = this.#forced;
+    return survivor === null ? this.#membership.present() : [survivor];
+  }
+
+  /** One goes on alone: what is acknowledged from now on must stay as ever. */
+  #goOn(): void {
+    const { survivor } = this.#forced;
+    if (survivor !== null) this.#clients.forgive(survivor);
+    for (let more = 0; more < CLIENTS_ALONE; more++) this.#clients.begin();
+  }
+
+  #verifyWhole(): void {
+    this.#contenders.verify();
+    this.#mounts.verify();
+    this.#verifyCalm();
   }
 
   #term(): number {
