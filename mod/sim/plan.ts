@@ -94,7 +94,7 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     resources,
     clients,
     contenders,
-    registers: 3,
+    registers: 2,
     ...drawPrograms(new Prng(seed * 4 + 2_000_003)),
     safetyMs,
     orders,
@@ -125,9 +125,9 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
   }
 }
 
-/** A quarter of all clusters have their tree mounted. */
+/** One in five clusters has its tree mounted. */
 function drawPrograms(prng: Prng): Pick<RunPlan, "scribes" | "lockers"> {
-  if (!prng.chance(0.25)) return { scribes: 0, lockers: 0 };
+  if (!prng.chance(0.2)) return { scribes: 0, lockers: 0 };
   return { scribes: prng.between(0, 3), lockers: prng.between(1, 3) };
 }
 
