@@ -27,6 +27,9 @@ interface Scribe {
   /** What it may hold for ever, since nobody knows how these ended. */
   readonly doubtful: Set<string>;
   busy: boolean;
+  /** It writes: a file that is made is seen by others on that host before it is closed, empty. */
+  writing: boolean;
+  writes: number;
   /** When it begins the next operation. */
   since: number;
 }
@@ -52,7 +55,7 @@ export class Mounts {
     this.#prng = cluster.world.prng("mounts");
     this.#scribes = Array.from({ length: scribes }, (_, at) => ({
       ...{ path: `s${at}`, possible: new Set([ABSENT]), doubtful: new Set<string>() },
-      ...{ busy: false, since: 0 },
+      ...{ busy: false, writing: false, writes: 0, since: 0 },
     }));
     this.#lockers = new Lockers(cluster, checks, lockers);
   }
@@ -107,6 +110,8 @@ export class Mounts {
       return program.unlink(each.path, (end) => this.#end(each, ABSENT, end, "ENOENT"));
     }
     const text = this.#text();
+    each.writing = true;
+    each.writes++;
     if (kind < 5) {
       return program.writeFile(each.path, encodeText(text), (end) => this.#end(each, text, end));
     }
@@ -129,18 +134,21 @@ export class Mounts {
   }
 
   #read(each: Scribe, program: SimProgram): void {
-    const path = this.#prng.pick(this.#scribes)?.path ?? each.path;
+    const owner = this.#prng.pick(this.#scribes) ?? each;
+    const { path, writing, writes } = owner;
     each.busy = true;
     program.readFile(path, (read) => {
       this.#rest(each);
       const text = read.ok ? decodeText(read.value) : null;
       if (!read.ok || (text !== null && isWhole(text))) return;
+      const isMade = writing || owner.writing || owner.writes !== writes;
+      if (read.value.length === 0 && isMade) return;
       this.#checks.fail("a closed file is whole", `"${path}" was read as ${shown(text ?? "?")}`);
     });
   }
 
   #rest(each: Scribe): void {
-    each.busy = false;
+    Object.assign(each, { busy: false, writing: false });
     each.since = this.#cluster.world.now + this.#prng.between(1, PAUSE_MS_MAX);
   }
 
