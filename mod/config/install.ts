@@ -63,11 +63,12 @@ export class Installer {
     return true;
   }
 
-  /** Called at each step: what nobody goes on with is forgotten. */
+  /**
+   * Called at each step: what nobody goes on with is forgotten. A leader that was not heard for a while
+   * may go on, for a term has no other one.
+   */
   tend(): void {
-    const { term, leader } = this.#raft;
-    const { from, term: since } = this.#incoming ?? { from: leader, term };
-    if (from !== leader || since !== term) this.#incoming = null;
+    if (this.#incoming !== null && this.#incoming.term !== this.#raft.term) this.#incoming = null;
   }
 
   /** It would take us back, or is here already. */

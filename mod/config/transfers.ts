@@ -58,7 +58,9 @@ export class Transfers {
       // What the log has let go meanwhile would be missing behind it.
       if (transfer === null || transfer.snapshot.base.index < raft.log.base.index) {
         this.#begin(node, progress);
-      } else if (raft.now - transfer.movedAt > RESEND_BEATS * raft.timing.raftBeatMs) {
+      } else if (
+        raft.now - transfer.movedAt > RESEND_BEATS * transfer.patience * raft.timing.raftBeatMs
+      ) {
         transfer.resend(raft.now);
         this.#send(node, transfer);
       }

@@ -48,6 +48,15 @@ export class Checks {
     for (const node of cluster.all) node.host.watchdog.onPet = () => this.#onPet(node);
   }
 
+  /** World time at which the newest beat of a node was sent that any other host got. */
+  lastHeard({ host }: SimNode): Millis {
+    const others = this.#cluster.all.filter((each) => each.host !== host);
+    const got = others.map((each) =>
+      this.#got.get(`${each.host.index} ${host.index}`) ?? -Infinity
+    );
+    return Math.max(...got);
+  }
+
   /** Each fact that a node tells. */
   onFact(node: SimNode, fact: Fact): void {
     if (fact.fact === "config.position") this.#onPosition(node, fact.position);

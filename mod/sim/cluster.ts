@@ -22,6 +22,8 @@ import { World } from "./world.ts";
 
 /** Path of the shared disk on every host. */
 export const SHARED_DISK = "/dev/shared";
+/** Where the tree is mounted. */
+export const TARGET = "/etc/pve";
 const DISK_BYTES = 8 * 1024 * 1024;
 /** How soon a daemon that died is started again. */
 const RESTART_MS: Range = [50, 2000];
@@ -76,6 +78,7 @@ export class SimCluster {
   readonly #events: ClusterEvents;
   readonly #key: Uint8Array;
   readonly #prng: Prng;
+  readonly #mounts: boolean;
 
   constructor(
     seed: number,
@@ -83,6 +86,8 @@ export class SimCluster {
       readonly shape: ClusterShape;
       readonly options: Partial<WorldOptions>;
       readonly spares?: number;
+      /** The members have the tree mounted on {@link TARGET}; default false. */
+      readonly mounts?: boolean;
       readonly events: ClusterEvents;
     },
   ) {
@@ -100,7 +105,8 @@ export class SimCluster {
       node.spec = this.spec;
       return node;
     });
-    const { spares = 0 } = parts;
+    const { spares = 0, mounts = false } = parts;
+    this.#mounts = mounts;
     this.spares = Array.from({ length: spares }, (_, at) =>
       // The number is a stand-in until it is given one.
       this.#host(shape.nodes + at, nodeId(NODE_ID_MAX - at)));
@@ -162,7 +168,9 @@ export class SimCluster {
         if (node.life === runtime) this.#events.onSaying(node, saying);
       },
       onReady: () => {
-        if (node.life === runtime) node.runtime = runtime;
+        if (node.life !== runtime) return;
+        node.runtime = runtime;
+        if (this.#mounts) this.#mount(node, runtime);
       },
       onFatal: () => node.host.crashDaemon(),
     });
@@ -172,6 +180,15 @@ export class SimCluster {
 
   bootAll(): void {
     for (const node of this.nodes) this.boot(node);
+  }
+
+  #mount(node: SimNode, runtime: NodeRuntime): void {
+    const ask = {
+      fuse: node.host.fusePort(),
+      options: { target: TARGET, source: "pentad" },
+      onLost: nothing,
+    };
+    runtime.mount(ask, (failure) => assert(failure === null, "A dead mount is taken over"));
   }
 
   #onEnd(node: SimNode, how: string): void {
@@ -231,4 +248,8 @@ function specOf({ nodes, witness, profile }: ClusterShape, id: string, disk: str
     members,
     witness: witness ? { disk } : null,
   };
+}
+
+function nothing(): void {
+  // Only a daemon's death ends a mount here, and that one hears of nothing.
 }

@@ -220,6 +220,11 @@ class Stage {
       case "damage":
         host.store.damage("log entry 3 fails its CRC-32");
         return host.crashDaemon(), null;
+      case "lie":
+        if (argument !== "dropped" && argument !== "misdirected") return "dropped|misdirected";
+        return host.store.lie(argument), null;
+      case "io-error":
+        return host.store.failOnce(), null;
       case "keep":
         this.#kept.set(name, host.store.copy());
         return null;

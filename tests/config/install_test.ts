@@ -153,6 +153,22 @@ Deno.test("chunks that are lost, late or doubled are asked for, and change nothi
   assert.equal(lone.database.installs, 1);
 });
 
+Deno.test("a leader that was not heard for a while goes on where it was; one of a newer term begins anew", () => {
+  const lone = new Lone();
+  const snapshot = snapshotAt(50);
+  const chunks = chunksOf(snapshot);
+  const hear = (at: number, sending: Sending = {}) => {
+    lone.hear(2, messageOf(snapshot, chunks[at] ?? assert.fail(), sending));
+    return lone.last(2, "snapshot-reply")?.next;
+  };
+  assert.deepEqual([hear(0), hear(1)], [1, 2]);
+  lone.pass(10_000);
+  assert.deepEqual([lone.core.view().role, lone.core.view().leader], ["candidate", null]);
+  assert.equal(hear(2), 3, "the same leader, the same transfer");
+  assert.equal(hear(3, { term: TERM + 1 }), 0);
+  assert.equal(hear(0, { term: TERM + 1 }), 1);
+});
+
 Deno.test("what is older than what is here, in term or index, is not taken", () => {
   const lone = new Lone();
   send(lone, snapshotAt(50));
