@@ -26,6 +26,13 @@ export const REASONS = {
   "config.cascade": "{node} may hold transactions that nobody here has; the witness says {set}",
   "config.diverged": "{node} has crc32 {theirs} at index {index}, ours is {mine}",
   "config.odd": "{node} has another crc32 than most of its peers, and leads no more",
+  "config.told-odd": "{node} and a majority hold something else at index {index}",
+  "config.undecided":
+    "{node} and {other} differ at index {index} and no majority says which is wrong; both verify",
+  "config.damaged": "{what}; {count} of {rows} rows are damaged on the disk",
+  "config.mended":
+    "{rows} rows of the tree and the log behind index {index} are written anew out of memory",
+  "config.own-damage": "its own verification failed: {what}",
   "config.snapshot-needed": "{node} ends before index {base}, where the log begins here",
   "config.snapshot-installed": "{node} sent its state at index {index}; the log goes on from there",
   "config.rebuilds": "{node} differs from its peers, and is rebuilt from the state here",

@@ -60,6 +60,7 @@ function joinApplied(first?: Applied, second?: Applied): Applied | undefined {
     index: second.index,
     term: second.term,
     stateCrc: second.stateCrc,
+    ...(second.content !== undefined && { content: second.content }),
     rows: [...rows.values()],
     removed: [...removed],
     ...(locks.size > 0 && { locks: [...locks.values()] }),

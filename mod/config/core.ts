@@ -22,7 +22,7 @@ import { onTimeoutNow, tendTransfer } from "./lead_transfer.ts";
 import { Leaving } from "./leaving.ts";
 import { Library, type PathStat } from "./library.ts";
 import { Log } from "./log.ts";
-import { onSwapped, readyLearner, tendWitness } from "./membership.ts";
+import { isStranger, onSwapped, readyLearner, tendWitness } from "./membership.ts";
 import { MountSeat } from "./mount_seat.ts";
 import { Raft } from "./raft.ts";
 import { appliedOf, Replica } from "./replica.ts";
@@ -34,14 +34,16 @@ import {
   spreadCommit,
   tickLeader,
 } from "./replication.ts";
+import { endDoubt, onDiffers } from "./doubt.ts";
 import { announceRecovery, onRecoveryWord } from "./recovery.ts";
 import { Standing } from "./standing.ts";
 import { Transfers } from "./transfers.ts";
 import { Twins } from "./twins.ts";
+import { Verification } from "./verification.ts";
 import type { TreeReader } from "./tree.ts";
 import { messageFault } from "./faults.ts";
 import { viewOf } from "./view.ts";
-import { decodeEntry, decodeMessage, type Message, type MessageOf } from "./wire.ts";
+import { decodeEntry, decodeMessage, type MessageOf } from "./wire.ts";
 import { assert } from "../base/assert.ts";
 
 /** The state machine of stream 2. */
@@ -58,6 +60,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   readonly #standing: Standing;
   readonly #leaving: Leaving;
   readonly #force: Force;
+  readonly #verification: Verification;
   #started = false;
   #leads = false;
 
@@ -81,6 +84,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     }, now);
     this.#raft.applied = this.#replica.applied;
     this.#raft.stateCrc = this.#replica.crc;
+    this.#raft.content = this.#replica.content;
+    this.#twins.note(this.#replica.applied, this.#hashes);
     this.#library = new Library(() => this.#replica.tree);
     this.#transfers = new Transfers({
       raft: this.#raft,
@@ -91,6 +96,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#standing = new Standing(this.#raft);
     this.#leaving = new Leaving(this.#raft);
     this.#force = new Force(this.#raft);
+    this.#verification = new Verification(this.#raft, this.#replica);
     this.#clients = new Clients({
       raft: this.#raft,
       applied: () => this.#replica.applied,
@@ -120,6 +126,9 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "persisted":
         raft.persisted(event.upTo);
         break;
+      case "verified":
+        this.#verification.onVerified(event.report);
+        break;
       case "fact":
         this.#onFact(event.fact);
         break;
@@ -147,6 +156,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#installer.tend();
     this.#compact();
     this.#mount.turn();
+    endDoubt(raft);
+    this.#verification.tend();
     this.#standing.tellPosition(this.#replica.applied, this.#replica.crc);
     return raft.effects;
   }
@@ -165,6 +176,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       this.#force.deadline(),
       raft.leadTransfer?.until ?? NEVER,
       this.#mount.deadline(),
+      this.#verification.deadline(),
     );
   }
 
@@ -173,6 +185,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     return viewOf(this.#raft, {
       applied: this.#replica.applied,
       stateCrc: this.#replica.crc,
+      content: this.#replica.content,
+      verified: this.#verification.last,
       quorate: this.#standing.writable,
       blocked: this.#standing.blocked,
       removed: this.#standing.removed,
@@ -209,6 +223,10 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#tellTree();
   }
 
+  get #hashes(): { readonly state: number; readonly content: number } {
+    return { state: this.#replica.crc, content: this.#replica.content };
+  }
+
   #tellTree(): void {
     const index = this.#replica.applied;
     const { changes } = this.#replica.tree.all();
@@ -218,7 +236,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   #onFrame(from: NodeId, bytes: Uint8Array): void {
     const message = decodeMessage(bytes);
     if (message === null || messageFault(message) !== null) return;
-    if (this.#isStranger(from, message)) return;
+    if (isStranger(this.#raft, from, message)) return;
     switch (message.kind) {
       case "append":
         return onAppend(this.#raft, from, message);
@@ -250,26 +268,15 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "recovered":
       case "lost":
         return onRecoveryWord(this.#raft, from, message);
+      case "differs":
+        return onDiffers(this.#raft, from, message);
     }
-  }
-
-  /**
-   * A former member disturbs nobody: what it says is not heard, and it is told why. Only one that is
-   * being removed is answered for as long as it does not know.
-   */
-  #isStranger(from: NodeId, { kind }: Message): boolean {
-    const raft = this.#raft;
-    const out = raft.outBy(from);
-    if (out === null || kind === "removed") return false;
-    if (raft.parting.has(from) && (kind === "append-reply" || kind === "forward")) return false;
-    const asks = kind === "vote" || kind === "append" || kind === "forward";
-    if (asks) raft.send(from, { kind: "removed", index: out.index });
-    return true;
   }
 
   #onRequest(request: Request): void {
     if (request.request === "ha.shutdown") this.#leaving.onShutdown();
     else if (request.request === "config.force-single") this.#force.onRequest(request);
+    else if (request.request === "config.verify") this.#verification.onRequest(request.tag);
     else this.#clients.onRequest(request);
   }
 
@@ -299,7 +306,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
 
   /** The replica is another one now. */
   #onInstalled(): void {
-    this.#twins.restart(this.#replica.applied, this.#replica.crc);
+    this.#twins.restart(this.#replica.applied, this.#hashes);
+    this.#verification.onInstalled();
     this.#standing.tellSpec();
     this.#tellTree();
     this.#mount.onReplaced();
@@ -361,10 +369,11 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       assert(stored !== undefined && entry !== null, "A committed entry is in the log and whole");
       const step = this.#replica.apply(index, entry);
       raft.applied = index;
-      raft.stateCrc = this.#replica.crc;
-      this.#twins.note(index, this.#replica.crc);
+      const { crc: stateCrc, content } = this.#replica;
+      Object.assign(raft, { stateCrc, content });
+      this.#twins.note(index, this.#hashes);
       const { changes } = step;
-      const applied = appliedOf(step, { index, term: stored.term, stateCrc: this.#replica.crc });
+      const applied = appliedOf(step, { index, term: stored.term, stateCrc, content });
       const described = entry.kind === "spec" || entry.kind === "forced";
       // Until it is known to be committed, a change of several votes needs two majorities.
       raft.persist({ applied }, { lazy: !described });

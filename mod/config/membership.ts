@@ -19,6 +19,7 @@ import type { Fact, SpecChange, WitnessRegister } from "../streams.ts";
 import { onWitnessVote } from "./election.ts";
 import type { Raft } from "./raft.ts";
 import type { SpecAt } from "./specs.ts";
+import type { Message } from "./wire.ts";
 import { sameSet, widened } from "./witness.ts";
 
 /** The next description, or why it may not be. */
@@ -177,4 +178,17 @@ function onWidened(raft: Raft, ok: boolean, register: WitnessRegister | null): v
   } else if (!ok && register !== null) {
     witness.retryAt = raft.now;
   }
+}
+
+/**
+ * A former member disturbs nobody: what it says is not heard, and it is told why. Only one that is
+ * being removed is answered for as long as it does not know.
+ */
+export function isStranger(raft: Raft, from: NodeId, { kind }: Message): boolean {
+  const out = raft.outBy(from);
+  if (out === null || kind === "removed") return false;
+  if (raft.parting.has(from) && (kind === "append-reply" || kind === "forward")) return false;
+  const asks = kind === "vote" || kind === "append" || kind === "forward";
+  if (asks) raft.send(from, { kind: "removed", index: out.index });
+  return true;
 }

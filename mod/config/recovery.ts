@@ -117,7 +117,8 @@ function onRecovery(raft: Raft, from: NodeId, message: MessageOf<"recovery">): v
   const round = ++raft.round;
   // What it acknowledged is not there any more.
   const begin = { match: 0, agreed: 0, next: raft.log.last + 1, floor: raft.log.last };
-  Object.assign(progress, { ...begin, diverged: false, behind: false, transfer: null, loss: null });
+  Object.assign(progress, { ...begin, diverged: false, differs: false, confessed: false });
+  Object.assign(progress, { behind: false, transfer: null, loss: null });
   progress.recovery = { nonce, known, round, confirmed: false };
   raft.beatAt = raft.now;
   const because = reason("config.peer-recovers", { node: raft.name(from) });

@@ -11,6 +11,7 @@ import { after } from "../base/time.ts";
 import type { DatabaseBatch, LogBase } from "../host/ports.ts";
 import { isMajority, reachedBy } from "./electorate.ts";
 import type { Barrier, Progress } from "./leader_state.ts";
+import { tendDoubt } from "./doubt.ts";
 import type { Raft } from "./raft.ts";
 import { noteLoss, sayRecovery, tendRecovery } from "./recovery.ts";
 import { APPEND_BYTES_MAX, type MessageOf } from "./wire.ts";
@@ -55,6 +56,7 @@ function sendBeat(raft: Raft): void {
     }
     sendAppend(raft, node, progress);
     tendRecovery(raft, node, progress);
+    tendDoubt(raft, node, progress);
   }
 }
 
@@ -79,6 +81,13 @@ export function hasContact(raft: Raft): boolean {
     return ackedAt !== undefined && recovery?.known !== false && raft.now - ackedAt < limit;
   };
   return isMajority(raft.electorates, answers, raft.witness.solo && raft.witness.held);
+}
+
+/** Is there a majority whose answers would count? Only a doubt can stand in the way (`doubt.ts`). */
+export function canCommit(raft: Raft): boolean {
+  if (raft.doubt === null) return true;
+  const counts = (id: NodeId) => raft.progress.get(id)?.diverged !== true;
+  return isMajority(raft.electorates, counts, raft.witness.solo);
 }
 
 /** Sends what is new to every member, at once. */
@@ -168,8 +177,8 @@ export function hearLeader(raft: Raft, from: NodeId, term: number): HardState {
 export function onAppend(raft: Raft, from: NodeId, message: MessageOf<"append">): void {
   const { term, commit, round } = message;
   const reply = (ok: boolean, index: number, chain: number) => {
-    const { term: now, applied, stateCrc: state, diverged } = raft;
-    const rest = { applied, state, round, diverged };
+    const { term: now, applied, stateCrc: state, content, diverged } = raft;
+    const rest = { applied, state, content, round, diverged };
     if (term >= now) sayRecovery(raft, from);
     raft.send(from, { kind: "append-reply", term: now, ok, index, chain, ...rest });
   };

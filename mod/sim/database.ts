@@ -5,17 +5,15 @@
  * @module
  */
 import { assert } from "../base/assert.ts";
+import type { VerifyReport } from "../base/verify_report.ts";
 import type { Prng } from "../base/prng.ts";
 import type {
   DamageKind,
-  Database,
   DatabaseBatch,
   DatabaseBeginning,
   DatabaseContent,
   DatabaseDamage,
   DatabaseInstall,
-  DatabaseOpened,
-  DatabasePort,
   HistoryAsk,
   HistoryPage,
   HistoryRecord,
@@ -28,9 +26,7 @@ import type {
   StoredRow,
   StoredSpec,
 } from "../host/ports.ts";
-import type { Life } from "./life.ts";
-import { draw, drawSlow } from "./options.ts";
-import { Happening, type World } from "./world.ts";
+import type { World } from "./world.ts";
 
 /** Transactions that the history keeps; the real one counts bytes. */
 export const HISTORY_KEPT = 10_000;
@@ -91,6 +87,28 @@ export class DatabaseStore {
   damage(why: string, { kind = "damaged", seal = false }: DamageAsk = {}): void {
     this.#damage = { damaged: why, kind };
     if (seal) this.#seal = null;
+  }
+
+  /**
+   * A file of the tree is another one, with checksums that are right: what a bug would leave. False
+   * where there is no file.
+   */
+  drift(): boolean {
+    const row = [...this.#rows.values()].findLast(({ kind }) => kind === "file");
+    if (row === undefined) return false;
+    this.#rows.set(row.ino, { ...row, data: new TextEncoder().encode("not what was written") });
+    return true;
+  }
+
+  /** Everything read back. */
+  verify(): VerifyReport {
+    const found = this.#damage;
+    const damaged = found === null ? [] : [{ part: "tree", at: null, why: found.damaged } as const];
+    const rows = {
+      ...{ log: this.#entries.length, tree: this.#rows.size, locks: this.#locks.size },
+      ...{ requests: this.#requests.size, history: this.#history.size },
+    };
+    return { rows, applied: this.#applied.index, damaged, count: damaged.length };
   }
 
   /** It is damaged, or has not got back all that it lost. */
@@ -258,6 +276,8 @@ export class DatabaseStore {
 
   #install(install: DatabaseInstall): void {
     const { base, spec, stateCrc, rows, requests, locks, keepLog, keepHistory } = install;
+    // What lay there and was damaged is replaced.
+    this.#damage = null;
     this.#rows.clear();
     for (const row of rows) this.#rows.set(row.ino, row);
     this.#requests.clear();
@@ -291,109 +311,6 @@ export class DatabaseStore {
       const at = this.#entries.findIndex(({ index }) => index >= entry.index);
       const same = this.#entries[at]?.index === entry.index;
       this.#entries.splice(at, same ? 1 : 0, entry);
-    }
-  }
-}
-
-interface Commit {
-  readonly batch: DatabaseBatch;
-  readonly done: (failure: string | null) => void;
-}
-
-/** The database port of one life of a host's daemon. */
-export class SimDatabase implements DatabasePort {
-  readonly #store: DatabaseStore;
-  readonly #life: Life;
-
-  constructor(store: DatabaseStore, life: Life) {
-    this.#store = store;
-    this.#life = life;
-  }
-
-  open(done: DatabaseOpened): Database {
-    return new OpenDatabase(this.#store, this.#life, () => done(this.#store.content()));
-  }
-
-  renew(beginning: DatabaseBeginning, done: DatabaseOpened): Database {
-    return new OpenDatabase(this.#store, this.#life, () => done(this.#store.renew(beginning)));
-  }
-}
-
-class OpenDatabase implements Database {
-  readonly #store: DatabaseStore;
-  readonly #life: Life;
-  readonly #commits: Commit[] = [];
-  readonly #durable = new Happening(() => this.#onDurable());
-  #closed = false;
-
-  constructor(store: DatabaseStore, life: Life, open: () => void) {
-    this.#store = store;
-    this.#life = life;
-    if (!life.act()) return;
-    life.onEnd(() => this.#crash());
-    store.world.after(
-      draw(store.prng, store.world.options.databaseOpenMs),
-      () =>
-        life.deliver(() => {
-          if (!this.#closed) open();
-        }),
-    );
-  }
-
-  commit(batch: DatabaseBatch, done: (failure: string | null) => void): void {
-    if (this.#closed || !this.#life.act()) return;
-    this.#commits.push({ batch, done });
-    if (this.#commits.length === 1) this.#begin();
-  }
-
-  history(ask: HistoryAsk, done: (page: HistoryPage) => void): void {
-    if (this.#closed || !this.#life.act()) return;
-    const { world, prng } = this.#store;
-    world.after(draw(prng, world.options.databaseCommitMs), () => {
-      const page = this.#store.history(ask);
-      this.#life.deliver(() => {
-        if (!this.#closed) done(page);
-      });
-    });
-  }
-
-  /** What was handed over before is still written; nothing is told any more. */
-  close(): void {
-    if (this.#closed || !this.#life.alive) return;
-    this.#closed = true;
-    for (const { batch } of this.#commits.splice(0)) {
-      if (this.#store.failure === null) this.#store.apply(batch);
-    }
-    this.#store.world.cancel(this.#durable);
-  }
-
-  #begin(): void {
-    const { world, prng } = this.#store;
-    const { databaseCommitMs, databaseSlow, databaseSlowMs } = world.options;
-    const slow = { chance: databaseSlow, range: databaseSlowMs };
-    world.move(this.#durable, world.now + drawSlow(prng, databaseCommitMs, slow));
-  }
-
-  #onDurable(): void {
-    const commit = this.#commits[0];
-    if (commit === undefined) return;
-    const { failure } = this.#store;
-    if (failure === null) this.#store.apply(commit.batch);
-    this.#commits.shift();
-    this.#life.deliver(() => {
-      // A stopped daemon begins no further commit.
-      if (this.#commits.length > 0 && !this.#durable.scheduled) this.#begin();
-      if (!this.#closed) commit.done(failure);
-    });
-  }
-
-  /** Of what was in flight a drawn part is durable, in order: no commit without those before it. */
-  #crash(): void {
-    const { world, prng, failure } = this.#store;
-    world.cancel(this.#durable);
-    for (const { batch } of this.#commits.splice(0)) {
-      if (failure !== null || !prng.chance(world.options.databaseCrashDurable)) break;
-      this.#store.apply(batch);
     }
   }
 }

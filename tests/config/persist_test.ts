@@ -36,6 +36,10 @@ class Bench {
           this.log.push(`read below ${ask.below}`);
           done({ records: [], more: false, since: 0, oldest: null });
         },
+        verify: (done) => {
+          this.log.push("verify");
+          done({ failure: "nothing is there" });
+        },
         close: () => {},
       },
       clock: this.clock,

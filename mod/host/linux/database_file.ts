@@ -184,8 +184,9 @@ export class DatabaseFile {
   }
 
   #apply(applied: NonNullable<DatabaseBatch["applied"]>): void {
-    const { index, term, stateCrc, rows, removed, locks = [], history, forget } = applied;
-    Object.assign(this.#meta, { applied: index, appliedTerm: term, stateCrc });
+    const { index, term, stateCrc, content = null, rows, removed, history, forget } = applied;
+    const { locks = [] } = applied;
+    Object.assign(this.#meta, { applied: index, appliedTerm: term, stateCrc, content });
     for (const ino of removed) this.#statements.removeRow.run(ino);
     for (const row of rows) this.#putRow(row);
     for (const each of locks) this.#putLocks(each);
@@ -201,7 +202,7 @@ export class DatabaseFile {
   }
 
   #install(install: DatabaseInstall, { rows, requests }: InstalledState): void {
-    const { base, spec, stateCrc, keepLog, keepHistory } = install;
+    const { base, spec, stateCrc, content = null, keepLog, keepHistory } = install;
     this.#database.exec("DELETE FROM tree; DELETE FROM request; DELETE FROM locks;");
     for (const each of install.locks) this.#putLocks(each);
     for (const row of rows) this.#putRow(row);
@@ -209,7 +210,7 @@ export class DatabaseFile {
     if (keepLog) this.#statements.compactLog.run(base.index);
     else this.#database.exec("DELETE FROM log");
     if (!keepHistory) this.#history.clear();
-    Object.assign(this.#meta, { applied: base.index, appliedTerm: base.term, stateCrc });
+    Object.assign(this.#meta, { applied: base.index, appliedTerm: base.term, stateCrc, content });
     this.#meta.since = base.index;
     this.#begin(base, spec);
   }

@@ -13,6 +13,7 @@ import type {
   DatabaseDamage,
   Rescued,
 } from "../ports.ts";
+import { contentOf } from "../../base/content_sum.ts";
 import { isUnwritable } from "../database_failure.ts";
 import { bringToForm, NewerForm, putMeta, putOrigin } from "./database_form.ts";
 import {
@@ -143,15 +144,20 @@ function readContent(
   { meta, origin, seal }: { meta: Meta; origin: Origin; seal: Seal | null },
 ): DatabaseContent {
   const { term, vote, diverged, applied, appliedTerm, stateCrc, base, baseTerm, baseChain } = meta;
+  const rows = readTree(database);
+  const locks = readLocks(database);
+  if (meta.content !== null && contentOf(rows, locks) !== meta.content) {
+    throw new Damage("the rows of the tree are whole, and not those that were written");
+  }
   return {
     ...{ term, vote, diverged },
     base: { index: base, term: baseTerm, chain: baseChain },
     spec: meta.spec === null ? null : { index: meta.specIndex, body: meta.spec },
     entries: readEntries(database, meta),
     applied: { index: applied, term: appliedTerm, stateCrc },
-    rows: readTree(database),
+    rows,
     requests: readRequests(database, "request"),
-    locks: readLocks(database),
+    locks,
     recovery: origin.recovery,
     sealed: seal?.sealed ?? null,
   };

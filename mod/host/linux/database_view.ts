@@ -6,7 +6,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import type { HistoryAsk, HistoryRecord, StoredEntry, StoredRow } from "../ports.ts";
-import { FORM, FORM_READ_MIN } from "./database_form.ts";
+import { FORM, FORM_LOCKS, FORM_READ_MIN } from "./database_form.ts";
 import { HistoryReader } from "./database_history_rows.ts";
 import {
   Damage,
@@ -97,7 +97,7 @@ export class DatabaseView {
     if (verdict !== "ok") throw new Damage(`SQLite says: ${String(verdict)}`);
     this.entries();
     readRequests(this.#database, "request");
-    if (this.#form === FORM) readLocks(this.#database);
+    if (this.#form >= FORM_LOCKS) readLocks(this.#database);
     const all = { below: Number.MAX_SAFE_INTEGER, from: 0, limit: -1, undo: true };
     for (const { index } of this.records(all)) {
       if (index > this.meta.applied) throw new Damage(`history ${index} is not applied`);

@@ -1,0 +1,53 @@
+/** What a verification of stream 2's database found. @module */
+
+/** What is read: the tables, and what only shows in them together. */
+export type VerifiedPart =
+  | "meta"
+  | "log"
+  | "tree"
+  | "locks"
+  | "requests"
+  | "history"
+  /** The content hash: a row is missing, or one too many is there. */
+  | "content"
+  /** SQLite itself, or the file below it. */
+  | "file";
+
+/** Something that is not what was written. */
+export interface DamagedPart {
+  readonly part: VerifiedPart;
+  /** Index of the log or of the transaction, inode; null where it is not one row. */
+  readonly at: number | null;
+  readonly why: string;
+}
+
+/** Damaged rows that are listed; further ones are only counted. */
+export const DAMAGE_LISTED_MAX = 16;
+
+/** See the module's note. */
+export interface VerifyReport {
+  /** Rows that were read and checked. */
+  readonly rows: {
+    readonly log: number;
+    readonly tree: number;
+    readonly locks: number;
+    readonly requests: number;
+    readonly history: number;
+  };
+  /** Applied index of the state that was read. */
+  readonly applied: number;
+  /** At most {@link DAMAGE_LISTED_MAX}. */
+  readonly damaged: readonly DamagedPart[];
+  /** All that is damaged. */
+  readonly count: number;
+}
+
+/** Rows of all tables. */
+export function rowsOf({ rows }: VerifyReport): number {
+  return rows.log + rows.tree + rows.locks + rows.requests + rows.history;
+}
+
+/** The first damage to what the node votes and answers by; history is for people, and is not that. */
+export function vitalDamage({ damaged }: VerifyReport): DamagedPart | null {
+  return damaged.find(({ part }) => part !== "history") ?? null;
+}
