@@ -1,17 +1,14 @@
 /** What a verification of stream 2's database found. @module */
 
-/** What is read: the tables, and what only shows in them together. */
-export type VerifiedPart =
-  | "meta"
-  | "log"
-  | "tree"
-  | "locks"
-  | "requests"
-  | "history"
-  /** The content hash: a row is missing, or one too many is there. */
-  | "content"
-  /** SQLite itself, or the file below it. */
-  | "file";
+/**
+ * What is read: the tables; `content`: a row of them is missing, or one too many is there; `file`:
+ * SQLite's write-ahead log or the seal beside the database.
+ */
+export const VERIFIED_PARTS = [
+  ...["meta", "log", "tree", "locks", "requests", "history", "content", "file"] as const,
+] as const;
+/** One of them. */
+export type VerifiedPart = typeof VERIFIED_PARTS[number];
 
 /** Something that is not what was written. */
 export interface DamagedPart {

@@ -34,6 +34,7 @@ export function warningsOf(status: StatusDocument): Warning[] {
     ...status.nodes.flatMap(ofNode),
     ...ofVotes(status),
     ...ofArms(status),
+    ...ofDatabase(status),
     ...ofBackup(status),
     ...ofMount(status),
   ];
@@ -123,6 +124,13 @@ function ofBackup({ backup }: StatusDocument): Warning[] {
   const { title, remedy } = PROBLEMS["config.backup-failed"];
   const what = `${title}: ${backup.why ?? "it is not known why"}`;
   return [{ grade: "warn", code: "config.backup-failed", what, fix: remedy }];
+}
+
+function ofDatabase({ config }: StatusDocument): Warning[] {
+  const { damaged = [] } = config.verified ?? {};
+  if (damaged.length === 0) return [];
+  const { title, remedy } = PROBLEMS["config.damaged"];
+  return [{ grade: "warn", code: "config.damaged", what: `${title}: ${damaged[0]}`, fix: remedy }];
 }
 
 function ofMount({ mount }: StatusDocument): Warning[] {

@@ -25,6 +25,7 @@ import { toHex } from "../base/bytes.ts";
 import { type ClusterSpec, specFault } from "../base/cluster.ts";
 import { bootId, clusterId, isNodeName, nodeId } from "../base/id.ts";
 import { type ProblemCode, ProblemError } from "../base/problem.ts";
+import type { VerifyReport } from "../base/verify_report.ts";
 import { KEY_BYTES } from "../base/seal.ts";
 import type { Settings } from "../base/settings.ts";
 import { timingOf, type TimingRow, timingTable } from "../base/timing.ts";
@@ -140,6 +141,10 @@ export class Daemon implements RunningNode {
 
   onApplied(listener: () => void): () => void {
     return this.#member().desk.onApplied(listener);
+  }
+
+  verify(): Promise<VerifyReport> {
+    return this.#member().member.verify();
   }
 
   backup(file: string | null): Promise<BackupReport> {

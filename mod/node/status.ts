@@ -4,6 +4,7 @@ import { type ClusterSpec, type Member, nameOf } from "../base/cluster.ts";
 import type { BootId, NodeId } from "../base/id.ts";
 import { type ProblemCode, PROBLEMS } from "../base/problem.ts";
 import { formatMillis, type Instant } from "../base/time.ts";
+import { rowsOf } from "../base/verify_report.ts";
 import type { View, Vitals } from "../streams.ts";
 import type { Board } from "./board.ts";
 import type { NodeCore } from "./core.ts";
@@ -14,6 +15,7 @@ import type {
   ResourceStatus,
   StatusDocument,
   StreamStatus,
+  VerifiedStatus,
 } from "./view.ts";
 
 /** A running node as the status sees it; the runtime is one. */
@@ -44,6 +46,7 @@ export interface StatusHead {
 }
 
 const NO_WATCHDOG = "no watchdog";
+const NOTHING_KEPT = { content: formatCrc(0), verified: null, writable: false };
 
 /** Makes the document; `source` null on a host that is not a member of a cluster. */
 export function statusOf(source: StatusSource | null, head: StatusHead): StatusDocument {
@@ -109,10 +112,24 @@ function memberStatus(source: StatusSource, head: StatusHead): StatusDocument {
       term: config.term,
       index: config.applied,
       crc32: formatCrc(config.stateCrc),
+      content: formatCrc(config.content),
+      verified: verifiedStatus(source, at),
       writable: board.position?.writable === true && view.quorate,
     },
     backup,
     mount,
+  };
+}
+
+/** The core knows how long ago; `at` is now. */
+function verifiedStatus(source: StatusSource, at: string): VerifiedStatus | null {
+  const { verified } = source.node.config.view();
+  if (verified === null) return null;
+  const { report, at: then } = verified;
+  return {
+    at: new Date(Date.parse(at) - (source.now() - then)).toISOString(),
+    rows: rowsOf(report),
+    damaged: report.damaged.map(({ why }) => why),
   };
 }
 
@@ -133,7 +150,7 @@ function strangerStatus({ name, at, mount }: StatusHead): StatusDocument {
     nodes: [],
     streams: [],
     resources: [],
-    config: { version: 0, term: 0, index: 0, crc32: formatCrc(0), writable: false },
+    config: { version: 0, term: 0, index: 0, crc32: formatCrc(0), ...NOTHING_KEPT },
     backup: null,
     mount,
   };
@@ -185,6 +202,13 @@ function nodeStatus(
   };
 }
 
+/** Peers that hold something else than this leader. */
+function differing({ spec, node }: StatusSource): string {
+  const odd = node.config.view().peers.filter(({ diverged }) => diverged);
+  const names = odd.map((peer) => nameOf(spec, peer.node)).join(" and ");
+  return names === "" ? "" : `; ${names} ${odd.length > 1 ? "differ" : "differs"}`;
+}
+
 function streamsOf(source: StatusSource, view: View): StreamStatus[] {
   const { spec, board } = source;
   const ha = source.node.ha.view();
@@ -213,12 +237,12 @@ function streamsOf(source: StatusSource, view: View): StreamStatus[] {
       name: "config",
       state: config.blocked !== null || !writable
         ? "failed"
-        : config.peers.some((peer) => peer.diverged)
+        : config.peers.some((peer) => peer.diverged) || (config.verified?.report.count ?? 0) > 0
         ? "degraded"
         : "ok",
       now: config.blocked ??
         `${config.role}, term=${config.term}, index=${config.applied}, ` +
-          `crc32=${formatCrc(config.stateCrc)}`,
+          `crc32=${formatCrc(config.stateCrc)}${differing(source)}`,
     },
     {
       name: "ha",

@@ -5,7 +5,13 @@ import { DatabaseFile } from "../../mod/host/linux/database_file.ts";
 import { type HistoryLimits } from "../../mod/host/linux/database_history.ts";
 import { DATABASE_NAME, linuxDatabase } from "../../mod/host/linux/database.ts";
 import type { DatabaseContent, DatabasePort } from "../../mod/host/ports.ts";
-import { applied, unhashed, databaseSuite, type DatabaseWorld, entry } from "../contract/database_suite.ts";
+import {
+  applied,
+  databaseSuite,
+  type DatabaseWorld,
+  entry,
+  unhashed,
+} from "../contract/database_suite.ts";
 import { makeForm1 } from "./database_form1.ts";
 
 const MAIN = new URL("./database_main.ts", import.meta.url).pathname;

@@ -76,6 +76,11 @@ export class HistoryReader {
     for (const row of this.#rows(ask)) yield recordOf(row);
   }
 
+  /** The same, with what is damaged named in its place. */
+  *recordsOrDamage(ask: HistoryAsk): Generator<HistoryRecord | DamagedRecord> {
+    for (const row of this.#rows(ask)) yield tryRecord(row);
+  }
+
   *#rows({ below, from, limit, undo, oldestFirst = false }: HistoryAsk): Generator<Row> {
     const { bare, full, bareUp, fullUp } = this.#sql;
     const statement = oldestFirst ? undo ? fullUp : bareUp : undo ? full : bare;
@@ -89,8 +94,7 @@ export class HistoryReader {
     const records: HistoryRecord[] = [];
     const damaged: DamagedRecord[] = [];
     let size = 0;
-    for (const row of this.#rows({ ...ask, limit: ask.limit + 1 })) {
-      const read = tryRecord(row);
+    for (const read of this.recordsOrDamage({ ...ask, limit: ask.limit + 1 })) {
       size += "body" in read ? sizeOf(read) : 0;
       const seen = records.length + damaged.length;
       if (seen === ask.limit || (seen > 0 && size > PAGE_BYTES_MAX)) {
@@ -120,7 +124,7 @@ export class HistoryReader {
 }
 
 /** A transaction of the history that is not what was written. */
-interface DamagedRecord {
+export interface DamagedRecord {
   readonly index: number;
   readonly why: string;
 }

@@ -84,7 +84,8 @@ class Check {
       yield* this.#state(meta);
       yield* this.#table("requests", "SELECT * FROM request ORDER BY idx", requestFrom);
     }
-    this.#database.exec("COMMIT");
+    // Behind a damaged page SQLite may refuse even this; closing lets go of the state too.
+    if (this.#count === 0) this.#database.exec("COMMIT");
     yield* this.#history();
     return {
       rows: this.#rows,

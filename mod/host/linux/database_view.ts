@@ -7,7 +7,7 @@
 import { DatabaseSync } from "node:sqlite";
 import type { HistoryAsk, HistoryRecord, StoredEntry, StoredRow } from "../ports.ts";
 import { FORM, FORM_LOCKS, FORM_READ_MIN } from "./database_form.ts";
-import { HistoryReader } from "./database_history_rows.ts";
+import { type DamagedRecord, HistoryReader } from "./database_history_rows.ts";
 import {
   Damage,
   type Meta,
@@ -76,6 +76,11 @@ export class DatabaseView {
   /** Transactions of the history, one after the other. */
   records(ask: HistoryAsk): Iterable<HistoryRecord> {
     return this.#history.records(ask);
+  }
+
+  /** The same, with what is damaged named in its place. */
+  recordsOrDamage(ask: HistoryAsk): Iterable<HistoryRecord | DamagedRecord> {
+    return this.#history.recordsOrDamage(ask);
   }
 
   /** One transaction with its undo record; null where it is not kept, or is none. */
