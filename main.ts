@@ -7,9 +7,9 @@ const selfCommand = Deno.build.standalone
   : [Deno.execPath(), "run", "-A", "--quiet", "--no-check", import.meta.filename ?? "main.ts"];
 
 Deno.exitCode = await run(Deno.args, {
-  daemon: async (settings) => {
+  daemon: async (settings, acceptMachine) => {
     const { runDaemon } = await import("./mod/daemon/run.ts");
-    return await runDaemon(settings, selfCommand);
+    return await runDaemon(settings, selfCommand, acceptMachine);
   },
   diskWorker: async () => (await import("./mod/host/linux/disk_worker.ts")).diskWorker(),
   offline: async (path) => (await import("./mod/daemon/offline.ts")).openOffline(path),

@@ -89,7 +89,9 @@ export type HeartbeatFact =
     readonly because: Reason;
   }
   /** Send time of the newest own beat that a majority (this node included) is known to have heard. */
-  | { readonly fact: "heartbeat.proof"; readonly provenAt: Instant };
+  | { readonly fact: "heartbeat.proof"; readonly provenAt: Instant }
+  /** A second life of a node beats beside the first: two machines have its identity. Null: no more. */
+  | { readonly fact: "heartbeat.twin"; readonly node: NodeId; readonly twin: BootId | null };
 
 // ---------------------------------------------------------------------------------- stream 2
 

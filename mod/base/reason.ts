@@ -14,6 +14,9 @@ export const REASONS = {
   "heartbeat.heard-elsewhere":
     "{node} is silent here for {ms} ms, but another member knows it alive",
   "heartbeat.rebooted": "{node} came back in a new life",
+  "heartbeat.twin":
+    "{node} beats in two lives at once, {boot} and {other}: two machines have its identity",
+  "heartbeat.twin-gone": "{node} beats in one life again",
   "heartbeat.link-up": "{node} is heard and hears us on link {link}",
   "heartbeat.link-down": "{node} was silent on link {link} for {ms} ms",
   "heartbeat.link-one-way": "{node} is heard on link {link} but does not hear us",

@@ -34,7 +34,7 @@ import {
   spreadCommit,
   tickLeader,
 } from "./replication.ts";
-import { endDoubt, onDiffers } from "./doubt.ts";
+import { endDoubt, onDiffers, onTwin } from "./doubt.ts";
 import { announceRecovery, onRecoveryWord } from "./recovery.ts";
 import { Standing } from "./standing.ts";
 import { Transfers } from "./transfers.ts";
@@ -318,6 +318,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "heartbeat.view":
         this.#standing.viewQuorate = fact.view.quorate;
         return this.#mount.onView(fact.view);
+      case "heartbeat.twin":
+        return onTwin(this.#raft, fact.node, fact.twin !== null);
       case "heartbeat.member":
         return this.#mount.onMember(fact.health);
       case "ha.empty":

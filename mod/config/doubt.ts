@@ -46,6 +46,17 @@ export function onDiffers(raft: Raft, from: NodeId, message: MessageOf<"differs"
   else begin(raft, from, index);
 }
 
+/**
+ * A member runs twice, or does no more. Two of one vote and one log could each promise what the other
+ * does not know of: nothing that either says counts, and what they said is not known afterwards.
+ */
+export function onTwin(raft: Raft, node: NodeId, twin: boolean): void {
+  if (twin) raft.twins.add(node);
+  else raft.twins.delete(node);
+  raft.granted.delete(node);
+  if (raft.progress.has(node)) raft.follow(node);
+}
+
 /** Called at each step: a doubt ends when it is not repeated. */
 export function endDoubt(raft: Raft): void {
   const { doubt, now, timing } = raft;

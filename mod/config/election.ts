@@ -62,6 +62,7 @@ export function onVote(raft: Raft, from: NodeId, message: MessageOf<"vote">): vo
   };
   const leaderLives = raft.role === "leader" ||
     (raft.leader !== null && raft.now - raft.heardLeaderAt < raft.timing.electionMinMs);
+  if (raft.twins.has(from)) return reply(false);
   // With `transfer` it is the leader that lives who wants to be followed by the candidate.
   if ((leaderLives && !transfer) || term < raft.term) return reply(false);
   const upToDate = mayVote(raft, from, raft.log.isUpToDate(lastTerm, lastIndex));
@@ -97,7 +98,7 @@ export function onVoteReply(raft: Raft, from: NodeId, message: MessageOf<"vote-r
     }
     return;
   }
-  if (!raft.electors.includes(from)) return;
+  if (!raft.electors.includes(from) || raft.twins.has(from)) return;
   if (pre && raft.role === "precandidate" && term === raft.term + 1) {
     raft.granted.add(from);
     if (wouldWin(raft)) campaign(raft);

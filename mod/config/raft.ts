@@ -77,6 +77,8 @@ export class Raft {
   leadTransfer: LeadTransfer | null = null;
   /** This node stops: it leads no more if it can help it, and does not campaign. */
   leaving = false;
+  /** Members that run twice: nobody knows what the other of the two has promised. */
+  readonly twins = new Set<NodeId>();
   /** Former members that are still to be told of their removal: up to when. */
   readonly parting = new Map<NodeId, Instant>();
   readonly witness: WitnessState = {

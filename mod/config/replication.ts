@@ -78,7 +78,8 @@ export function hasContact(raft: Raft): boolean {
     if (id === raft.self) return true;
     const { ackedAt, recovery } = raft.progress.get(id) ?? {};
     // With one whose answers do not count nothing could be committed.
-    return ackedAt !== undefined && recovery?.known !== false && raft.now - ackedAt < limit;
+    const counts = recovery?.known !== false && !raft.twins.has(id);
+    return ackedAt !== undefined && counts && raft.now - ackedAt < limit;
   };
   return isMajority(raft.electorates, answers, raft.witness.solo && raft.witness.held);
 }
@@ -285,16 +286,16 @@ export function advanceCommit(raft: Raft): void {
   if (index > raft.commit && raft.log.termAt(index) === raft.term) raft.commit = index;
 }
 
-/** What it says does not count: it differs, or may have promised a newer leader otherwise. */
-function isBlind({ diverged, recovery, loss }: Progress): boolean {
-  return diverged || recovery?.known === false || loss?.certain === true;
+/** What it says does not count: it differs, runs twice, or may have promised otherwise. */
+function isBlind(raft: Raft, id: NodeId, { diverged, recovery, loss }: Progress): boolean {
+  return diverged || recovery?.known === false || loss?.certain === true || raft.twins.has(id);
 }
 
 function committable(raft: Raft): number {
   const durable = (id: NodeId) => {
     if (id === raft.self) return raft.durable;
     const progress = raft.progress.get(id);
-    return progress === undefined || isBlind(progress) ? 0 : progress.match;
+    return progress === undefined || isBlind(raft, id, progress) ? 0 : progress.match;
   };
   // The register names only us: the witness agrees to whatever we hold.
   return reachedBy(raft.electorates, durable, raft.witness.solo ? raft.durable : 0);
@@ -322,7 +323,7 @@ export function answerBarriers(raft: Raft, applied: number): void {
   const roundOf = (id: NodeId) => {
     if (id === raft.self) return raft.round;
     const progress = raft.progress.get(id);
-    return progress === undefined || isBlind(progress) ? 0 : progress.round;
+    return progress === undefined || isBlind(raft, id, progress) ? 0 : progress.round;
   };
   // The register names only us: nobody else can have committed anything.
   const witness = raft.witness.solo ? raft.round : 0;

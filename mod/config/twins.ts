@@ -64,6 +64,8 @@ export class Twins {
     }
     progress.diverged = true;
     progress.divergedAt = differs?.index ?? message.applied;
+    // It hears of it at once, or as soon as it can be told who is wrong.
+    raft.beatAt = raft.now;
     const told = differs ?? { index: message.applied, theirs: formatCrc(message.state), mine: "?" };
     const because = reason("config.diverged", { ...told, node: raft.name(from) });
     raft.tell({ fact: "config.diverged", node: from, because });

@@ -43,7 +43,13 @@ import { mountGroup } from "./mounting.ts";
 import { linuxPorts } from "./ports.ts";
 import { Recorder } from "./recorder.ts";
 import { mountingOf, type Running, surround } from "./running.ts";
-import { type Identity, readIdentity, retireIdentity, writeIdentity } from "./state.ts";
+import {
+  claimMachine,
+  type Identity,
+  readIdentity,
+  retireIdentity,
+  writeIdentity,
+} from "./state.ts";
 
 /** A node whose database cannot be written stays readable for so long before its process ends. */
 const FAILED_MS = 60_000;
@@ -76,10 +82,16 @@ export class Daemon implements RunningNode {
     this.#recorder = new Recorder(() => settings.name);
   }
 
-  /** Goes on as the member that the state directory says, if it says one. */
-  async start(): Promise<void> {
-    const identity = readIdentity(this.#settings.state);
-    if (identity !== null) await this.#begin(identity);
+  /**
+   * Goes on as the member that the state directory says, if it says one; with `acceptMachine` on this
+   * machine too, where it was made on another.
+   */
+  async start(acceptMachine = false): Promise<void> {
+    const { state } = this.#settings;
+    const identity = readIdentity(state);
+    if (identity === null) return;
+    claimMachine(state, identity, { accepted: acceptMachine });
+    await this.#begin(identity);
   }
 
   status(): StatusDocument {

@@ -10,6 +10,7 @@ import { makeStateDirectory } from "./state.ts";
 export async function runDaemon(
   settings: Settings,
   selfCommand: readonly string[],
+  acceptMachine = false,
 ): Promise<number> {
   makeStateDirectory(settings.state);
   const lock = takeDirectoryLock(settings.state);
@@ -31,7 +32,7 @@ export async function runDaemon(
   };
   const api = await serveApi(daemon, settings);
   try {
-    await daemon.start();
+    await daemon.start(acceptMachine);
     Deno.addSignalListener("SIGTERM", stop);
     Deno.addSignalListener("SIGINT", stop);
     return await ended.promise;

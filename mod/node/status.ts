@@ -217,6 +217,8 @@ function streamsOf(source: StatusSource, view: View): StreamStatus[] {
   const online = `${view.online.length}/${spec.members.length}`;
   const running = ha.resources.filter((each) => each.state === "started").length;
   const bad = ha.resources.some((each) => each.state === "error" || each.state === "fence");
+  const twins = source.node.heartbeat.view().peers.filter(({ twin }) => twin !== null)
+    .map(({ node }) => nameOf(spec, node));
   const writable = board.position?.writable === true && view.quorate;
   const ready = storage.disks.filter((disk) => disk.state === "ready").length;
   const disks = `${ready}/${storage.disks.length} disks ready`;
@@ -228,10 +230,11 @@ function streamsOf(source: StatusSource, view: View): StreamStatus[] {
       name: "heartbeat",
       state: !view.quorate
         ? "failed"
-        : view.online.length < spec.members.length
+        : twins.length > 0 || view.online.length < spec.members.length
         ? "degraded"
         : "ok",
-      now: `online=${online}, votes=${view.present}/${view.expected}, view=${view.epoch}`,
+      now: `online=${online}, votes=${view.present}/${view.expected}, view=${view.epoch}` +
+        twins.map((name) => `; ${name} runs twice`).join(""),
     },
     {
       name: "config",

@@ -12,6 +12,7 @@ export const HEARD_BY: Readonly<Record<Fact["fact"], readonly StreamName[]>> = {
   "heartbeat.member": ["config", "ha", "storage"],
   "heartbeat.link": [],
   "heartbeat.proof": ["ha"],
+  "heartbeat.twin": ["config"],
   "config.spec": ["heartbeat", "ha", "storage", "join"],
   "config.position": ["heartbeat", "ha"],
   "config.applied": ["ha"],

@@ -139,6 +139,14 @@ export class DatabaseStore {
     };
   }
 
+  /** Becomes a copy of another, seal and all. */
+  take(other: DatabaseStore): void {
+    this.#take(other.#tables().content);
+    this.#history = new Map(other.#history);
+    this.#since = other.#since;
+    this.#seal = other.#seal;
+  }
+
   /** A new database: what lay there is moved out of the way. Nobody has it open. */
   wipe(): void {
     this.#take(NOTHING);
