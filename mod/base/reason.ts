@@ -43,6 +43,7 @@ export const REASONS = {
   "config.bad-snapshot": "{node} sent what is no state: {why}",
   "config.recovering": "it has no vote until its peers have given everything back: {why}",
   "config.recovered": "{node} gave back everything up to index {index}",
+  "config.unproven": "nothing proves that the database is not an older copy of itself: {why}",
   "config.peer-recovers":
     "{node} lost what it held, and gets it again from the log or as a snapshot",
   "config.lost": "{node} acknowledged up to index {match} and ends at {index}: an older copy?",

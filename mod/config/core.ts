@@ -22,7 +22,7 @@ import { onTimeoutNow, tendTransfer } from "./lead_transfer.ts";
 import { Leaving } from "./leaving.ts";
 import { Library, type PathStat } from "./library.ts";
 import { Log } from "./log.ts";
-import { isStranger, onSwapped, readyLearner, tendWitness } from "./membership.ts";
+import { isStranger, onSwapped, readyLearner, tendWitness, witnessDeadline } from "./membership.ts";
 import { MountSeat } from "./mount_seat.ts";
 import { Raft } from "./raft.ts";
 import { appliedOf, Replica } from "./replica.ts";
@@ -35,7 +35,7 @@ import {
   tickLeader,
 } from "./replication.ts";
 import { endDoubt, onDiffers, onTwin } from "./doubt.ts";
-import { announceRecovery, onRecoveryWord } from "./recovery.ts";
+import { announceRecovery, onRecoveryWord, onUnproven } from "./recovery.ts";
 import { Standing } from "./standing.ts";
 import { Transfers } from "./transfers.ts";
 import { Twins } from "./twins.ts";
@@ -61,11 +61,14 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   readonly #leaving: Leaving;
   readonly #force: Force;
   readonly #verification: Verification;
+  /** Nothing proves that the database is the newest, for this reason. */
+  readonly #unproven: string | null;
   #started = false;
   #leads = false;
 
   constructor(options: ConfigOptions, now: Instant) {
     const { self, spec, stored, seed } = options;
+    this.#unproven = stored.unproven ?? null;
     const log = new Log(stored.entries, stored.base);
     this.#limits = options.limits ?? CONFIG_LIMITS;
     this.#replica = new Replica(stored);
@@ -164,13 +167,9 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
 
   deadline(): Instant {
     const raft = this.#raft;
-    const leads = raft.role === "leader";
-    const witness = leads && raft.hasWitness && !raft.witness.shared && raft.witness.swap === null
-      ? raft.witness.retryAt
-      : NEVER;
     return earliest(
-      leads ? raft.beatAt : raft.electionAt,
-      witness > raft.now ? witness : NEVER,
+      raft.role === "leader" ? raft.beatAt : raft.electionAt,
+      witnessDeadline(raft),
       this.#clients.deadline(),
       this.#leaving.deadline(),
       this.#force.deadline(),
@@ -218,6 +217,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#raft.resetElection();
     const alone = isMajority(this.#raft.electorates, (id) => id === this.#raft.self, false);
     if (alone) this.#raft.electionAt = this.#raft.now;
+    if (this.#unproven !== null) onUnproven(this.#raft, this.#unproven);
     announceRecovery(this.#raft);
     this.#standing.tellSpec();
     this.#tellTree();
@@ -267,6 +267,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "recovery":
       case "recovered":
       case "lost":
+        if (message.kind === "recovery") this.#force.onRecovering(from, message);
         return onRecoveryWord(this.#raft, from, message);
       case "differs":
         return onDiffers(this.#raft, from, message);

@@ -15,7 +15,7 @@ import { after, EPOCH } from "../base/time.ts";
 import type { WitnessRegister } from "../streams.ts";
 import { isMajority } from "./electorate.ts";
 import { entryOf, type Raft } from "./raft.ts";
-import { maySecond } from "./recovery.ts";
+import { maySecond, sayRecovery } from "./recovery.ts";
 import { replicateAll } from "./replication.ts";
 import { askWitness, type Candidate } from "./witness.ts";
 import type { MessageOf } from "./wire.ts";
@@ -66,6 +66,9 @@ export function onVote(raft: Raft, from: NodeId, message: MessageOf<"vote">): vo
   // With `transfer` it is the leader that lives who wants to be followed by the candidate.
   if ((leaderLives && !transfer) || term < raft.term) return reply(false);
   const upToDate = mayVote(raft, from, raft.log.isUpToDate(lastTerm, lastIndex));
+  // It lives and has no vote: one that holds as much may ask a person to go on alone.
+  const behind = raft.recovery !== null && raft.log.isUpToDate(lastTerm, lastIndex);
+  if (pre && behind) sayRecovery(raft, from);
   if (pre) return reply(upToDate && term > raft.term);
   if (term > raft.term) raft.enterTerm(term);
   const granted = upToDate && (raft.vote === null || raft.vote === from);

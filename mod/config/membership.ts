@@ -14,7 +14,7 @@ import { electorateOf, isMajority, needsBoth } from "./electorate.ts";
 import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { reason } from "../base/reason.ts";
-import { after } from "../base/time.ts";
+import { after, type Instant, NEVER } from "../base/time.ts";
 import type { Fact, SpecChange, WitnessRegister } from "../streams.ts";
 import { onWitnessVote } from "./election.ts";
 import type { Raft } from "./raft.ts";
@@ -191,4 +191,11 @@ export function isStranger(raft: Raft, from: NodeId, { kind }: Message): boolean
   const asks = kind === "vote" || kind === "append" || kind === "forward";
   if (asks) raft.send(from, { kind: "removed", index: out.index });
   return true;
+}
+
+/** When a leader that waits for both next asks for the register. */
+export function witnessDeadline(raft: Raft): Instant {
+  const { shared, swap, retryAt } = raft.witness;
+  const waits = raft.role === "leader" && raft.hasWitness && !shared && swap === null;
+  return waits && retryAt > raft.now ? retryAt : NEVER;
 }

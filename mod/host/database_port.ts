@@ -189,6 +189,11 @@ export interface DatabaseContent {
   /** Null for a replica that is whole. */
   readonly recovery: StoredRecovery | null;
   readonly sealed: SealedSpec | null;
+  /**
+   * It is sound, and nothing proves that it is the newest: its seal is damaged, for this reason in
+   * words. It stays so until a batch says what becomes of it (`recovery`, null or not).
+   */
+  readonly unproven?: string;
 }
 
 /** Which transactions are asked for: those above `from` and below `below`. */

@@ -70,7 +70,8 @@ export function openSealed(path: string, mustExist: boolean): Opening | Database
     meta = readMeta(database) ?? { ...EMPTY_META };
     const content = readContent(database, { meta, origin, seal });
     compare(seal, { origin, content, sealLost: found === null });
-    return open(database, { path, meta, origin, seal, content });
+    const unproven = typeof found === "string" ? { unproven: found } : {};
+    return open(database, { path, meta, origin, seal, content: { ...content, ...unproven } });
   } catch (error) {
     // Without its WAL the file would be another one; closing only checkpoints what is whole.
     database?.close();
@@ -95,9 +96,10 @@ function open(
   const known = origin.recovery?.known ?? true;
   const written = { uuid, term, vote, known, applied, closedAt: null, sealed };
   // The first seal is there before the first opening is counted: then one without the other is loss.
-  if (seal === null) writeSeal(path, { ...written, opens: origin.opens });
+  const proven = content.unproven === undefined;
+  if (seal === null && proven) writeSeal(path, { ...written, opens: origin.opens });
   putOrigin(database, next);
-  writeSeal(path, { ...written, opens });
+  if (proven) writeSeal(path, { ...written, opens });
   return { database, meta, origin: next, sealed, content };
 }
 
