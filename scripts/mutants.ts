@@ -9,6 +9,7 @@
  */
 
 import { type Mutant, PAIR, THREE } from "./mutant.ts";
+import { INTEGRITY_MUTANTS } from "./mutants_integrity.ts";
 import { LOCK_MUTANTS } from "./mutants_locks.ts";
 import { MEMBER_MUTANTS } from "./mutants_members.ts";
 import { RECOVERY_MUTANTS } from "./mutants_recovery.ts";
@@ -181,6 +182,7 @@ const MUTANTS: readonly Mutant[] = [
   },
   ...SNAPSHOT_MUTANTS,
   ...RECOVERY_MUTANTS,
+  ...INTEGRITY_MUTANTS,
   ...MEMBER_MUTANTS,
   ...LOCK_MUTANTS,
   {

@@ -41,7 +41,13 @@ Deno.test("of three daemons one that holds something else is named, and is given
   await withCluster(["nodeA", "nodeB", "nodeC"], async (cluster) => {
     const [founder, , odd] = [cluster.node(0), cluster.node(1), cluster.node(2)];
     assert.equal((await put(founder, "notes", "one")).status, 201);
-    await odd.until("it holds that", ({ config }) => config.writable);
+    const { config: { index } } = await founder.until(
+      "it is applied",
+      ({ config }) => config.writable,
+    );
+    await odd.until("it holds that", ({ config }) => config.index >= index);
+    // Answered behind everything that is applied: it is on the disk.
+    assert.match(await odd.run("config", "history"), /create notes/);
     await odd.crash();
     drift(odd, "notes");
     await odd.start();
