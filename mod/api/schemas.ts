@@ -65,7 +65,7 @@ export const STATUS = z.strictObject({
     crc32: z.string(),
     content: z.string().meta({ description: "Hash of tree and locks at that index" }),
     writable: z.boolean(),
-    verified: z.strictObject({ at: z.string(), rows: z.int(), damaged: z.array(z.string()) })
+    verified: z.strictObject({ age_ms: z.int(), rows: z.int(), damaged: z.array(z.string()) })
       .nullable().meta({ description: "The last reading back of the database" }),
   }),
   backup: z.strictObject({

@@ -1,4 +1,5 @@
 /** What a verification of stream 2's database found. @module */
+import type { Instant } from "./time.ts";
 
 /**
  * What is read: the tables; `content`: a row of them is missing, or one too many is there; `file`:
@@ -37,6 +38,12 @@ export interface VerifyReport {
   readonly damaged: readonly DamagedPart[];
   /** All that is damaged. */
   readonly count: number;
+}
+
+/** How the last verification ended, and when. */
+export interface Verified {
+  readonly report: VerifyReport;
+  readonly at: Instant;
 }
 
 /** Rows of all tables. */

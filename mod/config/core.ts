@@ -85,10 +85,9 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       recovery: stored.recovery,
       sealed: stored.sealed,
     }, now);
-    this.#raft.applied = this.#replica.applied;
-    this.#raft.stateCrc = this.#replica.crc;
-    this.#raft.content = this.#replica.content;
-    this.#twins.note(this.#replica.applied, this.#hashes);
+    const { applied, crc: stateCrc, content } = this.#replica;
+    Object.assign(this.#raft, { applied, stateCrc, content });
+    this.#twins.note(this.#replica.applied, this.#replica.hashes);
     this.#library = new Library(() => this.#replica.tree);
     this.#transfers = new Transfers({
       raft: this.#raft,
@@ -192,6 +191,11 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     });
   }
 
+  /** Index of the last applied entry. */
+  get applied(): number {
+    return this.#replica.applied;
+  }
+
   /** The tree as it is now, for reading. */
   get tree(): TreeReader {
     return this.#replica.tree;
@@ -221,10 +225,6 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     announceRecovery(this.#raft);
     this.#standing.tellSpec();
     this.#tellTree();
-  }
-
-  get #hashes(): { readonly state: number; readonly content: number } {
-    return { state: this.#replica.crc, content: this.#replica.content };
   }
 
   #tellTree(): void {
@@ -307,7 +307,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
 
   /** The replica is another one now. */
   #onInstalled(): void {
-    this.#twins.restart(this.#replica.applied, this.#hashes);
+    this.#twins.restart(this.#replica.applied, this.#replica.hashes);
     this.#verification.onInstalled();
     this.#standing.tellSpec();
     this.#tellTree();
@@ -374,7 +374,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       raft.applied = index;
       const { crc: stateCrc, content } = this.#replica;
       Object.assign(raft, { stateCrc, content });
-      this.#twins.note(index, this.#hashes);
+      this.#twins.note(index, this.#replica.hashes);
       const { changes } = step;
       const applied = appliedOf(step, { index, term: stored.term, stateCrc, content });
       const described = entry.kind === "spec" || entry.kind === "forced";

@@ -1,10 +1,9 @@
 /** What may come into stream 2 and what may go out. @module */
 import type { NodeId } from "../base/id.ts";
 import type { ClusterSpec } from "../base/cluster.ts";
-import type { VerifyReport } from "../base/verify_report.ts";
+import type { Verified, VerifyReport } from "../base/verify_report.ts";
 import type { DatabaseBatch, DatabaseContent } from "../host/ports.ts";
 import type { ConfigLimits } from "./compaction.ts";
-import type { Verified } from "./verification.ts";
 import type { CommonEffect, CommonEvent } from "../streams.ts";
 
 /** One request of the mount's kernel, as it was read from the device (`fuse/wire.ts` decodes it). */
@@ -20,7 +19,7 @@ export type ConfigEvent =
   | FuseEvent
   /** One opened frame of the peer channel; authenticated as a member's, its content still hostile. */
   | { readonly kind: "frame"; readonly from: NodeId; readonly bytes: Uint8Array }
-  /** The persist effect with this number is durable; so are all before it. */
+  /** The persist effect with this number is durable; so are all before it that are not lazy. */
   | { readonly kind: "persisted"; readonly upTo: number }
   /** The database was verified, or could not be for this reason in words. */
   | { readonly kind: "verified"; readonly report: VerifyReport | { readonly failure: string } };
@@ -44,7 +43,8 @@ export type ConfigEffect =
   /**
    * A barrier: what follows in this and later effect lists (but for eager frames) waits until it is
    * durable. Numbers rise by one. The driver may join persists that wait into one transaction.
-   * `lazy`: nothing waits for it (the applied tree, which the log can rebuild).
+   * `lazy`: nothing waits for it. Where it is derived (the applied tree, which the log can rebuild,
+   * and the log's base), entries of the log that come later may be durable before it.
    */
   | {
     readonly kind: "persist";

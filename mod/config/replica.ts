@@ -141,6 +141,11 @@ export class Replica {
     return this.#content;
   }
 
+  /** Both hashes there, for a comparison with another replica. */
+  get hashes(): { readonly state: number; readonly content: number } {
+    return { state: this.#crc, content: this.#content };
+  }
+
   /** Is the content in memory what its hash says? Reads all of it. */
   isSound(): boolean {
     return contentOf(this.#tree.rows(), this.#locks.stored()) === this.#content;

@@ -12,7 +12,7 @@
  */
 import { reason } from "../base/reason.ts";
 import { after, type Instant, NEVER } from "../base/time.ts";
-import { rowsOf, type VerifyReport, vitalDamage } from "../base/verify_report.ts";
+import { rowsOf, type Verified, type VerifyReport, vitalDamage } from "../base/verify_report.ts";
 import type { Tag } from "../streams.ts";
 import { condemn } from "./doubt.ts";
 import type { Raft } from "./raft.ts";
@@ -25,12 +25,6 @@ export const VERIFY_FIRST_MS = 30_000;
 export const VERIFY_EACH_MS = 60 * 60 * 1000;
 /** Who may wait for one at a time; more are answered without one. */
 const ASKERS_MAX = 64;
-
-/** How the last verification ended. */
-export interface Verified {
-  readonly report: VerifyReport;
-  readonly at: Instant;
-}
 
 /** See the module's note. */
 export class Verification {

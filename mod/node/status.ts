@@ -113,7 +113,7 @@ function memberStatus(source: StatusSource, head: StatusHead): StatusDocument {
       index: config.applied,
       crc32: formatCrc(config.stateCrc),
       content: formatCrc(config.content),
-      verified: verifiedStatus(source, at),
+      verified: verifiedStatus(source),
       writable: board.position?.writable === true && view.quorate,
     },
     backup,
@@ -121,13 +121,12 @@ function memberStatus(source: StatusSource, head: StatusHead): StatusDocument {
   };
 }
 
-/** The core knows how long ago; `at` is now. */
-function verifiedStatus(source: StatusSource, at: string): VerifiedStatus | null {
+function verifiedStatus(source: StatusSource): VerifiedStatus | null {
   const { verified } = source.node.config.view();
   if (verified === null) return null;
   const { report, at: then } = verified;
   return {
-    at: new Date(Date.parse(at) - (source.now() - then)).toISOString(),
+    age_ms: Math.max(0, Math.round(source.now() - then)),
     rows: rowsOf(report),
     damaged: report.damaged.map(({ why }) => why),
   };

@@ -45,8 +45,8 @@ export interface StatusDocument {
 
 /** The last time that the database was read back. */
 export interface VerifiedStatus {
-  /** RFC 3339, UTC. */
-  readonly at: string;
+  /** How long ago it ended. */
+  readonly age_ms: number;
   readonly rows: number;
   /** What is damaged, in words; a few of it. */
   readonly damaged: readonly string[];

@@ -18,6 +18,7 @@ import type {
   RestoreAsk,
   RestoreReport,
   RunningNode,
+  Stamp,
   TransactionDetail,
   TreeDiff,
   TreeEntry,
@@ -26,6 +27,7 @@ import type {
 } from "../../mod/api/mod.ts";
 import type { FileDiff, FileDiffs, Point } from "../../mod/config/mod.ts";
 import { timingOf, timingTable } from "../../mod/base/timing.ts";
+import type { Description } from "../../mod/join/mod.ts";
 import type { EventLine, StatusDocument } from "../../mod/node/view.ts";
 import type { Operation, Outcome } from "../../mod/streams.ts";
 
@@ -109,6 +111,10 @@ export class FakeNode implements RunningNode, MembershipNode {
 
   status(): StatusDocument {
     return this.document;
+  }
+  stamp(): Stamp {
+    const { node, quorate, config } = this.status();
+    return { node: node?.name ?? null, quorate, version: config.version };
   }
   streamView(stream: string): unknown {
     return { stream, links: [{ peer: "nodeB", up: true }] };
@@ -307,6 +313,20 @@ export class FakeNode implements RunningNode, MembershipNode {
   leave(): Promise<void> {
     return this.#note("leave");
   }
+  describe(): Description {
+    return {
+      schema: "pentad.join-describe/1",
+      version: "0.0.0",
+      join: 1,
+      cluster: { id: "0".repeat(32), name: "prod" },
+      node: "nodeA",
+      quorate: true,
+      time_ms: 0,
+      mount: "/etc/pve",
+      nodes: [{ name: "nodeA", links: ["192.0.2.1:5405"], peer: "192.0.2.1:5406" }],
+      guests: ["100"],
+    };
+  }
   newTicket(minutes: number): Promise<string> {
     this.calls.push({ ticket: minutes });
     return Promise.resolve("pentad-ticket-abc");
@@ -366,7 +386,7 @@ export function healthy(): Mutable<StatusDocument> {
     config: {
       ...{ version: 412, term: 2, index: 412, crc32: "0xa4f2c1e8", content: "0x12345678" },
       writable: true,
-      verified: { at: "2026-11-22T08:40:00.000Z", rows: 900, damaged: [] },
+      verified: { age_ms: 1_440_000, rows: 900, damaged: [] },
     },
     backup: {
       ...{ state: "ok", at: "2026-11-22T03:15:00.000Z", file: "/state/backup/config.db" },

@@ -29,7 +29,7 @@ Deno.test("config verify prints what it read; damage ends it with 3", async () =
 
 Deno.test("status shows damage as a warning, with what to do", async () => {
   await withDaemon(async ({ node, cli }) => {
-    const verified = { at: "2026-11-22T08:40:00.000Z", rows: 9, damaged: ["log entry 3 fails"] };
+    const verified = { age_ms: 60_000, rows: 9, damaged: ["log entry 3 fails"] };
     node.document.config = { ...node.document.config, verified };
     const ran = await cli(["status"]);
     assert.equal(ran.code, 3);

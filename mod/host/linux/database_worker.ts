@@ -6,6 +6,7 @@
  */
 import { DatabaseFile } from "./database_file.ts";
 import { verifySteps } from "./database_verify.ts";
+import { unpackBatch } from "./packed_batch.ts";
 import { unpackRequests, unpackRows } from "./packed_state.ts";
 import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
 
@@ -15,6 +16,8 @@ interface WorkerScope {
   postMessage(message: DatabaseAnswer, transfer?: Transferable[]): void;
   close(): void;
 }
+
+type CommitAsk = Extract<DatabaseAsk, { kind: "commit" }>;
 
 const scope = globalThis as unknown as WorkerScope;
 /** A slice of a verification, and the pause behind it: a commit waits for the former at most. */
@@ -53,9 +56,10 @@ function open(
   scope.postMessage({ kind: "opened", content }, buffers);
 }
 
-function commit({ number, batch, state }: Extract<DatabaseAsk, { kind: "commit" }>): void {
+function commit({ number, batch: rest, packed, state }: CommitAsk): void {
   let failure: string | null = null;
   try {
+    const batch = packed === null ? rest : { ...rest, ...unpackBatch(packed) };
     if (file === null) failure = "the database is not open";
     else if (state === null) file.commit(batch);
     else {
@@ -93,7 +97,7 @@ function verify(): void {
 function goOnVerifying(steps: ReturnType<typeof verifySteps>): void {
   try {
     // Its own connection is closed by this.
-    if (file === null) steps.throw(new Error("the database was closed"));
+    if (file === null) steps.throw(new Error("The database was closed"));
     const until = performance.now() + SLICE_MS;
     while (performance.now() < until) {
       const { done, value } = steps.next();
