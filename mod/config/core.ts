@@ -10,7 +10,7 @@ import { type NodeId, nodeId } from "../base/id.ts";
 import { Prng } from "../base/prng.ts";
 import { reason } from "../base/reason.ts";
 import { earliest, type Instant, NEVER } from "../base/time.ts";
-import type { Fact, Request } from "../streams.ts";
+import type { Fact, Request, Saying } from "../streams.ts";
 import { Clients } from "./clients.ts";
 import { onVote, onVoteReply, onWitness, tickElection } from "./election.ts";
 import { isMajority } from "./electorate.ts";
@@ -22,7 +22,7 @@ import { onTimeoutNow, tendTransfer } from "./lead_transfer.ts";
 import { Leaving } from "./leaving.ts";
 import { Library, type PathStat } from "./library.ts";
 import { Log } from "./log.ts";
-import { isStranger, onSwapped, readyLearner, tendWitness, witnessDeadline } from "./membership.ts";
+import { isStranger, onSwapped, promoteReady, tendWitness, witnessDeadline } from "./membership.ts";
 import { MountSeat } from "./mount_seat.ts";
 import { Raft } from "./raft.ts";
 import { appliedOf, Replica } from "./replica.ts";
@@ -99,23 +99,24 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#leaving = new Leaving(this.#raft);
     this.#force = new Force(this.#raft);
     this.#verification = new Verification(this.#raft, this.#replica);
+    const frozen = () => this.#standing.frozen;
     this.#clients = new Clients({
       raft: this.#raft,
       applied: () => this.#replica.applied,
-      frozen: () => this.#standing.frozen,
+      frozen,
       toMount: (tag, outcome) => this.#mount.onOutcome(tag, outcome),
     });
-    this.#mount = new MountSeat({
-      raft: this.#raft,
-      clients: this.#clients,
-      replica: this.#replica,
-      frozen: () => this.#standing.frozen,
-      options,
-    }, now);
+    const parts = { raft: this.#raft, clients: this.#clients, replica: this.#replica };
+    this.#mount = new MountSeat({ ...parts, frozen, options }, now);
   }
 
   step(event: ConfigEvent, now: Instant): ConfigEffect[] {
     const raft = this.#raft;
+    // It comes with every beat, and changes nothing but what `.rrd` shows.
+    if (event.kind === "fact" && event.fact.fact === "ha.vitals") {
+      this.#mount.onVitals(event.fact.vitals, now);
+      return [];
+    }
     raft.now = now;
     raft.effects = [];
     if (!this.#started) this.#start();
@@ -143,7 +144,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     }
     tickElection(raft);
     tickLeader(raft);
-    this.#promote();
+    promoteReady(raft, (want) => this.#clients.accept(want, { local: 0 }, raft.self));
     tendWitness(raft);
     this.#leaving.tend();
     tendTransfer(raft);
@@ -189,6 +190,11 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       blocked: this.#standing.blocked,
       removed: this.#standing.removed,
     });
+  }
+
+  /** Another stream of this node said something: it is for `.clusterlog`, too. */
+  note({ stream, text }: Saying, now: Instant): void {
+    this.#mount.log(`${stream}: ${text}`, now);
   }
 
   /** Index of the last applied entry. */
@@ -256,9 +262,10 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "forward-reply":
         return this.#clients.onForwardReply(message);
       case "unlock":
-        return this.#mount.onUnlock(message.path, message.version);
       case "locks":
-        return this.#mount.onLocks(from, message);
+      case "log-ask":
+      case "log":
+        return this.#mount.onMessage(from, message);
       case "snapshot":
         if (this.#installer.onChunk(from, message)) this.#onInstalled();
         return;
@@ -332,16 +339,6 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       default:
         return;
     }
-  }
-
-  #promote(): void {
-    const learner = readyLearner(this.#raft);
-    if (learner === null) return;
-    const change = { change: "promote", node: learner.id } as const;
-    const refused = this.#clients.accept({ want: "change", change }, { local: 0 }, this.#raft.self);
-    if (refused !== null) return;
-    const because = reason("join.promoted", { node: learner.name });
-    this.#raft.say(`${learner.name} votes`, because);
   }
 
   #noteLead(): void {

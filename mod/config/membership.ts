@@ -199,3 +199,15 @@ export function witnessDeadline(raft: Raft): Instant {
   const waits = raft.role === "leader" && raft.hasWitness && !shared && swap === null;
   return waits && retryAt > raft.now ? retryAt : NEVER;
 }
+
+/** A learner that keeps up gets its vote; `accept` takes the change into the log, or says why not. */
+export function promoteReady(
+  raft: Raft,
+  accept: (want: { readonly want: "change"; readonly change: SpecChange }) => Problem | null,
+): void {
+  const learner = readyLearner(raft);
+  if (learner === null) return;
+  const change = { change: "promote", node: learner.id } as const;
+  if (accept({ want: "change", change }) !== null) return;
+  raft.say(`${learner.name} votes`, reason("join.promoted", { node: learner.name }));
+}
