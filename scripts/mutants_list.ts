@@ -1,5 +1,6 @@
 /** All mutants; see `mutants.ts`. @module */
 import { type Mutant, PAIR, THREE } from "./mutant.ts";
+import { INTEGRITY_MUTANTS } from "./mutants_integrity.ts";
 import { LOCK_MUTANTS } from "./mutants_locks.ts";
 import { MEMBER_MUTANTS } from "./mutants_members.ts";
 import { RECOVERY_MUTANTS } from "./mutants_recovery.ts";
@@ -172,6 +173,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   ...SNAPSHOT_MUTANTS,
   ...RECOVERY_MUTANTS,
+  ...INTEGRITY_MUTANTS,
   ...MEMBER_MUTANTS,
   ...LOCK_MUTANTS,
   ...LOAD_MUTANTS,

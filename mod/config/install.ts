@@ -109,10 +109,15 @@ export class Installer {
     const { keepLog } = raft.restart(base, content.spec && specAtOf(content.spec));
     this.#replica.restore({ applied: index, stateCrc, rows, requests, locks });
     raft.stateCrc = stateCrc;
+    raft.content = this.#replica.content;
     raft.diverged = false;
+    raft.doubt = null;
     raft.persist({
       hardState: raft.hardState(),
-      install: { base, spec, stateCrc, rows, requests, locks, keepLog, keepHistory: !forced },
+      install: {
+        ...{ base, spec, stateCrc, content: raft.content, rows, requests, locks },
+        ...{ keepLog, keepHistory: !forced },
+      },
     });
     this.#incoming = null;
     this.#installed = { from, term, transfer };

@@ -136,6 +136,17 @@ export class SimCluster {
     node.host.powerCut(null);
   }
 
+  /** The first spare host is an image of a node as it is now, at an address of its own. */
+  clone(node: SimNode): void {
+    const [spare] = this.spares;
+    assert(spare !== undefined, "A clone needs a spare host");
+    spare.host.powerCut(null);
+    spare.id = node.id;
+    spare.spec = node.spec;
+    spare.host.store.take(node.host.store);
+    spare.host.powerOn();
+  }
+
   /** The node at a place. */
   node(at: number): SimNode {
     const node = this.all[at];
@@ -151,13 +162,15 @@ export class SimCluster {
     const member = spec.members.find(({ id }) => id === node.id);
     assert(member !== undefined, "A simulated node is a member");
     const ports = node.host.boot();
+    // An image knows its host's own addresses, and is a member under those of another.
+    const { links, peer } = this.spares.includes(node) ? memberAt(this.all.indexOf(node)) : member;
     const runtime: NodeRuntime = new NodeRuntime(ports, {
       self: node.id,
       boot: bootId(toHex(ports.random.bytes(8))),
       clusterKey: this.#key,
       spec,
       disks: spec.witness === null ? [] : [SHARED_DISK],
-      bind: { links: member.links, peer: member.peer },
+      bind: { links, peer },
       configLimits: limitsOf(this.world.options),
       onFact: (fact) => {
         if (node.life !== runtime) return;

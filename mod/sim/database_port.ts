@@ -12,11 +12,15 @@ import type {
   DatabasePort,
   HistoryAsk,
   HistoryPage,
+  VerifyDone,
 } from "../host/ports.ts";
 import { type DatabaseStore, IO_ERROR } from "./database.ts";
 import type { Life } from "./life.ts";
 import { draw, drawSlow } from "./options.ts";
 import { Happening } from "./world.ts";
+
+/** How long a verification takes. */
+const VERIFY_MS = 50;
 
 interface Commit {
   readonly batch: DatabaseBatch;
@@ -76,6 +80,17 @@ class OpenDatabase implements Database {
       const page = this.#store.history(ask);
       this.#life.deliver(() => {
         if (!this.#closed) done(page);
+      });
+    });
+  }
+
+  verify(done: VerifyDone): void {
+    if (this.#closed || !this.#life.act()) return;
+    const { world } = this.#store;
+    world.after(VERIFY_MS, () => {
+      const report = this.#store.verify();
+      this.#life.deliver(() => {
+        if (!this.#closed) done(report);
       });
     });
   }
