@@ -158,7 +158,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       ? raft.witness.retryAt
       : NEVER;
     return earliest(
-      leads ? raft.beatAt : raft.electionAt,
+      leads ? earliest(raft.beatAt, raft.spreadAt) : raft.electionAt,
       witness > raft.now ? witness : NEVER,
       this.#clients.deadline(),
       this.#leaving.deadline(),
