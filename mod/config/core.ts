@@ -168,7 +168,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   deadline(): Instant {
     const raft = this.#raft;
     return earliest(
-      raft.role === "leader" ? raft.beatAt : raft.electionAt,
+      raft.role === "leader" ? earliest(raft.beatAt, raft.spreadAt) : raft.electionAt,
       witnessDeadline(raft),
       this.#clients.deadline(),
       this.#leaving.deadline(),

@@ -11,7 +11,7 @@ import { type ClusterSpec, nameOf, voters } from "../base/cluster.ts";
 import type { NodeId } from "../base/id.ts";
 import type { Prng } from "../base/prng.ts";
 import { type Reason, reason } from "../base/reason.ts";
-import { after, EPOCH, type Instant } from "../base/time.ts";
+import { after, EPOCH, type Instant, NEVER } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
 import type {
   DatabaseBatch,
@@ -71,6 +71,8 @@ export class Raft {
   /** Index of the no-op with which this leader began. */
   termStart = 0;
   beatAt: Instant = EPOCH;
+  /** When the members are told what is committed, if no write tells them before. */
+  spreadAt: Instant = NEVER;
   round = 0;
   barriers: Barrier[] = [];
   /** We hand the leadership over, and take nothing new until that has ended. */

@@ -7,7 +7,7 @@
 import { crc32, formatCrc } from "../base/checksum.ts";
 import type { NodeId } from "../base/id.ts";
 import { reason } from "../base/reason.ts";
-import { after } from "../base/time.ts";
+import { after, NEVER } from "../base/time.ts";
 import type { DatabaseBatch, LogBase } from "../host/ports.ts";
 import { isMajority, reachedBy } from "./electorate.ts";
 import type { Barrier, Progress } from "./leader_state.ts";
@@ -29,6 +29,8 @@ export const WINDOW_BYTES = 2 * 1024 * 1024;
  * and syncs.
  */
 export const APPENDS_MAX = 2;
+/** A commit is told so much later, where no write comes that tells it. */
+export const SPREAD_MS = 3;
 /** A leader steps down after this many election minima without a majority's answers. */
 const CHECK_QUORUM_RATIO = 1.5;
 
@@ -117,14 +119,19 @@ export function beginAt(progress: Progress, next: number): void {
 
 /**
  * Tells whoever waits for nothing else how far is committed: what a client of this node sees done
- * should be seen on the others at once, not a heartbeat later.
+ * should be seen on the others soon, not a heartbeat later. The next write says it too, and as a rule
+ * that one comes sooner: so it is waited for.
  */
 export function spreadCommit(raft: Raft): void {
   if (raft.role !== "leader") return;
-  for (const [node, progress] of raft.progress) {
-    if (progress.told >= raft.commit || !hasRoom(raft, progress)) continue;
-    if (progress.appends.length === 0) sendAppend(raft, node, progress);
-  }
+  const due = [...raft.progress].filter(([, progress]) =>
+    progress.told < raft.commit && hasRoom(raft, progress) && progress.appends.length === 0
+  );
+  if (due.length === 0) raft.spreadAt = NEVER;
+  else if (raft.spreadAt === NEVER) raft.spreadAt = after(raft.now, SPREAD_MS);
+  if (raft.now < raft.spreadAt) return;
+  raft.spreadAt = NEVER;
+  for (const [node, progress] of due) sendAppend(raft, node, progress);
 }
 
 /** Tells one member how far is committed, without waiting for the next heartbeat. */

@@ -57,25 +57,13 @@ const OPERATION = union({
   mkdir: [6, struct({ path: PATH })],
   rmdir: [7, struct({ path: PATH })],
   utime: [8, struct({ path: PATH, mtime: u64 })],
-});
-
-/** The same, with the name that the streams use for the case: `op`. */
-const OPERATION_SCHEMA: Schema<Operation> = {
-  shape: OPERATION.shape,
-  write(writer, { op, ...fields }) {
-    OPERATION.write(writer, { kind: op, ...fields } as Infer<typeof OPERATION>);
-  },
-  read(reader) {
-    const { kind, ...fields } = OPERATION.read(reader);
-    return { op: kind, ...fields } as Operation;
-  },
-};
+}, "op") as unknown as Schema<Operation>;
 
 const TRANSACTION = struct({
   request: hex(8),
   base: u64,
   expect: list(struct({ path: PATH, version: u64 }), OPERATIONS_MAX),
-  operations: list(OPERATION_SCHEMA, OPERATIONS_MAX),
+  operations: list(OPERATION, OPERATIONS_MAX),
   author: text(255),
   reason: text(1000),
   time: u64,
