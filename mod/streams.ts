@@ -261,6 +261,8 @@ export type HaFact =
   }
   /** Every process of every resource is gone from this node. */
   | { readonly fact: "ha.empty"; readonly boot: BootId }
+  /** When this life began, nothing of any resource ran on this node. */
+  | { readonly fact: "ha.clear" }
   | { readonly fact: "ha.vitals"; readonly vitals: Vitals }
   | {
     readonly fact: "ha.resource";
@@ -311,7 +313,7 @@ export type StorageFact =
     readonly register: WitnessRegister | null;
     readonly because: Reason;
   }
-  /** Our registration is gone without our doing: we lost the judgement. */
+  /** Another node took our registration away, or sent us a pill: whatever runs here must end. */
   | { readonly fact: "storage.lost"; readonly because: Reason }
   /** The answer to `storage.swap`: on success what was written, on refusal what is there, if known. */
   | {
@@ -320,8 +322,16 @@ export type StorageFact =
     readonly ok: boolean;
     readonly register: WitnessRegister | null;
   }
-  /** PREEMPT AND ABORT of the node's key succeeded on every disk: it can write no more. */
-  | { readonly fact: "storage.fenced"; readonly node: NodeId; readonly because: Reason }
+  /**
+   * PREEMPT AND ABORT of the node's key succeeded on these disks (null: on every one): there it can
+   * write no more.
+   */
+  | {
+    readonly fact: "storage.fenced";
+    readonly node: NodeId;
+    readonly disks: readonly string[] | null;
+    readonly because: Reason;
+  }
   | {
     readonly fact: "storage.disk";
     readonly disk: number;
@@ -362,8 +372,15 @@ export type Request =
     readonly held: boolean;
     readonly register: WitnessRegister;
   }
-  /** Eject this node's key from every disk: storage proof for `recover_on=storage`. */
-  | { readonly request: "storage.fence"; readonly node: NodeId }
+  /**
+   * Eject this node's key from these disks (by the uuids of their labels; null: from every one):
+   * storage proof for `recover_on=storage`. It is sent a poison pill as well.
+   */
+  | {
+    readonly request: "storage.fence";
+    readonly node: NodeId;
+    readonly disks: readonly string[] | null;
+  }
   /** Stop in order: stop own resources, give the manager lock back, write last words. */
   | { readonly request: "ha.shutdown"; readonly tag: Tag }
   /** Make a one-time ticket; `secret` is 48 random bytes. Answered by a `join.ticket` fact. */

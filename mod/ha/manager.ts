@@ -160,7 +160,9 @@ export class Manager {
     const commands = lines.flatMap((line) => parseCommand(line, spec, former) ?? []);
     const decided = { self, spec, timing, status, definitions, commands, out };
     const next = plan({ ...knowledge, ...decided });
-    for (const node of next.eject) this.#context.ask({ request: "storage.fence", node });
+    for (const [node, disks] of next.eject) {
+      this.#context.ask({ request: "storage.fence", node, disks });
+    }
     const bytes = printStatus(next.status);
     const same = equalBytes(bytes, printStatus(status));
     if (same && lines.length === 0) return;

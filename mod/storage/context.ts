@@ -11,6 +11,7 @@ import { type Timing, timingOf } from "../base/timing.ts";
 import type { StorageFact } from "../streams.ts";
 import type { DiskCall, StorageEffect } from "./events.ts";
 import { DISK_NODE_MAX } from "./layout.ts";
+import { type Absence, Standing } from "./standing.ts";
 import type { CallSink } from "./procedure.ts";
 import type { PulseContent } from "./pulse.ts";
 
@@ -18,8 +19,11 @@ import type { PulseContent } from "./pulse.ts";
 export class StorageContext implements CallSink {
   readonly self: NodeId;
   readonly boot: BootId;
+  readonly standing = new Standing();
+  /** The other voter of a pair is silent: the disks judge. */
+  judging = false;
   /** What the next pulse says. */
-  content: PulseContent = { guardMarginMs: 0, diskLocks: 0, words: "none", cause: "" };
+  content: PulseContent = { guardMarginMs: 0, diskLocks: 0, words: "none", cause: "", mail: [] };
   #spec: ClusterSpec;
   #timing: Timing;
   #now: Instant = EPOCH;
@@ -57,6 +61,12 @@ export class StorageContext implements CallSink {
 
   begin(now: Instant): void {
     this.#now = now;
+  }
+
+  /** May a key that is absent for this reason be registered now? */
+  mayRegister(absence: Absence, since: Instant): boolean {
+    const loss = { absence, since: this.judging ? since : EPOCH };
+    return this.standing.mayRegister(loss, this.#now, this.#timing);
   }
 
   /** The effects since the last call. */

@@ -10,13 +10,12 @@
 import { decodeText, equalBytes } from "../base/bytes.ts";
 import type { ClusterId, NodeId } from "../base/id.ts";
 import type { WitnessRegister } from "../streams.ts";
+import { BLOCK_BYTES, isBlank } from "./block.ts";
 import {
   AREA_BYTES,
-  BLOCK_BYTES,
   decodeLabel,
   encodeLabel,
   encodeRegister,
-  isBlank,
   LABEL_BLOCK,
   REGISTER_BLOCK,
 } from "./layout.ts";
@@ -107,6 +106,8 @@ export interface FormatInput {
   readonly self: NodeId;
   /** Seconds since 1970. */
   readonly wallSeconds: number;
+  /** Uuids of the disks that judge together with this one, it included; none where it is alone. */
+  readonly group?: readonly string[];
 }
 
 /** The register of a fresh disk: only the node that initialises may commit alone. */
@@ -126,8 +127,8 @@ export function freshBlocks(
     const bytes = new Uint8Array(Math.min(WRITE_BYTES_MAX, AREA_BYTES - offset));
     writes.push({ offset, bytes });
   }
-  const { uuid, cluster, clusterName, self, wallSeconds } = input;
-  const label = { uuid, cluster, clusterName, formattedBy: self, formattedAt: wallSeconds };
+  const { uuid, cluster, clusterName, self, wallSeconds, group = [] } = input;
+  const label = { uuid, cluster, clusterName, formattedBy: self, formattedAt: wallSeconds, group };
   writes.push({
     offset: REGISTER_BLOCK * BLOCK_BYTES,
     bytes: encodeRegister(initialRegister(self), uuid),

@@ -11,7 +11,7 @@
 import type { BootId, NodeId } from "../base/id.ts";
 import { EPOCH, type Instant, type Millis } from "../base/time.ts";
 import type { LastWords, StorageFact } from "../streams.ts";
-import type { Echo, PulseSlot } from "./layout.ts";
+import type { Echo, Letter, PulseSlot } from "./layout.ts";
 
 /** Own pulses whose issue time is remembered; an echo of an older one proves nothing any more. */
 export const ISSUES_MAX = 256;
@@ -22,6 +22,7 @@ export interface PulseContent {
   readonly diskLocks: number;
   readonly words: LastWords;
   readonly cause: string;
+  readonly mail: readonly Letter[];
 }
 
 /** A peer's pulse as last read. */
