@@ -6,12 +6,14 @@
  *
  * @module
  */
-import type { ClusterSpec } from "./base/cluster.ts";
+import type { ClusterSpec, SpecChange } from "./base/cluster.ts";
 import type { ForceAsk, ForceReport } from "./base/force.ts";
 import type { BootId, NodeId, RequestId, ResourceId } from "./base/id.ts";
 import type { Problem } from "./base/problem.ts";
 import type { Reason } from "./base/reason.ts";
 import type { Instant, Millis } from "./base/time.ts";
+
+export type { SpecChange };
 
 /** The five streams, by number. */
 export const STREAMS = ["heartbeat", "config", "ha", "storage", "join"] as const;
@@ -172,19 +174,6 @@ export interface WitnessRegister {
   readonly lastIndex: number;
 }
 
-/** How the replicated cluster description may change; one member at a time. */
-export type SpecChange =
-  | {
-    readonly change: "add-learner";
-    readonly name: string;
-    readonly links: readonly string[];
-    readonly peer: string;
-  }
-  | { readonly change: "promote"; readonly node: NodeId }
-  | { readonly change: "remove"; readonly node: NodeId }
-  | { readonly change: "profile"; readonly profile: ClusterSpec["profile"] }
-  | { readonly change: "witness"; readonly disk: string | null };
-
 export type ConfigFact =
   /** The cluster description in force: told at start and whenever it is committed. */
   | { readonly fact: "config.spec"; readonly spec: ClusterSpec; readonly index: number }
@@ -322,10 +311,7 @@ export type StorageFact =
     readonly ok: boolean;
     readonly register: WitnessRegister | null;
   }
-  /**
-   * PREEMPT AND ABORT of the node's key succeeded on these disks (null: on every one): there it can
-   * write no more.
-   */
+  /** PREEMPT AND ABORT of the node's key succeeded on these disks: there it can write no more. */
   | {
     readonly fact: "storage.fenced";
     readonly node: NodeId;
@@ -372,10 +358,7 @@ export type Request =
     readonly held: boolean;
     readonly register: WitnessRegister;
   }
-  /**
-   * Eject this node's key from these disks (by the uuids of their labels; null: from every one):
-   * storage proof for `recover_on=storage`. It is sent a poison pill as well.
-   */
+  /** Eject this node's key from these disks (null: from all): storage proof. A pill is left too. */
   | {
     readonly request: "storage.fence";
     readonly node: NodeId;

@@ -19,3 +19,11 @@ export { type ClusterShape, SimCluster, type SimNode } from "./cluster.ts";
 export { type Fault, printFault } from "./faults.ts";
 export { drawPlan, play, type RunPlan, type RunResult } from "./run.ts";
 export { playScenario, printScenario, readScenario, type ScenarioFile } from "./scenario.ts";
+export { type JudgementResult, playJudgement } from "./judgement.ts";
+export {
+  type DiskFault,
+  drawJudgement,
+  type JudgementPlan,
+  type JudgementShape,
+  printDiskFault,
+} from "./judgement_plan.ts";

@@ -11,7 +11,7 @@ import { type Timing, timingOf } from "../base/timing.ts";
 import type { StorageFact } from "../streams.ts";
 import type { DiskCall, StorageEffect } from "./events.ts";
 import { DISK_NODE_MAX } from "./layout.ts";
-import { type Absence, Standing } from "./standing.ts";
+import { type Loss, Standing } from "./standing.ts";
 import type { CallSink } from "./procedure.ts";
 import type { PulseContent } from "./pulse.ts";
 
@@ -61,12 +61,13 @@ export class StorageContext implements CallSink {
 
   begin(now: Instant): void {
     this.#now = now;
+    this.standing.look(now, this.#timing);
   }
 
-  /** May a key that is absent for this reason be registered now? */
-  mayRegister(absence: Absence, since: Instant): boolean {
-    const loss = { absence, since: this.judging ? since : EPOCH };
-    return this.standing.mayRegister(loss, this.#now, this.#timing);
+  /** May a key be registered now that is gone, or never was there? */
+  mayRegister(loss: Omit<Loss, "judging">): boolean {
+    const { judging } = this;
+    return this.standing.mayRegister({ ...loss, judging }, this.#now, this.#timing);
   }
 
   /** The effects since the last call. */

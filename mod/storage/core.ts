@@ -133,6 +133,10 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
     this.#witness.onLost(lun, because);
   }
 
+  isKept(lostAt: Instant): boolean {
+    return this.#witness.isKept(lostAt);
+  }
+
   isDuplicate(lun: Lun, uuid: string): boolean {
     return this.#luns.some((other) => other.index < lun.index && other.uuid === uuid);
   }

@@ -31,7 +31,7 @@ import {
   nextGeneration,
   WRITE_EXCLUSIVE_REGISTRANTS,
 } from "./reservation.ts";
-import type { Absence } from "./standing.ts";
+import type { Absence, Loss } from "./standing.ts";
 
 /** How an attempt to get onto a disk ended. */
 export type Enrolment =
@@ -91,8 +91,8 @@ export interface EnrolAsk {
   readonly old: string | null;
   /** Why that key is gone, where that is known already. */
   readonly gone: Absence | null;
-  /** When another node took it away from this life; `EPOCH` where that is not known. */
-  readonly since: Instant;
+  /** What else bears on whether it may be registered again; asked right before that is done. */
+  readonly loss: () => Pick<Loss, "lostAt" | "kept">;
   /** The last look at the disk with `old` on it. */
   readonly before: ReservationState | null;
   /** The new key has the generation after this one. */
@@ -110,7 +110,7 @@ export function* enrol(context: StorageContext, ask: EnrolAsk): Procedure<Enrolm
     const absence = yield* absenceOf(context, ask, before);
     if (absence === null) return failed("the disk does not say whether we were there");
     if (absence === "ejected" && ask.old !== null) return { end: "ejected", state: before };
-    if (absence !== "there" && !context.mayRegister(absence, ask.since)) {
+    if (absence !== "there" && !context.mayRegister({ ...ask.loss(), absence })) {
       return { end: "waits", absence, state: before };
     }
   }

@@ -15,7 +15,7 @@ import { enrol, type Enrolment, holdReservation, isState } from "./enrol.ts";
 import { openDisk, readReservations, reopenAt } from "./enrol.ts";
 import { decodePulse, encodePulse, type PulseSlot, slotOffset } from "./layout.ts";
 import { failureText, isConflict, type Procedure, type Procedures } from "./procedure.ts";
-import { DiskPulse } from "./pulse.ts";
+import { DiskPulse, slotRanges } from "./pulse.ts";
 import { isLossOfAll, isProtected, parseKey, reservationDigest } from "./reservation.ts";
 import { type Absence, absenceReason } from "./standing.ts";
 
@@ -23,8 +23,6 @@ import { type Absence, absenceReason } from "./standing.ts";
 export const MISSES_MAX = 2;
 /** A cycle that is no older than so many beats shows that the disk answers. */
 export const ANSWER_BEATS_MAX = 3;
-/** Slots of one read: neighbours are read together up to 256 KiB. */
-export const SLOTS_PER_READ = 64;
 
 /** What the core wants to know of its disks. */
 export interface LunListener {
@@ -32,6 +30,8 @@ export interface LunListener {
   onPulsed(lun: Lun, issuedAt: Instant): void;
   /** Our registration was taken away; `raced`: while we wanted to take the other's. */
   onEjected(lun: Lun, raced: boolean): void;
+  /** A majority of the disks that judge have had our key since before `lostAt`. */
+  isKept(lostAt: Instant): boolean;
   /** A sound slot of another node was read. */
   onSlot(slot: PulseSlot): void;
   /** The disk does not answer, or its registrations were forgotten: nothing held there counts. */
@@ -66,7 +66,10 @@ export class Lun {
   #busy = false;
   /** Why no key of ours is there, while none may be registered. */
   #absence: Absence | null = null;
-  #ejectedAt: Instant = EPOCH;
+  /** When another node took our key from this life. */
+  #lostAt: Instant = EPOCH;
+  /** Since when our key is the one that it is. */
+  #registeredAt: Instant = NEVER;
   /** The core was told that our key was taken away. */
   #mourned = false;
   #due: Instant = EPOCH;
@@ -121,6 +124,11 @@ export class Lun {
     return this.#absence;
   }
 
+  /** Our key was there then, and has been since without a break. */
+  keptSince(at: Instant): boolean {
+    return this.liveKey !== null && this.#registeredAt <= at;
+  }
+
   /** It went through a whole cycle not long ago. */
   get answers(): boolean {
     const { timing } = this.#context;
@@ -167,7 +175,9 @@ export class Lun {
       this.#mourned = true;
       this.#listener.onEjected(this, false);
     }
-    if (!this.#context.mayRegister(absence, this.#ejectedAt)) return;
+    const lostAt = this.#lostAt;
+    const kept = this.#listener.isKept(lostAt);
+    if (!this.#context.mayRegister({ absence, lostAt, kept })) return;
     this.#state = "opening";
     this.#detail = "registers again";
     this.hurry();
@@ -178,7 +188,7 @@ export class Lun {
     if (this.#state !== "ready") return;
     this.observe(state);
     this.#wait("ejected");
-    this.#ejectedAt = this.#context.now();
+    this.#lostAt = this.#context.now();
     this.#mourned = true;
     this.#listener.onEjected(this, raced);
   }
@@ -232,7 +242,7 @@ export class Lun {
     const end = yield* enrol(this.#context, {
       old: this.#key,
       gone: this.#absence,
-      since: this.#ejectedAt,
+      loss: () => ({ lostAt: this.#lostAt, kept: this.#listener.isKept(this.#lostAt) }),
       before: this.#sound?.state ?? null,
       generation: this.#generation,
       uuid,
@@ -252,8 +262,9 @@ export class Lun {
     this.#due = this.#context.now();
     if (end.end === "ejected") return this.ejected(end.state);
     this.#absence = null;
-    this.#ejectedAt = EPOCH;
+    this.#lostAt = EPOCH;
     this.#mourned = false;
+    if (this.#key === null) this.#registeredAt = this.#context.now();
     this.#key = end.key;
     this.#sound = { state: end.state, at: this.#context.now() };
     this.#generation = parseKey(end.key)?.generation ?? this.#generation;
@@ -279,7 +290,7 @@ export class Lun {
       landed = result.result === "done";
       if (!refused && !landed) return this.#fail(failureText(result));
     }
-    for (const range of this.#ranges()) {
+    for (const range of slotRanges(this.#context.peers())) {
       const { offset, length } = range;
       const result = yield { call: "read", offset, length };
       if (result.result !== "bytes") return this.#fail(failureText(result));
@@ -349,22 +360,6 @@ export class Lun {
     const text = `pulse: ${this.#context.name(fact.node)}, locks=${fact.diskLocks}` +
       (fact.words === "none" ? "" : `, words=${fact.words}`);
     this.#context.say(text, because, true);
-  }
-
-  /** Neighbouring slots of the other members, each range one read. */
-  #ranges(): { offset: number; length: number; nodes: NodeId[] }[] {
-    const ranges: { offset: number; length: number; nodes: NodeId[] }[] = [];
-    for (const node of this.#context.peers()) {
-      const last = ranges.at(-1);
-      const first = last?.nodes[0];
-      if (last !== undefined && first !== undefined && node - first < SLOTS_PER_READ) {
-        last.nodes.push(node);
-        last.length = slotOffset(node) + BLOCK_BYTES - last.offset;
-      } else {
-        ranges.push({ offset: slotOffset(node), length: BLOCK_BYTES, nodes: [node] });
-      }
-    }
-    return ranges;
   }
 
   #fail(why: string): void {

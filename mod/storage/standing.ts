@@ -24,15 +24,28 @@ export type Absence = "new" | "forgotten" | "ejected";
  */
 export const ALIVE_BEATS_MIN = 2;
 
+/** A key that is not on a disk. */
+export interface Loss {
+  readonly absence: Absence;
+  /** When another node took it from this life; `EPOCH` where it was that of a former one, or none. */
+  readonly lostAt: Instant;
+  /** The other voter of a pair is silent: the disks judge. */
+  readonly judging: boolean;
+  /** A majority of the disks that judge kept our key all the while: nobody won over us. */
+  readonly kept: boolean;
+}
+
 /** See the module's note. */
 export class Standing {
   /** Every process of every resource was seen to be gone, and the guard has not lapsed since. */
   #cleared = false;
   #clearedAt: Instant = EPOCH;
   #busy = 0;
-  /** Send time of our newest beat that a majority is known to have heard. */
-  #provenAt: Instant = EPOCH;
-  /** Up to here the majority may have been we ourselves, with the witness vote. */
+  /** Up to here nobody else can have called us dead, or done anything about it. */
+  #soundAt: Instant = EPOCH;
+  /** That was so all the time, since last nothing ran here. */
+  #unbroken = false;
+  /** Up to here a majority that heard us may have been we ourselves, with the witness vote. */
   #votedUntil: Instant = EPOCH;
 
   /** Nothing of any resource runs on this node. */
@@ -43,6 +56,12 @@ export class Standing {
   /** Something is known to run here. */
   get busy(): boolean {
     return this.#busy > 0;
+  }
+
+  /** Called at the beginning of each step. */
+  look(now: Instant, timing: Timing): void {
+    if (this.idle) this.#unbroken = true;
+    else if (!this.isSound(now, timing)) this.#unbroken = false;
   }
 
   /** `ha.clear`, or `ha.empty` of this life. */
@@ -61,35 +80,35 @@ export class Standing {
     this.#cleared = false;
   }
 
+  /** A majority is known to have heard a beat of ours that was sent then. */
   onProof(provenAt: Instant): void {
-    this.#provenAt = latest(this.#provenAt, provenAt);
+    if (provenAt > this.#votedUntil) this.#soundAt = latest(this.#soundAt, provenAt);
   }
 
-  /** The witness vote is in our hand now. */
-  onVote(now: Instant): void {
+  /** The witness vote is in our hand; `sole`: and its register lets only us commit. */
+  onVote(now: Instant, sole: boolean): void {
     this.#votedUntil = latest(this.#votedUntil, now);
+    if (sole) this.#soundAt = latest(this.#soundAt, now);
   }
 
-  /**
-   * May a key that is absent for this reason be registered now? `since`: when this life lost it to
-   * another node in the midst of a judgement: it ends what it runs before it is back; else `EPOCH`.
-   */
-  mayRegister(
-    { absence, since }: { readonly absence: Absence; readonly since: Instant },
-    now: Instant,
-    timing: Timing,
-  ): boolean {
-    if (this.idle) return this.#clearedAt >= since;
-    return absence !== "ejected" && this.isHeard(now, timing);
+  /** May a key be registered now that is gone, or never was there? */
+  mayRegister(loss: Loss, now: Instant, timing: Timing): boolean {
+    const { absence, lostAt, judging, kept } = loss;
+    // Whoever lost it in a judgement ends what it runs, and says so, before it is back.
+    if (this.idle) return !judging || this.#clearedAt >= lostAt;
+    if (!this.isSound(now, timing)) return false;
+    if (absence !== "ejected") return true;
+    // That was about a former life of which nothing is left, or by somebody who then did not win.
+    return lostAt === EPOCH ? this.#unbroken : kept;
   }
 
   /**
    * A majority without the witness heard a beat that was sent so lately that none of them can have
-   * called us dead since. Whoever had before, took it back when it heard that beat.
+   * called us dead since: whoever had before, took it back when it heard that beat. Or the register
+   * lets only us commit: without that nothing of ours is given away.
    */
-  isHeard(now: Instant, timing: Timing): boolean {
-    if (this.#provenAt <= this.#votedUntil) return false;
-    return now - this.#provenAt < timing.deadMs - ALIVE_BEATS_MIN * timing.beatMs;
+  isSound(now: Instant, timing: Timing): boolean {
+    return now - this.#soundAt < timing.deadMs - ALIVE_BEATS_MIN * timing.beatMs;
   }
 }
 

@@ -72,6 +72,13 @@ export class Witness {
     return panel.order.length - taken < panel.needed;
   }
 
+  /** A majority of the disks that judge have had our key since before `lostAt`. */
+  isKept(lostAt: Instant): boolean {
+    const panel = this.panel();
+    if (panel === null) return false;
+    return this.#seated(panel).filter((lun) => lun.keptSince(lostAt)).length >= panel.needed;
+  }
+
   /** Where the register is written now; null where too few disks answer. */
   place(held: boolean): SwapPlace | null {
     const panel = this.panel();
@@ -163,7 +170,7 @@ export class Witness {
   /** Claims the vote where that is due; with it in hand, clears the other disks of the loser. */
   tick(): void {
     if (this.#held) {
-      this.#context.standing.onVote(this.#context.now());
+      this.#sayStanding();
       this.#clearRest();
     }
     if (this.#context.now() < this.deadline()) return;
@@ -304,7 +311,7 @@ export class Witness {
       const lun = this.#lun(seat);
       if (lun !== undefined) this.#cleared.add(lun);
     }
-    this.#context.standing.onVote(this.#context.now());
+    this.#sayStanding();
     this.#context.tell({ fact: "storage.witness", held: true, register, because });
   }
 
@@ -333,6 +340,12 @@ export class Witness {
     this.#cleared.add(lun);
     if (judges && this.#isOfPanel(seat)) this.#won.set(seat.uuid, EPOCH);
     if (taken?.end === "held") lun.observe(taken.state);
+  }
+
+  #sayStanding(): void {
+    const set = this.#register?.set ?? [];
+    const sole = set.length === 1 && set[0] === this.#context.self;
+    this.#context.standing.onVote(this.#context.now(), sole);
   }
 
   #failed(why: string): void {
