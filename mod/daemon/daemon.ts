@@ -203,11 +203,12 @@ export class Daemon implements RunningNode {
     const fault = specFault(spec);
     if (fault !== null) throw new ProblemError("settings.invalid", fault);
     if (ask.disk !== null) {
-      this.#mustKnow(ask.disk);
+      for (const each of [ask.disk, ...ask.with]) this.#mustKnow(each);
       const { uuid } = await this.#format(ask.disk, {
         cluster: id,
         clusterName: ask.name,
         self,
+        with: ask.with,
         commit: true,
       });
       spec = { ...spec, witness: { disk: uuid } };
@@ -243,14 +244,13 @@ export class Daemon implements RunningNode {
     return Promise.resolve();
   }
 
-  async formatDisk(path: string, commit: boolean): Promise<{ uuid: string; found: string }> {
+  async formatDisk(
+    path: string,
+    how: { readonly with: readonly string[]; readonly commit: boolean },
+  ): Promise<FormatAnswer> {
     const { spec, self } = this.#member().runtime;
-    return await this.#format(path, {
-      cluster: spec.id,
-      clusterName: spec.name,
-      self,
-      commit,
-    });
+    for (const each of [path, ...how.with]) this.#mustKnow(each);
+    return await this.#format(path, { cluster: spec.id, clusterName: spec.name, self, ...how });
   }
 
   async shutdown(): Promise<void> {

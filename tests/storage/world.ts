@@ -184,6 +184,19 @@ export class World {
     this.fact(host, { fact: "heartbeat.member", health: { ...health, vitals }, because });
   }
 
+  /** Stream 1 knows a peer's life, and nothing of it now. */
+  life(host: Host, node: number, boot: string): void {
+    const health = {
+      node: nodeId(node),
+      state: "unknown" as const,
+      boot: bootId(boot),
+      vitals: null,
+    };
+    const because = reason("heartbeat.started", {});
+    const never = { lastHeard: EPOCH, vouched: EPOCH };
+    this.fact(host, { fact: "heartbeat.member", health: { ...health, ...never }, because });
+  }
+
   /** What stream 3 says of this node itself. */
   vitals(host: Host, diskLocks: number, resources = 0): void {
     this.fact(host, { fact: "ha.vitals", vitals: { ...vitalsOf(diskLocks), resources } });
