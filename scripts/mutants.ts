@@ -13,6 +13,7 @@ import { LOCK_MUTANTS } from "./mutants_locks.ts";
 import { MEMBER_MUTANTS } from "./mutants_members.ts";
 import { RECOVERY_MUTANTS } from "./mutants_recovery.ts";
 import { SNAPSHOT_MUTANTS } from "./mutants_snapshot.ts";
+import { STORAGE_MUTANTS } from "./mutants_storage.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -183,15 +184,16 @@ const MUTANTS: readonly Mutant[] = [
   ...RECOVERY_MUTANTS,
   ...MEMBER_MUTANTS,
   ...LOCK_MUTANTS,
+  ...STORAGE_MUTANTS,
   {
     name: "witness register's set ignored, by the claim and by the vote",
     file: "config/witness.ts",
     find: "if (!register.set.includes(node)) return",
     put: "if (register.set.length > 2) return",
     aids: [{
-      file: "storage/arbiter.ts",
-      find: 'if (early.found === "ok" && !early.value.set.includes(context.self)) {',
-      put: 'if (early.found === "ok" && early.value.set.length > 2) {',
+      file: "storage/race.ts",
+      find: "if (first !== null && !first.register.set.includes(context.self)) {",
+      put: "if (first !== null && first.register.set.length > 2) {",
     }],
     shape: PAIR,
     seeds: 400,
@@ -289,7 +291,7 @@ async function lane(number: number, queue: Mutant[]): Promise<void> {
   const copy = `${folder}/${number}`;
   copyTree(`${ROOT}mod`, `${copy}/mod`);
   copyTree(`${ROOT}scripts`, `${copy}/scripts`);
-  for (const tests of ["config", "contract", "ha", "heartbeat", "host"]) {
+  for (const tests of ["config", "contract", "ha", "heartbeat", "host", "storage"]) {
     copyTree(`${ROOT}tests/${tests}`, `${copy}/tests/${tests}`);
   }
   for (const name of ["deno.json", "deno.lock"]) {

@@ -166,3 +166,37 @@ Deno.test("a disk without COMPARE AND WRITE keeps the register by the registrati
   world.run(SETTLE);
   assert.equal(a.told("storage.swapped")[0]?.ok, true);
 });
+
+Deno.test("of two that fence each other one is told, and it is the one that is left", () => {
+  const left = new Set<number>();
+  for (let seed = 0; seed < 60; seed++) {
+    const { world, a, b } = pair(seed);
+    world.run(world.prng.between(0, BEAT));
+    const [first, second] = world.prng.chance(0.5) ? [a, b] : [b, a];
+    world.request(first, { request: "storage.fence", node: second.id, disks: null });
+    world.run(world.prng.between(0, 30));
+    world.request(second, { request: "storage.fence", node: first.id, disks: null });
+    world.run(SETTLE);
+    const told = [a, b].filter((host) => host.told("storage.fenced").length > 0);
+    assert.deepEqual(told.map(({ id }) => Number(id)), nodesOf(world), `seed ${seed}`);
+    left.add(Number(told[0]?.id));
+  }
+  assert.equal(left.size, 2, "either may be left");
+});
+
+Deno.test("nothing is written to a register without registration and reservation", () => {
+  for (const kept of ["nothing", "registrations"]) {
+    const { world, a } = pair(12);
+    const { registrations } = world.state;
+    const before = world.data.slice(4096, 8192);
+    world.state = { ...FRESH, registrations: kept === "nothing" ? [] : registrations };
+    const register = {
+      ...{ version: 3, term: 1, vote: null, subterm: 1, set: [nodeId(1)] },
+      ...{ lastTerm: 1, lastIndex: 1 },
+    };
+    world.request(a, { request: "storage.swap", tag: "t", expect: 2, held: false, register });
+    world.run(BEAT / 2);
+    assert.equal(a.told("storage.swapped")[0]?.ok, false, kept);
+    assert.deepEqual(world.data.slice(4096, 8192), before);
+  }
+});
