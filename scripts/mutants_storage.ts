@@ -18,8 +18,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: "result of a preempt not looked at",
     file: "storage/arbiter.ts",
-    find: "if (victims.length === 0) return null;",
-    put: "if (victims.length === 0 || round > 0) return null;",
+    find: "if (!isProtected(state, key)) return",
+    put: "if (round > 0) return null;\n    if (!isProtected(state, key)) return",
     shape: AGAIN,
     seeds: 1,
   },
@@ -108,7 +108,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: "storage/reservation.ts",
     find: "if (isForgotten(now)) return true;",
     put: "if (isForgotten(now) && before === null) return true;",
-    shape: AGAIN,
+    shape: STANDING,
     seeds: 1,
   },
   {

@@ -28,7 +28,6 @@ const KINDS = {
   "register of a group": 0x52454747,
   pulse: 0x50554c53,
   "pulse with mail": 0x50554c4d,
-  lease: 0x4c454153,
 } as const;
 const HEADER_BYTES = 32;
 const CRC_OFFSET = BLOCK_BYTES - 4;
@@ -48,7 +47,7 @@ export type Decoded<T> =
 
 /** Where a block is expected, and on which disk; a null uuid is any disk. */
 export interface Place {
-  /** The place's own number: a node's slot, a lease's. */
+  /** The place's own number: the node's, for a slot; else 0. */
   readonly number: number;
   readonly uuid: string | null;
 }

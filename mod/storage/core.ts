@@ -52,7 +52,8 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
     this.#luns = options.disks.map((path, index) =>
       new Lun({ index, path, generation: prng.between(1, GENERATION_MAX) }, parts)
     );
-    this.#witness = new Witness(this.#context, this.#procedures, this.#luns);
+    const lose = ({ path }: Lun) => this.#lose(reason("storage.registration-lost", { disk: path }));
+    this.#witness = new Witness(parts, this.#luns, lose);
     this.#mail = new Mailbox(this.#context);
     this.#fences = new Fences(this.#context, this.#procedures, this.#luns);
   }

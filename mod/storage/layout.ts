@@ -5,7 +5,6 @@
  * block 0           label             whose disk this is, and which disks judge together with it
  * block 1           witness register  the vote of the disk (streams.ts, WitnessRegister)
  * block 16 + n      pulse slot        written by node n alone: its pulse, and its mail to others
- * block 1040 + n    lease             who has a resource (lease.ts)
  * ```
  *
  * @module
@@ -33,11 +32,8 @@ export const REGISTER_BLOCK = 1;
 export const SLOT_BLOCK = 16;
 /** Highest node id that has a pulse slot. */
 export const DISK_NODE_MAX = 1023;
-/** Leases on one disk. */
-export const LEASES_MAX = 256;
-export const LEASE_BLOCK = SLOT_BLOCK + DISK_NODE_MAX + 1;
 /** Bytes that pentad reserves at the beginning of a disk. */
-export const AREA_BYTES = (LEASE_BLOCK + LEASES_MAX) * BLOCK_BYTES;
+export const AREA_BYTES = (SLOT_BLOCK + DISK_NODE_MAX + 1) * BLOCK_BYTES;
 /** Disks that may judge together. */
 export const GROUP_MAX = 7;
 /** Letters in one slot: one for every other member. */

@@ -124,6 +124,11 @@ export class Lun {
     return this.#absence;
   }
 
+  /** This is the key that we registered, whether or not it is missed already. */
+  has(key: string): boolean {
+    return this.#state === "ready" && this.#key === key;
+  }
+
   /** Our key was there then, and has been since without a break. */
   keptSince(at: Instant): boolean {
     return this.liveKey !== null && this.#registeredAt <= at;

@@ -23,6 +23,7 @@ export class Witness {
   readonly #context: StorageContext;
   readonly #procedures: Procedures;
   readonly #luns: readonly Lun[];
+  readonly #lose: (lun: Lun) => void;
   #held = false;
   /** Disks whose claim stands, each with the issue time of its newest pulse under it. */
   readonly #won = new Map<string, Instant>();
@@ -43,10 +44,16 @@ export class Witness {
   #theirs = 0;
   #said = "";
 
-  constructor(context: StorageContext, procedures: Procedures, luns: readonly Lun[]) {
-    this.#context = context;
-    this.#procedures = procedures;
+  /** `lose` is called where a race was lost on a disk of which that is not told otherwise. */
+  constructor(
+    parts: { readonly context: StorageContext; readonly procedures: Procedures },
+    luns: readonly Lun[],
+    lose: (lun: Lun) => void,
+  ) {
+    this.#context = parts.context;
+    this.#procedures = parts.procedures;
     this.#luns = luns;
+    this.#lose = lose;
   }
 
   get held(): boolean {
@@ -278,7 +285,10 @@ export class Witness {
     if (end.end === "failed") return this.#failed(end.why);
     if (end.end === "ejected") {
       this.#failed("the other node was first");
-      if (end.seat.stands()) this.#lun(end.seat)?.ejected(end.state, { raced: true });
+      const lun = this.#lun(end.seat);
+      if (lun?.has(end.seat.key) === true) return lun.ejected(end.state, { raced: true });
+      // It was seen before, and taken for one disk's loss: to who raced it is the judgement.
+      if (lun?.absence === "ejected" && !this.beaten) this.#lose(lun);
       return;
     }
     const standing = end.won.filter(({ seat }) => seat.stands() && this.#isOfPanel(seat));

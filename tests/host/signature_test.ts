@@ -162,7 +162,7 @@ for (const [version, at] of RAID) {
 }
 
 Deno.test("formatDisk() refuses a single byte anywhere that it would overwrite", async () => {
-  for (const at of [0, 511, 300_000, 4 * MIB, 5 * MIB]) {
+  for (const at of [0, 511, 300_000, 4 * MIB]) {
     await withDisk({ bytes: 64 * MIB, sector: null }, async (path) => {
       using file = Deno.openSync(path, { write: true });
       file.seekSync(at, Deno.SeekMode.Start);

@@ -112,6 +112,8 @@ Deno.test("isLossOfAll() tells a target that forgot everybody from an ejection",
     false,
     "it wraps",
   );
+  const alone = { recent: false, own: "a1" };
+  assert.equal(isLossOfAll(state(3, "a1"), state(4), alone), true, "nobody is there");
   assert.equal(isLossOfAll(null, state(1, "b1"), recent), false);
   assert.equal(isLossOfAll(state(3, "a1"), state(5, "b1"), recent), false, "nobody else was there");
 });
