@@ -24,7 +24,7 @@ export const HEARD_BY: Readonly<Record<Fact["fact"], readonly StreamName[]>> = {
   "ha.guard": ["storage"],
   "ha.empty": ["storage", "config"],
   "ha.clear": ["storage"],
-  "ha.vitals": ["heartbeat", "storage"],
+  "ha.vitals": ["heartbeat", "storage", "config"],
   "ha.resource": [],
   "ha.dc": [],
   "ha.takeover": [],
