@@ -6,13 +6,15 @@
  *
  * @module
  */
-import type { ClusterSpec } from "./base/cluster.ts";
+import type { ClusterSpec, SpecChange } from "./base/cluster.ts";
 import type { ForceAsk, ForceReport } from "./base/force.ts";
 import type { BootId, NodeId, RequestId, ResourceId } from "./base/id.ts";
 import type { Problem } from "./base/problem.ts";
 import type { Reason } from "./base/reason.ts";
 import type { Instant, Millis } from "./base/time.ts";
 import type { VerifyReport } from "./base/verify_report.ts";
+
+export type { SpecChange };
 
 /** The five streams, by number. */
 export const STREAMS = ["heartbeat", "config", "ha", "storage", "join"] as const;
@@ -175,19 +177,6 @@ export interface WitnessRegister {
   readonly lastIndex: number;
 }
 
-/** How the replicated cluster description may change; one member at a time. */
-export type SpecChange =
-  | {
-    readonly change: "add-learner";
-    readonly name: string;
-    readonly links: readonly string[];
-    readonly peer: string;
-  }
-  | { readonly change: "promote"; readonly node: NodeId }
-  | { readonly change: "remove"; readonly node: NodeId }
-  | { readonly change: "profile"; readonly profile: ClusterSpec["profile"] }
-  | { readonly change: "witness"; readonly disk: string | null };
-
 export type ConfigFact =
   /** The cluster description in force: told at start and whenever it is committed. */
   | { readonly fact: "config.spec"; readonly spec: ClusterSpec; readonly index: number }
@@ -266,6 +255,8 @@ export type HaFact =
   }
   /** Every process of every resource is gone from this node. */
   | { readonly fact: "ha.empty"; readonly boot: BootId }
+  /** When this life began, nothing of any resource ran on this node. */
+  | { readonly fact: "ha.clear" }
   | { readonly fact: "ha.vitals"; readonly vitals: Vitals }
   | {
     readonly fact: "ha.resource";
@@ -316,7 +307,7 @@ export type StorageFact =
     readonly register: WitnessRegister | null;
     readonly because: Reason;
   }
-  /** Our registration is gone without our doing: we lost the judgement. */
+  /** Another node took our registration away, or sent us a pill: whatever runs here must end. */
   | { readonly fact: "storage.lost"; readonly because: Reason }
   /** The answer to `storage.swap`: on success what was written, on refusal what is there, if known. */
   | {
@@ -325,8 +316,13 @@ export type StorageFact =
     readonly ok: boolean;
     readonly register: WitnessRegister | null;
   }
-  /** PREEMPT AND ABORT of the node's key succeeded on every disk: it can write no more. */
-  | { readonly fact: "storage.fenced"; readonly node: NodeId; readonly because: Reason }
+  /** PREEMPT AND ABORT of the node's key succeeded on these disks: there it can write no more. */
+  | {
+    readonly fact: "storage.fenced";
+    readonly node: NodeId;
+    readonly disks: readonly string[] | null;
+    readonly because: Reason;
+  }
   | {
     readonly fact: "storage.disk";
     readonly disk: number;
@@ -363,8 +359,12 @@ export type Request =
     readonly held: boolean;
     readonly register: WitnessRegister;
   }
-  /** Eject this node's key from every disk: storage proof for `recover_on=storage`. */
-  | { readonly request: "storage.fence"; readonly node: NodeId }
+  /** Eject this node's key from these disks (null: from all): storage proof. A pill is left too. */
+  | {
+    readonly request: "storage.fence";
+    readonly node: NodeId;
+    readonly disks: readonly string[] | null;
+  }
   /** Stop in order: stop own resources, give the manager lock back, write last words. */
   | { readonly request: "ha.shutdown"; readonly tag: Tag }
   /** Make a one-time ticket; `secret` is 48 random bytes. Answered by a `join.ticket` fact. */

@@ -32,7 +32,9 @@ async function lane(number: number, queue: Mutant[]): Promise<void> {
   const copy = `${folder}/${number}`;
   copyTree(`${ROOT}mod`, `${copy}/mod`);
   copyTree(`${ROOT}scripts`, `${copy}/scripts`);
-  for (const tests of ["config", "contract", "ha", "heartbeat", "host", "linear", "sim"]) {
+  for (
+    const tests of ["config", "contract", "ha", "heartbeat", "host", "linear", "sim", "storage"]
+  ) {
     copyTree(`${ROOT}tests/${tests}`, `${copy}/tests/${tests}`);
   }
   for (const name of ["deno.json", "deno.lock"]) {

@@ -6,6 +6,7 @@ import { MEMBER_MUTANTS } from "./mutants_members.ts";
 import { RECOVERY_MUTANTS } from "./mutants_recovery.ts";
 import { LOAD_MUTANTS } from "./mutants_load.ts";
 import { SNAPSHOT_MUTANTS } from "./mutants_snapshot.ts";
+import { STORAGE_MUTANTS } from "./mutants_storage.ts";
 
 /** In the order in which they are played. */
 export const MUTANTS: readonly Mutant[] = [
@@ -172,6 +173,7 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: 1,
   },
   ...SNAPSHOT_MUTANTS,
+  ...STORAGE_MUTANTS,
   ...RECOVERY_MUTANTS,
   ...INTEGRITY_MUTANTS,
   ...MEMBER_MUTANTS,
@@ -183,9 +185,9 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (!register.set.includes(node)) return",
     put: "if (register.set.length > 2) return",
     aids: [{
-      file: "storage/arbiter.ts",
-      find: 'if (early.found === "ok" && !early.value.set.includes(context.self)) {',
-      put: 'if (early.found === "ok" && early.value.set.length > 2) {',
+      file: "storage/race.ts",
+      find: "if (first !== null && !first.register.set.includes(context.self)) {",
+      put: "if (first !== null && first.register.set.length > 2) {",
     }],
     shape: PAIR,
     seeds: 400,

@@ -88,6 +88,14 @@ export function simSteps(count: number): readonly Step[] {
   }));
 }
 
+/** Seeds of clusters with several shared disks. */
+export const DISK_SEEDS: Step = {
+  name: "30 seeds, shared disks",
+  arguments: ["run", "-A", "--no-check", "scripts/sim_disks.ts", "--seed", "1", "--count", "30"],
+  show: true,
+  minutesMax: 20,
+};
+
 /** One run of `deno test` over some folders. */
 export function testStep(name: string, ...folders: readonly string[]): Step {
   return { name, arguments: ["test", "-A", "--no-check", ...folders], tests: true };

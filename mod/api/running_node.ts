@@ -179,6 +179,8 @@ export interface InitAsk {
   readonly profile: "standard" | "fast";
   /** Format this path as the arbiter disk and give it the witness vote. */
   readonly disk: string | null;
+  /** Further disks that judge together with that one. */
+  readonly with: readonly string[];
 }
 
 export interface JoinAsk {
@@ -246,9 +248,10 @@ export interface RunningNode {
   /** A one-time ticket, valid for `minutes`. */
   newTicket(minutes: number): Promise<string>;
   confirmDead(node: string): Promise<void>;
+  /** `with`: further disks that are to judge together with this one. */
   formatDisk(
     path: string,
-    commit: boolean,
+    how: { readonly with: readonly string[]; readonly commit: boolean },
   ): Promise<{ readonly uuid: string; readonly found: string }>;
   /** Stops the daemon in order: resources stop first. */
   shutdown(): Promise<void>;

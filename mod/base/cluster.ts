@@ -45,6 +45,19 @@ export interface ClusterSpec {
   readonly witness: WitnessSpec | null;
 }
 
+/** How the replicated cluster description may change; one member at a time. */
+export type SpecChange =
+  | {
+    readonly change: "add-learner";
+    readonly name: string;
+    readonly links: readonly string[];
+    readonly peer: string;
+  }
+  | { readonly change: "promote"; readonly node: NodeId }
+  | { readonly change: "remove"; readonly node: NodeId }
+  | { readonly change: "profile"; readonly profile: ClusterSpec["profile"] }
+  | { readonly change: "witness"; readonly disk: string | null };
+
 const MEMBER = struct({
   id: u16,
   name: text(63),

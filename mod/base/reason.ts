@@ -97,8 +97,13 @@ export const REASONS = {
   "storage.claim-alone": "no other node is registered: the witness vote is ours",
   "storage.claim-lost": "the claim failed: {why}",
   "storage.registration-lost": "our key is gone from disk {disk}: another node won the judgement",
+  "storage.forgotten": "disk {disk} lost every registration: a reset, or somebody cleared them",
+  "storage.unfence-waits":
+    "no key of ours is on disk {disk}; one is made when nothing runs here, or the others hear us",
   "storage.witness-released": "both nodes commit again: the witness vote is given back",
   "storage.fenced": "{node} can no longer write to disk {disk}",
+  "storage.pill-left": "{node} is told on the disk to end what it runs, should it live",
+  "storage.pill-read": "{node} left a poison pill for this life: every resource is killed",
   "join.invited": "a ticket for one join was made, valid for {ms} ms",
   "join.learner": "{node} joins as learner",
   "join.promoted": "{node} is caught up and votes from now on",

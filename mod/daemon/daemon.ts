@@ -220,9 +220,9 @@ export class Daemon implements RunningNode {
     this.#mustBeFree();
     let spec = firstSpec(this.#settings, ask);
     if (ask.disk !== null) {
-      this.#mustKnow(ask.disk);
+      for (const each of [ask.disk, ...ask.with]) this.#mustKnow(each);
       const format = { cluster: spec.id, clusterName: spec.name, self: FOUNDER };
-      const { uuid } = await this.#format(ask.disk, { ...format, commit: true });
+      const { uuid } = await this.#format(ask.disk, { ...format, with: ask.with, commit: true });
       spec = { ...spec, witness: { disk: uuid } };
     }
     const clusterKey = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
@@ -264,14 +264,13 @@ export class Daemon implements RunningNode {
     return Promise.resolve();
   }
 
-  async formatDisk(path: string, commit: boolean): Promise<{ uuid: string; found: string }> {
+  async formatDisk(
+    path: string,
+    how: { readonly with: readonly string[]; readonly commit: boolean },
+  ): Promise<FormatAnswer> {
     const { spec, self } = this.#member().runtime;
-    return await this.#format(path, {
-      cluster: spec.id,
-      clusterName: spec.name,
-      self,
-      commit,
-    });
+    for (const each of [path, ...how.with]) this.#mustKnow(each);
+    return await this.#format(path, { cluster: spec.id, clusterName: spec.name, self, ...how });
   }
 
   async shutdown(): Promise<void> {

@@ -56,7 +56,8 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   readonly #knowledge: Knowledge;
   readonly #healths = new Map<NodeId, MemberHealth>();
   readonly #words = new Map<NodeId, Words>();
-  readonly #ejected = new Set<NodeId>();
+  /** Disks from which nodes in `fence` were ejected; null: from every one. */
+  readonly #ejected = new Map<NodeId, ReadonlySet<string> | null>();
   #position: Position | null = null;
   #quorate = false;
   #roundAt: Instant;
@@ -108,7 +109,11 @@ export class HaCore implements Core<HaEvent, HaEffect> {
         return report !== null && report.status >= this.#files.statusVersion ? report : null;
       },
       words: (node) => this.#words.get(node) ?? null,
-      storageFenced: (node) => this.#ejected.has(node),
+      storageFenced: (node, luns) => {
+        const disks = this.#ejected.get(node);
+        if (disks === null) return true;
+        return disks !== undefined && luns.length > 0 && luns.every((uuid) => disks.has(uuid));
+      },
       steady: (id) => this.#agent.isSteady(id),
     };
   }
@@ -181,6 +186,9 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       case "monitored":
         return this.#agent.onMonitored(event.tag, event.health, definitions);
       case "listed":
+        if (event.running.length === 0 && !this.#agent.ready) {
+          this.#context.tell({ fact: "ha.clear" });
+        }
         return this.#agent.onListed(event.running);
       case "exited":
         return this.#agent.onExited(event.id, event.how, definitions);
@@ -210,7 +218,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
         return;
       case "config.applied":
         this.#files.apply(fact.changes, fact.index, fact.whole);
-        for (const node of this.#ejected) {
+        for (const node of this.#ejected.keys()) {
           if (this.#files.status.nodes.get(node)?.state !== "fence") this.#ejected.delete(node);
         }
         return this.#tellDc(fact.whole);
@@ -234,7 +242,9 @@ export class HaCore implements Core<HaEvent, HaEffect> {
         return;
       case "storage.fenced":
         if (this.#files.status.nodes.get(fact.node)?.state === "fence") {
-          this.#ejected.add(fact.node);
+          const known = this.#ejected.get(fact.node);
+          const all = known === null || fact.disks === null;
+          this.#ejected.set(fact.node, all ? null : new Set([...known ?? [], ...fact.disks ?? []]));
         }
         return;
       default:

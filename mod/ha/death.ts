@@ -24,7 +24,7 @@ export interface Evidence {
   /** What it left on the disk or told the manager, in which life, and when we learnt of it. */
   readonly words: Words | null;
   readonly confirmed: boolean;
-  /** Its key is gone from every disk. */
+  /** Its key is gone from every disk of the resource that is asked about. */
   readonly storageFenced: boolean;
 }
 

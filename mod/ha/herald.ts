@@ -11,6 +11,7 @@ import type { Arming } from "./arming.ts";
 import type { HaContext } from "./context.ts";
 import type { HaFiles } from "./files.ts";
 import type { Guard } from "./guard.ts";
+import { locksOf } from "./resource.ts";
 import { decodeReport, encodeReport, type Report } from "./wire.ts";
 
 /** Whom a herald speaks for. */
@@ -89,7 +90,7 @@ export class Herald {
       ioDelay: load.ioDelay ?? before?.ioDelay ?? 0,
       armed: arming.armed,
       guardMarginMs: Math.max(0, Math.round(margin)),
-      diskLocks: busy.reduce((sum, id) => sum + (resources.get(id)?.diskLock ?? 1), 0),
+      diskLocks: busy.reduce((sum, id) => sum + locksOf(resources.get(id)), 0),
       resources: busy.length,
     };
     this.#context.tell({ fact: "ha.vitals", vitals: this.#vitals });

@@ -167,7 +167,9 @@ export class Manager {
     const commands = lines.flatMap((line) => parseCommand(line, spec, former) ?? []);
     const decided = { self, spec, timing, status, definitions, commands, out };
     const next = plan({ ...knowledge, ...decided });
-    for (const node of next.eject) this.#context.ask({ request: "storage.fence", node });
+    for (const [node, disks] of next.eject) {
+      this.#context.ask({ request: "storage.fence", node, disks });
+    }
     const bytes = printStatus(next.status);
     if (this.#printed?.status !== status) this.#printed = { status, bytes: printStatus(status) };
     const same = equalBytes(bytes, this.#printed.bytes);

@@ -54,6 +54,7 @@ export function evidenceOf(
   situation: Situation,
   node: NodeId,
   entry: NodeEntry,
+  luns: readonly string[] = [],
 ): Evidence | null {
   const health = situation.health(node);
   if (health === null) return null;
@@ -62,7 +63,7 @@ export function evidenceOf(
     armed: entry.armed,
     words: situation.words(node),
     confirmed: entry.confirmed,
-    storageFenced: situation.storageFenced(node),
+    storageFenced: situation.storageFenced(node, luns),
   };
 }
 

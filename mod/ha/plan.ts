@@ -26,7 +26,7 @@ class Planner {
   readonly #draft: Draft;
   readonly #said: { text: string; because: Reason }[] = [];
   readonly #takeovers: Takeover[] = [];
-  readonly #eject = new Set<NodeId>();
+  readonly #eject = new Map<NodeId, readonly string[] | null>();
 
   constructor(situation: Situation) {
     this.#situation = situation;
@@ -47,7 +47,7 @@ class Planner {
       status: { nodes, services },
       said: this.#said,
       takeovers: this.#takeovers,
-      eject: [...this.#eject],
+      eject: this.#eject,
     };
   }
 
@@ -222,12 +222,19 @@ class Planner {
     }
     let proof = entry.state === "dead" ? this.#proofOfNode(node) : null;
     if (proof === null && resource?.recoverOn === "storage") {
-      const evidence = evidenceOf(this.#situation, node, entry);
+      const evidence = evidenceOf(this.#situation, node, entry, resource.luns);
       proof = evidence && proofFor(evidence, timing, "storage");
-      if (proof === null) this.#eject.add(node);
+      if (proof === null) this.#wantEjected(node, resource.luns);
     }
     if (proof === null) return old;
     return run ? this.#place(id, old, { proof }) : this.#rest(id, old, resource);
+  }
+
+  /** On every disk that one of its resources lives on; on all, where one does not say on which. */
+  #wantEjected(node: NodeId, luns: readonly string[]): void {
+    const wanted = this.#eject.get(node);
+    const all = luns.length === 0 || wanted === null;
+    this.#eject.set(node, all ? null : [...new Set([...wanted ?? [], ...luns])].sort());
   }
 
   #toFence(id: ResourceId, old: ServiceEntry, name: string): ServiceEntry {

@@ -7,6 +7,10 @@ import { splitWords } from "./words.ts";
 
 /** Resources in one cluster. */
 export const RESOURCES_MAX = 10_000;
+/** Shared disks of one resource. */
+const LUNS_MAX = 8;
+/** What a disk of a running resource weighs, by the resource's kind; others weigh 1. */
+const DISK_LOCKS: Readonly<Record<string, number>> = { exec: 1 };
 /** Grace between SIGTERM and SIGKILL. */
 const STOP_TIMEOUT_S = 10;
 const MONITOR_INTERVAL_S = 10;
@@ -28,7 +32,12 @@ export interface Resource {
   readonly monitor: readonly string[] | null;
   readonly monitorIntervalMs: Millis;
   readonly monitorTimeoutMs: Millis;
-  /** What it weighs when two nodes ask who goes first. */
+  /**
+   * Shared disks that it lives on, by the uuids of their labels. Empty: it may live on any of them,
+   * and a storage proof must cover all.
+   */
+  readonly luns: readonly string[];
+  /** What each of its disks (or it, where it names none) weighs when two nodes ask who goes first. */
   readonly diskLock: number;
 }
 
@@ -81,6 +90,11 @@ function readOne(section: Section): Resource | string {
   if (recoverOn !== "death" && recoverOn !== "storage") {
     return `"${recoverOn}" is neither death nor storage`;
   }
+  const luns = splitWords((properties.get("luns") ?? "").replaceAll(",", " ")) ?? [""];
+  const odd = luns.find((uuid) => !/^[0-9a-f]{32}$/.test(uuid));
+  if (odd !== undefined || luns.length > LUNS_MAX) {
+    return `"luns" takes up to ${LUNS_MAX} disk uuids of 32 hex digits`;
+  }
   const number = (key: string, otherwise: number): number => {
     const value = properties.get(key);
     return value !== undefined && /^\d{1,6}$/.test(value) ? Number(value) : otherwise;
@@ -96,12 +110,18 @@ function readOne(section: Section): Resource | string {
     monitor: watch,
     monitorIntervalMs: 1000 * Math.max(1, number("monitor_interval", MONITOR_INTERVAL_S)),
     monitorTimeoutMs: 1000 * Math.max(1, number("monitor_timeout", MONITOR_TIMEOUT_S)),
-    diskLock: number("disk_lock", 1),
+    luns: [...new Set(luns)],
+    diskLock: number("disk_lock", DISK_LOCKS[section.type] ?? 1),
   };
 }
 
 function isRequestState(text: string): text is RequestState {
   return ["started", "stopped", "disabled", "ignored"].includes(text);
+}
+
+/** Disk locks of a resource that runs here. */
+export function locksOf(resource: Resource | undefined): number {
+  return resource === undefined ? 1 : resource.diskLock * Math.max(1, resource.luns.length);
 }
 
 /** A resource id as the conversation says it: `exec-web`. */

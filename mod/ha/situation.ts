@@ -29,8 +29,8 @@ export interface Situation {
   /** The same, if it obeys the very status that this plan starts from: only then is a "no" final. */
   report(node: NodeId): Report | null;
   words(node: NodeId): Words | null;
-  /** Its key is gone from every disk since it is in `fence`. */
-  storageFenced(node: NodeId): boolean;
+  /** Its key is gone from these disks (none: from every one) since it is in `fence`. */
+  storageFenced(node: NodeId, luns: readonly string[]): boolean;
   /** It has run well for long enough that former failures are forgiven. */
   steady(id: ResourceId): boolean;
 }
@@ -50,6 +50,6 @@ export interface Plan {
   readonly out: ReadonlyMap<NodeId, string>;
   readonly said: readonly { readonly text: string; readonly because: Reason }[];
   readonly takeovers: readonly Takeover[];
-  /** Nodes whose keys must leave the disks: storage proof is wanted of them. */
-  readonly eject: readonly NodeId[];
+  /** Nodes whose keys must leave the disks, with which (null: all): storage proof is wanted. */
+  readonly eject: ReadonlyMap<NodeId, readonly string[] | null>;
 }

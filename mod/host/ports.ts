@@ -104,9 +104,12 @@ export interface DiskPort {
   open(path: string, done: (result: Disk | DiskFailure) => void): void;
 }
 
-/** Why a disk call did not succeed. `hung`: no answer in time; it may still happen later. */
+/**
+ * Why a disk call did not succeed. `hung`: no answer in time; it may still happen later. `differs`:
+ * COMPARE AND WRITE found something else there, and wrote nothing.
+ */
 export interface DiskFailure {
-  readonly failure: "conflict" | "io" | "hung" | "absent" | "unsupported" | "denied";
+  readonly failure: "conflict" | "io" | "hung" | "absent" | "unsupported" | "denied" | "differs";
   readonly detail: string;
 }
 
@@ -128,6 +131,14 @@ export interface Disk {
   /** Both offset and length are multiples of 4096. */
   read(offset: number, length: number, done: (result: Uint8Array | DiskFailure) => void): void;
   write(offset: number, bytes: Uint8Array, done: (failure: DiskFailure | null) => void): void;
+  /**
+   * COMPARE AND WRITE (SBC-4): writes `bytes` where `expect` lies now, as one command. Both have the
+   * same length. Absent, or `unsupported`, where the disk cannot.
+   */
+  compareAndWrite?(
+    ask: { readonly offset: number; readonly expect: Uint8Array; readonly bytes: Uint8Array },
+    done: (failure: DiskFailure | null) => void,
+  ): void;
   /** REGISTER AND IGNORE EXISTING KEY, APTPL where the target has it. */
   register(key: string, done: (failure: DiskFailure | null) => void): void;
   /** REGISTER with our key and no new one: gives up the registration. */

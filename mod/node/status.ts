@@ -263,12 +263,15 @@ function streamsOf(source: StatusSource, view: View): StreamStatus[] {
         ? "idle"
         : ready === 0
         ? "failed"
-        : ready < storage.disks.length
+        : storage.degraded.length > 0
         ? "degraded"
         : "ok",
-      now: storage.disks.length === 0
-        ? "no shared disk"
-        : `${disks}${storage.witnessHeld ? ", witness vote held" : ""}`,
+      now: storage.disks.length === 0 ? "no shared disk" : [
+        `${disks}${storage.witnessHeld ? ", witness vote held" : ""}`,
+        ...storage.degraded,
+        // Who would win, beforehand.
+        ...spec.witness === null ? [] : [storage.verdict],
+      ].join("; "),
     },
     { name: "join", state: "idle", now: `${spec.members.length} members` },
   ];

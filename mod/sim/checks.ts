@@ -26,6 +26,8 @@ export interface Violation {
 /** Watches one cluster. */
 export class Checks {
   readonly violations: Violation[] = [];
+  /** Resources of which it is enough that nobody but the last one started can write. */
+  readonly writers = new Set<ResourceId>();
   readonly #cluster: SimCluster;
   readonly #leaders = new Map<number, NodeId>();
   /** Log index → CRC chain of the committed log there; tree CRC there. */
@@ -75,7 +77,7 @@ export class Checks {
   #onProof(node: SimNode, provenAt: Instant): void {
     this.#provenAt.set(node.id, provenAt);
     const spec = node.runtime?.spec ?? this.#cluster.spec;
-    if (spec.witness !== null) return;
+    if (spec.witness !== null || this.#cluster.disks.length > 0) return;
     const ids = voters(spec).map(({ id }) => id);
     const sentAt = node.host.clock.worldTime(provenAt);
     const heard = this.#cluster.all.filter(({ id, host }) => {
@@ -157,7 +159,7 @@ export class Checks {
   /** The promise itself. */
   #onStart(id: ResourceId, host: number): void {
     const hosts = this.#cluster.site.plant.running().get(id) ?? new Set();
-    if (hosts.size <= 1) return;
+    if (hosts.size <= 1 || this.writers.has(id)) return;
     const names = [...hosts].map((each) => this.#cluster.node(each).name).join(" and ");
     this.fail("runs once", `${id} runs on ${names}, started on ${this.#cluster.node(host).name}`);
   }
@@ -168,7 +170,7 @@ export class Checks {
     const { keeper, clock, powered } = dead?.host ?? {};
     const until = keeper?.guard ?? null;
     if (!powered || until === null || clock === undefined || until <= clock.now()) return;
-    if (proof === "clean-stop" || proof === "confirmed") return;
+    if (proof === "clean-stop" || proof === "confirmed" || proof === "storage") return;
     // It may be back: then it is in a new tenure, and what it was given is known to it.
     const runs = this.#cluster.site.plant.running().get(id);
     if (runs?.has(dead?.host.index ?? -1)) {

@@ -20,7 +20,7 @@ import { draw, type Range, type WorldOptions } from "./options.ts";
 import { SimSite } from "./site.ts";
 import { World } from "./world.ts";
 
-/** Path of the shared disk on every host. */
+/** Path of the first shared disk on every host. */
 export const SHARED_DISK = "/dev/shared";
 /** Where the tree is mounted. */
 export const TARGET = "/etc/pve";
@@ -32,6 +32,8 @@ const RESTART_MS: Range = [50, 2000];
 export interface ClusterShape {
   readonly nodes: number;
   readonly witness: boolean;
+  /** Shared disks; default one with a witness, else none. Those of a witness judge together. */
+  readonly disks?: number;
   readonly profile: ClusterSpec["profile"];
 }
 
@@ -75,6 +77,8 @@ export class SimCluster {
   readonly all: readonly SimNode[];
   /** As the cluster was made. */
   readonly spec: ClusterSpec;
+  /** Shared disks, by path and uuid. */
+  readonly disks: readonly { readonly path: string; readonly uuid: string }[];
   readonly #events: ClusterEvents;
   readonly #key: Uint8Array;
   readonly #prng: Prng;
@@ -99,7 +103,12 @@ export class SimCluster {
     this.#key = this.#prng.bytes(KEY_BYTES);
     const uuid = toHex(this.#prng.bytes(16));
     this.spec = specOf(shape, toHex(this.#prng.bytes(16)), uuid);
-    if (shape.witness) this.#format(uuid);
+    this.disks = Array.from({ length: shape.disks ?? (shape.witness ? 1 : 0) }, (_, at) => {
+      if (at === 0) return { path: SHARED_DISK, uuid };
+      return { path: `${SHARED_DISK}${at}`, uuid: toHex(this.world.prng(`disk ${at}`).bytes(16)) };
+    });
+    const group = shape.witness && this.disks.length > 1 ? this.disks.map((disk) => disk.uuid) : [];
+    for (const disk of this.disks) this.#format(disk, group);
     this.nodes = this.spec.members.map(({ id }, at) => {
       const node = this.#host(at, id);
       node.spec = this.spec;
@@ -169,7 +178,7 @@ export class SimCluster {
       boot: bootId(toHex(ports.random.bytes(8))),
       clusterKey: this.#key,
       spec,
-      disks: spec.witness === null ? [] : [SHARED_DISK],
+      disks: this.disks.map(({ path }) => path),
       bind: { links, peer },
       configLimits: limitsOf(this.world.options),
       onFact: (fact) => {
@@ -212,12 +221,12 @@ export class SimCluster {
     this.world.after(draw(this.#prng, RESTART_MS), () => this.boot(node));
   }
 
-  #format(uuid: string): void {
-    const disk = this.site.disks.make(SHARED_DISK, DISK_BYTES);
+  #format({ path, uuid }: { path: string; uuid: string }, group: readonly string[]): void {
+    const disk = this.site.disks.make(path, DISK_BYTES);
     const first = this.spec.members[0];
     assert(first !== undefined, "A cluster has a first node");
     const { id: cluster, name: clusterName } = this.spec;
-    const ask = { uuid, cluster, clusterName, self: first.id, wallSeconds: 0 };
+    const ask = { uuid, cluster, clusterName, self: first.id, wallSeconds: 0, group };
     for (const { offset, bytes } of freshBlocks(ask)) disk.write(offset, bytes);
   }
 }

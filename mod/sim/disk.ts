@@ -78,6 +78,7 @@ export class SimDisks {
   /** Openings with calls that are not ended, by host. */
   readonly #openings = new Set<Opening>();
   #nexuses: Nexus = 0;
+  readonly #hosts = new Map<Nexus, number>();
 
   constructor(world: World) {
     this.world = world;
@@ -125,9 +126,19 @@ export class SimDisks {
     }
   }
 
-  /** A number for one opening. */
-  nexus(): Nexus {
-    return ++this.#nexuses;
+  /** A number for one opening by a host. */
+  nexus(host: number): Nexus {
+    this.#hosts.set(++this.#nexuses, host);
+    return this.#nexuses;
+  }
+
+  /**
+   * May a program on this host write to the disk now? It goes the host's way, and what the daemons of
+   * the host registered counts for it: the nexus of a real disk is the host's.
+   */
+  mayWrite(host: number, disk: SimDisk): boolean {
+    if (this.pathOf(host, disk.path) !== "ok") return false;
+    return disk.reservations.allowsAny((nexus) => this.#hosts.get(nexus) === host);
   }
 
   /** This opening wants to hear of changed paths. */

@@ -38,7 +38,7 @@ export class DiskOpening implements Opening {
     this.host = parts.host;
     this.disk = parts.disk;
     this.life = parts.life;
-    this.nexus = disks.nexus();
+    this.nexus = disks.nexus(parts.host);
     disks.watch(this);
   }
 

@@ -1,4 +1,5 @@
 /** Shared disks as a daemon of one host sees them. @module */
+import { equalBytes } from "../base/bytes.ts";
 import type {
   Disk,
   DiskFailure,
@@ -84,6 +85,28 @@ class OpenDisk implements Disk {
     this.#call(fault === null ? { ...call, write: { offset, bytes: own } } : call);
   }
 
+  compareAndWrite(
+    ask: { readonly offset: number; readonly expect: Uint8Array; readonly bytes: Uint8Array },
+    done: Done,
+  ): void {
+    const { disk, nexus } = this.#opening;
+    const { offset } = ask;
+    const [expect, own] = [ask.expect.slice(), ask.bytes.slice()];
+    const fault = expect.length === own.length
+      ? transferFault(offset, own.length, disk.sizeBytes)
+      : UNEQUAL;
+    this.#call({
+      execute: () => {
+        const failure = fault ?? (disk.reservations.allows(nexus, "write") ? null : RESERVED);
+        if (failure !== null) return () => done(failure);
+        if (!equalBytes(disk.read(offset, own.length), expect)) return () => done(DIFFERS);
+        disk.write(offset, own);
+        return () => done(null);
+      },
+      fail: done,
+    });
+  }
+
   register(key: string, done: Done): void {
     const { disk, nexus } = this.#opening;
     this.#reservation(() => disk.reservations.register(nexus, key), done);
@@ -137,4 +160,6 @@ class OpenDisk implements Disk {
   }
 }
 
+const UNEQUAL: DiskFailure = { failure: "io", detail: "Cannot compare unequal lengths" };
+const DIFFERS: DiskFailure = { failure: "differs", detail: "Something else lies there" };
 const RESERVED: DiskFailure = { failure: "conflict", detail: "The disk is reserved" };

@@ -21,3 +21,11 @@ export { drawPlan, type RunPlan } from "./plan.ts";
 export { NAMES_KEY, type Recorded, type RecordedInput } from "./registers.ts";
 export { play, type RunResult } from "./run.ts";
 export { playScenario, printScenario, readScenario, type ScenarioFile } from "./scenario.ts";
+export { type JudgementResult, playJudgement } from "./judgement.ts";
+export {
+  type DiskFault,
+  drawJudgement,
+  type JudgementPlan,
+  type JudgementShape,
+  printDiskFault,
+} from "./judgement_plan.ts";

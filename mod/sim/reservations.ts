@@ -80,6 +80,21 @@ export class Reservations {
     return (this.#type === 5 || this.#type === 6) && this.#keys.has(nexus);
   }
 
+  /** May whoever has one of these nexuses write? */
+  allowsAny(isTheirs: (nexus: Nexus) => boolean): boolean {
+    return this.#type === null ||
+      [...this.#keys.keys()].some((nexus) => isTheirs(nexus) && this.allows(nexus, "write"));
+  }
+
+  /** CLEAR, by an administrator; with `power` the target lost what it did not keep (no APTPL). */
+  wipe({ power }: { readonly power: boolean }): void {
+    this.#keys.clear();
+    this.#holder = null;
+    this.#type = null;
+    if (power) this.#generation = 0;
+    else this.#bump();
+  }
+
   /** READ KEYS and READ RESERVATION. */
   report(): ReservationState {
     return {

@@ -1,5 +1,6 @@
 /**
- * The judgement between the two voters of a pair when one is silent on the network and on the disk.
+ * The judgement between the two voters of a pair when one is silent on the network and on the disk:
+ * who should win, and the claim of one disk (`race.ts` claims all of them).
  *
  * Who may go on is decided by the disk: PREEMPT AND ABORT takes the other's registration away, the
  * target serves one of two such commands first, and the second one's sender is registered no more.
@@ -11,11 +12,9 @@ import { memberOf, voters, witnessVotes } from "../base/cluster.ts";
 import type { NodeId } from "../base/id.ts";
 import { after, type Instant, type Millis } from "../base/time.ts";
 import type { ReservationState } from "../host/ports.ts";
-import type { WitnessRegister } from "../streams.ts";
 import type { StorageContext } from "./context.ts";
 import { isState, readReservations } from "./enrol.ts";
 import { failureText, isConflict, type Procedure } from "./procedure.ts";
-import { readRegister } from "./register.ts";
 import {
   classifyKeys,
   isForgotten,
@@ -80,12 +79,11 @@ export function claimAt(scales: Scales, since: Instant, headStartMs: Millis): In
   return judge(scales).first === scales.self ? since : after(since, headStartMs);
 }
 
-/** How a claim ended. */
+/** How a claim of one disk ended. */
 export type ClaimEnd =
   | {
     readonly end: "held";
     readonly state: ReservationState;
-    readonly register: WitnessRegister | null;
     /** Somebody had to be ejected. */
     readonly ejected: boolean;
   }
@@ -94,18 +92,10 @@ export type ClaimEnd =
   | { readonly end: "failed"; readonly why: string };
 
 /**
- * Claims the witness vote on a disk where `key` is our registration: ejects everyone else of this
- * cluster and makes sure that nobody but us is registered and that the disk is reserved.
+ * Claims one disk where `key` is our registration: ejects everyone else of this cluster and makes
+ * sure that nobody but us is registered and that the disk is reserved.
  */
-export function* claim(
-  context: StorageContext,
-  { key, uuid }: { readonly key: string; readonly uuid: string },
-): Procedure<ClaimEnd> {
-  const early = yield* readRegister(uuid);
-  if (early.found === "ok" && !early.value.set.includes(context.self)) {
-    const names = early.value.set.map((id) => context.name(id)).join(", ");
-    return failed(`the witness register says that only ${names || "nobody"} may commit`);
-  }
+export function* claim(context: StorageContext, key: string): Procedure<ClaimEnd> {
   let ejected = false;
   for (let round = 0; round <= CLAIM_ROUNDS; round++) {
     const looked = yield* lookTwice(context, key);
@@ -119,9 +109,7 @@ export function* claim(
     const victims = [...former, ...[...others.values()].flat()];
     if (victims.length === 0) {
       if (looked.state.holder === key && isProtected(looked.state, key)) {
-        const register = yield* readRegister(uuid);
-        const value = register.found === "ok" ? register.value : null;
-        return { end: "held", state: looked.state, register: value, ejected };
+        return { end: "held", state: looked.state, ejected };
       }
       const result = yield { call: "reserve", key, type: WRITE_EXCLUSIVE_REGISTRANTS };
       if (result.result !== "done" && !isConflict(result)) return failed(failureText(result));

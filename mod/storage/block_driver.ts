@@ -89,6 +89,9 @@ export class DiskDriver {
         });
       case "write":
         return disk.write(call.offset, call.bytes, done);
+      case "compare-and-write":
+        if (disk.compareAndWrite !== undefined) return disk.compareAndWrite(call, done);
+        return this.#answer(tag, failed("unsupported", "the disk cannot compare and write"));
       case "register":
         return disk.register(call.key, done);
       case "unregister":

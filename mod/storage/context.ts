@@ -11,6 +11,7 @@ import { type Timing, timingOf } from "../base/timing.ts";
 import type { StorageFact } from "../streams.ts";
 import type { DiskCall, StorageEffect } from "./events.ts";
 import { DISK_NODE_MAX } from "./layout.ts";
+import { type Loss, Standing } from "./standing.ts";
 import type { CallSink } from "./procedure.ts";
 import type { PulseContent } from "./pulse.ts";
 
@@ -18,8 +19,11 @@ import type { PulseContent } from "./pulse.ts";
 export class StorageContext implements CallSink {
   readonly self: NodeId;
   readonly boot: BootId;
+  readonly standing = new Standing();
+  /** The other voter of a pair is silent: the disks judge. */
+  judging = false;
   /** What the next pulse says. */
-  content: PulseContent = { guardMarginMs: 0, diskLocks: 0, words: "none", cause: "" };
+  content: PulseContent = { guardMarginMs: 0, diskLocks: 0, words: "none", cause: "", mail: [] };
   #spec: ClusterSpec;
   #timing: Timing;
   #now: Instant = EPOCH;
@@ -57,6 +61,13 @@ export class StorageContext implements CallSink {
 
   begin(now: Instant): void {
     this.#now = now;
+    this.standing.look(now, this.#timing);
+  }
+
+  /** May a key be registered now that is gone, or never was there? */
+  mayRegister(loss: Omit<Loss, "judging">): boolean {
+    const { judging } = this;
+    return this.standing.mayRegister({ ...loss, judging }, this.#now, this.#timing);
   }
 
   /** The effects since the last call. */

@@ -10,12 +10,14 @@ import { Prng } from "../base/prng.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import { after, earliest, EPOCH, type Instant, latest, NEVER } from "../base/time.ts";
 import type { Fact, Request } from "../streams.ts";
-import { ejectNode } from "./arbiter.ts";
 import { StorageContext } from "./context.ts";
 import type { StorageEffect, StorageEvent, StorageOptions, StorageView } from "./events.ts";
+import { Fences } from "./fence.ts";
+import type { PulseSlot } from "./layout.ts";
 import { Lun, type LunListener } from "./lun.ts";
+import { Mailbox } from "./mailbox.ts";
 import { type Procedure, Procedures } from "./procedure.ts";
-import { swap } from "./register.ts";
+import { swap, type SwapPlace } from "./register.ts";
 import { GENERATION_MAX } from "./reservation.ts";
 import { Witness } from "./witness.ts";
 
@@ -30,8 +32,9 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
   readonly #procedures: Procedures;
   readonly #luns: readonly Lun[];
   readonly #witness: Witness;
+  readonly #mail: Mailbox;
   readonly #swaps: Swap[] = [];
-  readonly #fencing = new Set<NodeId>();
+  readonly #fences: Fences;
   readonly #alive = new Set<NodeId>();
   #swapping = false;
   #guardUntil: Instant = EPOCH;
@@ -49,7 +52,10 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
     this.#luns = options.disks.map((path, index) =>
       new Lun({ index, path, generation: prng.between(1, GENERATION_MAX) }, parts)
     );
-    this.#witness = new Witness(this.#context, this.#procedures, () => this.#arbiter());
+    const lose = ({ path }: Lun) => this.#lose(reason("storage.registration-lost", { disk: path }));
+    this.#witness = new Witness(parts, this.#luns, lose);
+    this.#mail = new Mailbox(this.#context);
+    this.#fences = new Fences(this.#context, this.#procedures, this.#luns);
   }
 
   step(event: StorageEvent, now: Instant): StorageEffect[] {
@@ -60,7 +66,10 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
     else if (event.kind === "request") this.#request(event.request);
     else if (event.kind === "disk") this.#procedures.answer(event.tag, event.result);
     this.#procedures.wake();
-    for (const lun of this.#luns) lun.tick();
+    for (const lun of this.#luns) {
+      lun.reconsider();
+      lun.tick();
+    }
     this.#witness.tick();
     this.#nextSwap();
     this.#watchSilence();
@@ -84,9 +93,12 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
     });
     const words = new Set(this.#luns.map((lun) => lun.words));
     return {
-      disks: this.#luns.map(({ path, uuid, kind, state, detail, reservation }) => {
-        return { path, uuid, kind, state, detail, reservation };
+      disks: this.#luns.map((lun) => {
+        const { path, uuid, kind, state, detail, reservation } = lun;
+        const role = this.#witness.isSeat(lun) ? "witness" : "data";
+        return { path, uuid, kind, role, state, detail, reservation };
       }),
+      degraded: this.#degraded(),
       witnessHeld: this.#witness.held,
       pulses,
       verdict: this.#witness.verdict(),
@@ -95,32 +107,49 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
   }
 
   onPulsed(lun: Lun, issuedAt: Instant): void {
-    if (lun === this.#arbiter()) this.#witness.onPulsed(issuedAt);
+    this.#witness.onPulsed(lun, issuedAt);
   }
 
-  onEjected(lun: Lun): void {
+  onSlot(slot: PulseSlot): void {
+    const because = this.#mail.read(slot);
+    if (because !== null) this.#lose(because);
+  }
+
+  onEjected(lun: Lun, raced: boolean): void {
     const because = reason("storage.registration-lost", { disk: lun.path });
-    if (lun === this.#arbiter()) this.#witness.release(because);
+    this.#witness.onLost(lun, because);
     this.#context.say(`scsi_res: our key is gone from ${lun.path}`, because);
+    // One of several disks that judge is not the judgement, but for who raced and was too late.
+    if (this.#witness.isSeat(lun) && !this.#witness.beaten && !raced) return;
+    this.#lose(because);
+  }
+
+  /** Whatever runs here must end; only the word that it has lets this life register again. */
+  #lose(because: Reason): void {
+    this.#context.standing.onLapse();
     this.#context.tell({ fact: "storage.lost", because });
   }
 
   onInterrupted(lun: Lun, because: Reason): void {
-    if (lun === this.#arbiter()) this.#witness.release(because);
+    this.#witness.onLost(lun, because);
+  }
+
+  isKept(lostAt: Instant): boolean {
+    return this.#witness.isKept(lostAt);
   }
 
   isDuplicate(lun: Lun, uuid: string): boolean {
     return this.#luns.some((other) => other.index < lun.index && other.uuid === uuid);
   }
 
-  /** The disk that judges: the one that the spec names, else the lowest uuid. */
-  #arbiter(): Lun | null {
-    const named = this.#context.spec.witness?.disk;
-    const known = this.#luns.filter(({ uuid }) =>
-      uuid !== null && (named === undefined || uuid === named)
-    );
-    known.sort((a, b) => (a.uuid ?? "") < (b.uuid ?? "") ? -1 : 1);
-    return known[0] ?? null;
+  /** What is not as it should be, though nothing is decided by it: one sentence each. */
+  #degraded(): string[] {
+    const said = this.#luns.filter(({ state }) => state !== "ready")
+      .map(({ path, state, detail }) => `${path} is ${state}: ${detail}`);
+    const panel = this.#witness.panel();
+    if (panel === null || this.#context.spec.witness === null) return said;
+    const missing = panel.order.filter((uuid) => !this.#luns.some((lun) => lun.uuid === uuid));
+    return [...said, ...missing.map((uuid) => `the witness disk ${uuid} is not there`)];
   }
 
   #fact(fact: Fact): void {
@@ -134,8 +163,14 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
       case "config.shared":
         return this.#witness.onShared();
       case "heartbeat.member":
+        this.#mail.onMember(fact.health);
         return this.#witness.onMember(fact.health);
+      case "heartbeat.proof":
+        return this.#context.standing.onProof(fact.provenAt);
+      case "ha.clear":
+        return this.#context.standing.onEmpty(this.#context.now());
       case "ha.vitals":
+        this.#context.standing.onResources(fact.vitals.resources);
         this.#context.content = {
           ...this.#context.content,
           diskLocks: fact.vitals.diskLocks,
@@ -158,6 +193,7 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
     } else if (this.#guardHeld) {
       this.#guardHeld = false;
       this.#lapsed = true;
+      this.#context.standing.onLapse();
     }
   }
 
@@ -166,7 +202,7 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
     if (this.#stopping) this.#leave("clean-stop", "ha.clean-stop");
     else if (this.#lapsed) this.#leave("self-fenced", "ha.guard-lapsed");
     this.#lapsed = false;
-    for (const lun of this.#luns) lun.forgive();
+    this.#context.standing.onEmpty(this.#context.now());
   }
 
   #leave(words: "none" | "clean-stop" | "self-fenced", cause: string): void {
@@ -180,7 +216,10 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
       this.#stopping = true;
       this.#witness.retire();
     } else if (request.request === "storage.swap") this.#enqueue(request);
-    else if (request.request === "storage.fence") this.#fence(request.node);
+    else if (request.request === "storage.fence") {
+      if (request.node !== this.#context.self) this.#mail.pill(request.node);
+      this.#fences.fence(request.node, request.disks);
+    }
   }
 
   #enqueue(ask: Swap): void {
@@ -193,20 +232,19 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
     while (!this.#swapping) {
       const ask = this.#swaps.shift();
       if (ask === undefined) return;
-      const lun = this.#arbiter();
-      const key = lun?.liveKey ?? null;
-      if (lun === null || key === null || lun.uuid === null) {
+      const place = this.#witness.place(ask.held);
+      const first = place?.seats[0];
+      if (place === null || first === undefined) {
         this.#context.tell({ fact: "storage.swapped", tag: ask.tag, ok: false, register: null });
         continue;
       }
       this.#swapping = true;
-      const disk = { key, uuid: lun.uuid, isHeld: () => this.#witness.held };
-      this.#procedures.start(lun.index, this.#swap(ask, disk));
+      this.#procedures.start(first.index, this.#swap(ask, place));
     }
   }
 
-  *#swap(ask: Swap, disk: Parameters<typeof swap>[1]): Procedure<void> {
-    const end = yield* swap(ask, disk);
+  *#swap(ask: Swap, place: SwapPlace): Procedure<void> {
+    const end = yield* swap(ask, place);
     this.#swapping = false;
     const { ok, register, why } = end;
     this.#context.tell({ fact: "storage.swapped", tag: ask.tag, ok, register });
@@ -216,41 +254,6 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
     const set = ask.register.set.map((id) => this.#context.name(id)).join("+");
     this.#context.say(`register: version=${ask.register.version}, set=${set}`, null);
     this.#witness.onRegister(ask.register);
-  }
-
-  #fence(node: NodeId): void {
-    if (node === this.#context.self || this.#fencing.has(node) || this.#luns.length === 0) return;
-    const keys = this.#luns.map((lun) => lun.liveKey);
-    const missing = this.#luns.find((lun) => lun.liveKey === null);
-    if (missing !== undefined) return this.#fenceFailed(node, `${missing.path} is not ready`);
-    this.#fencing.add(node);
-    const left = { disks: this.#luns.length, why: "" };
-    this.#luns.forEach((lun, index) => {
-      const ask = { key: keys[index] ?? "", node };
-      this.#procedures.start(lun.index, this.#eject(lun, ask, left));
-    });
-  }
-
-  *#eject(
-    lun: Lun,
-    ask: { readonly key: string; readonly node: NodeId },
-    left: { disks: number; why: string },
-  ): Procedure<void> {
-    const why = yield* ejectNode(this.#context, ask);
-    if (why !== null) left.why = `${lun.path}: ${why}`;
-    left.disks -= 1;
-    if (left.disks > 0) return;
-    this.#fencing.delete(ask.node);
-    if (left.why !== "") return this.#fenceFailed(ask.node, left.why);
-    const name = this.#context.name(ask.node);
-    const disk = this.#luns.map(({ path }) => path).join(", ");
-    const because = reason("storage.fenced", { node: name, disk });
-    this.#context.tell({ fact: "storage.fenced", node: ask.node, because });
-    this.#context.say(`scsi_res: ${name} is ejected from ${disk}`, because);
-  }
-
-  #fenceFailed(node: NodeId, why: string): void {
-    this.#context.say(`${this.#context.name(node)} is not ejected: ${why}`, null);
   }
 
   /** Says once when a pulse that moved stands still. */

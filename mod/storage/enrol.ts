@@ -3,18 +3,20 @@
  *
  * The danger is in registering *again*. A node whose key was ejected while its disk did not answer
  * must not come back as if nothing had been: the winner may run its resources by now. So whoever
- * was registered in this life must find that key still there, and the target's generation counter
- * shows whether somebody came in between looking and registering.
+ * was registered, in this life or a former one, must find that key still there, or may register only
+ * as `standing.ts` allows; and the target's generation counter shows whether somebody came in
+ * between looking and registering.
  *
  * @module
  */
 import type { Instant } from "../base/time.ts";
 import type { ReservationState } from "../host/ports.ts";
+import { BLOCK_BYTES } from "./block.ts";
 import type { StorageContext } from "./context.ts";
 import type { DiskCall, DiskResult } from "./events.ts";
 import {
-  BLOCK_BYTES,
   decodeLabel,
+  decodePulse,
   DISK_NODE_MAX,
   type Label,
   LABEL_BLOCK,
@@ -24,16 +26,20 @@ import { failureText, isConflict, type Procedure } from "./procedure.ts";
 import {
   classifyKeys,
   isForgotten,
+  isLossOfAll,
   makeKey,
   nextGeneration,
   WRITE_EXCLUSIVE_REGISTRANTS,
 } from "./reservation.ts";
+import type { Absence, Loss } from "./standing.ts";
 
 /** How an attempt to get onto a disk ended. */
 export type Enrolment =
   | { readonly end: "ready"; readonly key: string; readonly state: ReservationState }
   /** Our key of this life was taken away by another node. */
   | { readonly end: "ejected"; readonly state: ReservationState }
+  /** No key of ours is there, and none may be made yet. */
+  | { readonly end: "waits"; readonly absence: Absence; readonly state: ReservationState }
   | { readonly end: "failed"; readonly why: string };
 
 /** What opening found. */
@@ -41,6 +47,7 @@ export type Opening =
   | {
     readonly end: "open";
     readonly kind: "scsi" | "nvme" | "file";
+    readonly sizeBytes: number;
     readonly label: Label;
   }
   | { readonly end: "failed"; readonly why: string };
@@ -64,7 +71,7 @@ export function* openDisk(path: string, context: StorageContext): Procedure<Open
   if (label.value.cluster !== context.spec.id) {
     return failed(`it belongs to the cluster "${label.value.clusterName}"`);
   }
-  return { end: "open", kind: opened.kind, label: label.value };
+  return { end: "open", kind: opened.kind, sizeBytes: opened.sizeBytes, label: label.value };
 }
 
 /** Reads the reservations; a failure comes back as it is. */
@@ -78,29 +85,45 @@ export function isState(result: ReservationState | DiskResult): result is Reserv
   return "keys" in result;
 }
 
-/**
- * Registers this life with the generation after `generation`. `old` is the key under which this
- * life was registered before, or null.
- */
-export function* enrol(
-  context: StorageContext,
-  { old, generation }: { readonly old: string | null; readonly generation: number },
-): Procedure<Enrolment> {
+/** What is known when a life gets onto a disk. */
+export interface EnrolAsk {
+  /** The key under which this life was registered before, or null. */
+  readonly old: string | null;
+  /** Why that key is gone, where that is known already. */
+  readonly gone: Absence | null;
+  /** What else bears on whether it may be registered again; asked right before that is done. */
+  readonly loss: () => Pick<Loss, "lostAt" | "kept">;
+  /** The last look at the disk with `old` on it. */
+  readonly before: ReservationState | null;
+  /** The new key has the generation after this one. */
+  readonly generation: number;
+  readonly uuid: string;
+}
+
+/** Registers this life. */
+export function* enrol(context: StorageContext, ask: EnrolAsk): Procedure<Enrolment> {
   const before = yield* readReservations();
   if (!isState(before)) return failed(failureText(before));
-  if (old !== null && !before.keys.includes(old) && !isForgotten(before)) {
-    const again = yield* confirmGone(context, old);
-    if (again !== null) return again;
+  // Of a key that is known to be gone, what turns up later proves nothing: a command that hung.
+  const ours = ask.gone === null ? oursAmong(context, ask.old, before) : [];
+  if (ours.length === 0) {
+    const absence = yield* absenceOf(context, ask, before);
+    if (absence === null) return failed("the disk does not say whether we were there");
+    if (absence === "ejected" && ask.old !== null) return { end: "ejected", state: before };
+    if (absence !== "there" && !context.mayRegister({ ...ask.loss(), absence })) {
+      return { end: "waits", absence, state: before };
+    }
   }
   const { self, spec } = context;
-  const key = makeKey(spec.id, self, nextGeneration(generation, self, before.keys));
+  const key = makeKey(spec.id, self, nextGeneration(ask.generation, self, before.keys));
   const registered = yield { call: "register", key };
   if (registered.result !== "done") return failed(failureText(registered));
   const state = yield* readReservations();
   if (!isState(state)) return failed(failureText(state));
   if (!state.keys.includes(key)) return failed("the registration did not stick");
-  const untouched = state.generation === before.generation + 1;
-  if (old !== null && before.keys.includes(old) && !state.keys.includes(old) && !untouched) {
+  const untouched = state.generation === ((before.generation + 1) >>> 0);
+  const vanished = ours.length > 0 && !ours.some((each) => state.keys.includes(each));
+  if (vanished && !untouched && !context.standing.idle) {
     // Somebody was at work between our two looks, and our old key went: it was ejected.
     yield { call: "unregister", key };
     return { end: "ejected", state };
@@ -108,6 +131,41 @@ export function* enrol(
   const closed = yield* closeFormerLives(context, key, state);
   if (closed !== null) return failed(closed);
   return yield* holdReservation(key);
+}
+
+/** The keys by which we are on the disk still: that of this life, or else those of former ones. */
+function oursAmong(
+  context: StorageContext,
+  old: string | null,
+  { keys }: ReservationState,
+): readonly string[] {
+  if (old !== null) return keys.includes(old) ? [old] : [];
+  return classifyKeys(keys, { cluster: context.spec.id, self: context.self, key: null }).former;
+}
+
+/** Why no key of ours is there (`there`: it is back); null where the disk does not answer that. */
+function* absenceOf(
+  context: StorageContext,
+  { old, gone, before, uuid }: EnrolAsk,
+  first: ReservationState,
+): Procedure<Absence | "there" | null> {
+  if (gone !== null) return gone;
+  if (old !== null) {
+    if (isLossOfAll(before, first, { recent: false, own: old })) return "forgotten";
+    // Looked at once more, a beat later: a key that is replaced is gone for a moment.
+    yield { call: "pause", ms: context.timing.beatMs };
+    const again = yield* readReservations();
+    if (!isState(again)) return null;
+    if (again.keys.includes(old)) return "there";
+    return isLossOfAll(before, again, { recent: false, own: old }) ? "forgotten" : "ejected";
+  }
+  const offset = slotOffset(context.self);
+  const slot = yield { call: "read", offset, length: BLOCK_BYTES };
+  if (slot.result !== "bytes") return null;
+  const found = decodePulse(slot.bytes, { node: context.self, uuid });
+  // What a former life left there tells that it was registered; damage may have been such a slot.
+  if (found.found === "blank") return "new";
+  return isForgotten(first) ? "forgotten" : "ejected";
 }
 
 /** Preempts every key of this node's former lives, so that no late write of theirs can land. */
@@ -143,16 +201,6 @@ export function* holdReservation(key: string): Procedure<Enrolment> {
     return failed(`it is reserved with type ${state.type}, not ${WRITE_EXCLUSIVE_REGISTRANTS}`);
   }
   return { end: "ready", key, state };
-}
-
-/** Looks once more, a beat later: a key that is replaced is gone for a moment. */
-function* confirmGone(context: StorageContext, key: string): Procedure<Enrolment | null> {
-  yield { call: "pause", ms: context.timing.beatMs };
-  const state = yield* readReservations();
-  if (!isState(state)) return failed(failureText(state));
-  if (state.keys.includes(key)) return null;
-  // Nobody is registered at all: the target forgot everyone, and nobody won.
-  return isForgotten(state) ? null : { end: "ejected", state };
 }
 
 function failed(why: string): { readonly end: "failed"; readonly why: string } {

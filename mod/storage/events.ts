@@ -9,6 +9,12 @@ export type DiskCall =
   | { readonly call: "open"; readonly path: string }
   | { readonly call: "read"; readonly offset: number; readonly length: number }
   | { readonly call: "write"; readonly offset: number; readonly bytes: Uint8Array }
+  | {
+    readonly call: "compare-and-write";
+    readonly offset: number;
+    readonly expect: Uint8Array;
+    readonly bytes: Uint8Array;
+  }
   | { readonly call: "register"; readonly key: string }
   | { readonly call: "unregister"; readonly key: string }
   | { readonly call: "reserve"; readonly key: string; readonly type: ReservationType }
@@ -62,10 +68,14 @@ export interface StorageView {
     readonly path: string;
     readonly uuid: string | null;
     readonly kind: string | null;
+    /** `witness`: it judges, alone or with others. Any disk may hold data and pulses too. */
+    readonly role: "witness" | "data";
     readonly state: "opening" | "ready" | "lost" | "unregistered";
     readonly detail: string;
     readonly reservation: ReservationState | null;
   }[];
+  /** What is not as it should be although nothing is decided by it, one sentence each. */
+  readonly degraded: readonly string[];
   readonly witnessHeld: boolean;
   readonly pulses: readonly {
     readonly node: NodeId;

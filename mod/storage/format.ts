@@ -10,21 +10,20 @@
 import { decodeText, equalBytes } from "../base/bytes.ts";
 import type { ClusterId, NodeId } from "../base/id.ts";
 import type { WitnessRegister } from "../streams.ts";
+import { BLOCK_BYTES, isBlank } from "./block.ts";
 import {
   AREA_BYTES,
-  BLOCK_BYTES,
   decodeLabel,
   encodeLabel,
   encodeRegister,
-  isBlank,
   LABEL_BLOCK,
   REGISTER_BLOCK,
 } from "./layout.ts";
 
-/** Bytes from the beginning that {@link inspect} wants: a ZFS label is 256 KiB. */
-export const HEAD_BYTES = 256 * 1024;
-/** Bytes from the end that {@link inspect} wants. */
-export const TAIL_BYTES = 64 * 1024;
+/** Bytes from the beginning that {@link inspect} wants: all that a label would overwrite. */
+export const HEAD_BYTES = AREA_BYTES;
+/** Bytes from the end that {@link inspect} wants: an old RAID superblock lies up to 128 KiB from it. */
+export const TAIL_BYTES = 256 * 1024;
 /** A smaller disk is refused. */
 export const DISK_BYTES_MIN = AREA_BYTES;
 /** The longest write that {@link freshBlocks} asks for. */
@@ -41,6 +40,9 @@ export type Content =
   }
   /** `name` is for people: `ext2/3/4`, `GPT`, `unknown data`. */
   | { readonly content: "foreign"; readonly name: string };
+
+/** md_p.h: MD_SB_MAGIC, little-endian. */
+const LINUX_RAID = "\xfc\x4e\x2b\xa9";
 
 interface Signature {
   readonly name: string;
@@ -65,7 +67,23 @@ const SIGNATURES: readonly Signature[] = [
   sign("sanlock resource", "\x10\x20\x15\x06", [0]),
   sign("swap", "SWAPSPACE2", [4086, 8182, 16374, 65526]),
   sign("swap", "SWAP-SPACE", [4086, 8182, 16374, 65526]),
-  sign("Linux RAID", "\xfc\x4e\x2b\xa9", [0, 4096, -8192, -65536]),
+  sign("Linux RAID", LINUX_RAID, [0, 4096]),
+  sign("dm-integrity", "integrt\0", [0]),
+  sign("dm-verity", "verity\0\0", [0]),
+  sign("Stratis", "!Stra0tis\x86\xff\x02^\x41rh", [516, 4612]),
+  sign("VDO", "dmvdo001", [0]),
+  sign("Ceph BlueStore", "bluestore block device", [0]),
+  sign("Oracle ASM", "ORCLDISK", [32]),
+  sign("VMFS", "\x0d\xd0\x01\xc0", [0x100000]),
+  sign("F2FS", "\x10\x20\xf5\xf2", [1024, 5120]),
+  sign("NILFS2", "\x34\x34", [1024 + 6]),
+  sign("EROFS", "\xe2\xe1\xf5\xe0", [1024]),
+  sign("SquashFS", "hsqs", [0]),
+  sign("ReiserFS", "ReIsEr", [0x10000 + 52]),
+  sign("JFS", "JFS1", [0x8000]),
+  sign("exFAT", "EXFAT   ", [3]),
+  sign("BitLocker", "-FVE-FS-", [3]),
+  sign("APFS", "NXSB", [32]),
   sign("bcache", "\xc6\x85\x73\xf6\x4e\x1a\x45\xca", [4096 + 24]),
   sign("ISO 9660", "CD001", [32769]),
   sign("NTFS", "NTFS    ", [3]),
@@ -91,6 +109,13 @@ export function inspect(head: Uint8Array, tail: Uint8Array): Content {
       }
     }
   }
+  // Version 0.90 lies at a multiple of 64 KiB before the end, 1.0 at one of 4 KiB: wherever that is.
+  const raid = Uint8Array.from(LINUX_RAID, (each) => each.charCodeAt(0));
+  for (let at = 0; at < tail.length; at += BLOCK_BYTES) {
+    if (equalBytes(tail.subarray(at, at + raid.length), raid)) {
+      return { content: "foreign", name: "Linux RAID" };
+    }
+  }
   if (decodeText(head.subarray(0, 4)) === "PENT") {
     return { content: "foreign", name: "a damaged or newer pentad label" };
   }
@@ -107,6 +132,8 @@ export interface FormatInput {
   readonly self: NodeId;
   /** Seconds since 1970. */
   readonly wallSeconds: number;
+  /** Uuids of the disks that judge together with this one, it included; none where it is alone. */
+  readonly group?: readonly string[];
 }
 
 /** The register of a fresh disk: only the node that initialises may commit alone. */
@@ -126,8 +153,8 @@ export function freshBlocks(
     const bytes = new Uint8Array(Math.min(WRITE_BYTES_MAX, AREA_BYTES - offset));
     writes.push({ offset, bytes });
   }
-  const { uuid, cluster, clusterName, self, wallSeconds } = input;
-  const label = { uuid, cluster, clusterName, formattedBy: self, formattedAt: wallSeconds };
+  const { uuid, cluster, clusterName, self, wallSeconds, group = [] } = input;
+  const label = { uuid, cluster, clusterName, formattedBy: self, formattedAt: wallSeconds, group };
   writes.push({
     offset: REGISTER_BLOCK * BLOCK_BYTES,
     bytes: encodeRegister(initialRegister(self), uuid),

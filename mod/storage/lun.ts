@@ -10,24 +10,30 @@ import { after, earliest, EPOCH, type Instant, NEVER } from "../base/time.ts";
 import type { ReservationState } from "../host/ports.ts";
 import type { LastWords, StorageFact } from "../streams.ts";
 import type { StorageContext } from "./context.ts";
+import { BLOCK_BYTES } from "./block.ts";
 import { enrol, type Enrolment, holdReservation, isState } from "./enrol.ts";
 import { openDisk, readReservations, reopenAt } from "./enrol.ts";
-import { BLOCK_BYTES, decodePulse, encodePulse, slotOffset } from "./layout.ts";
+import { decodePulse, encodePulse, type PulseSlot, slotOffset } from "./layout.ts";
 import { failureText, isConflict, type Procedure, type Procedures } from "./procedure.ts";
-import { DiskPulse } from "./pulse.ts";
-import { isForgotten, isProtected, parseKey, reservationDigest } from "./reservation.ts";
+import { DiskPulse, slotRanges } from "./pulse.ts";
+import { isLossOfAll, isProtected, parseKey, reservationDigest } from "./reservation.ts";
+import { type Absence, absenceReason } from "./standing.ts";
 
 /** Cycles in a row that must miss our registration before it counts as gone. */
 export const MISSES_MAX = 2;
-/** Slots of one read: neighbours are read together up to 256 KiB. */
-export const SLOTS_PER_READ = 64;
+/** A cycle that is no older than so many beats shows that the disk answers. */
+export const ANSWER_BEATS_MAX = 3;
 
 /** What the core wants to know of its disks. */
 export interface LunListener {
   /** A pulse issued at `issuedAt` is on the disk, and the registration was still there after it. */
   onPulsed(lun: Lun, issuedAt: Instant): void;
-  /** Our registration was taken away. */
-  onEjected(lun: Lun): void;
+  /** Our registration was taken away; `raced`: while we wanted to take the other's. */
+  onEjected(lun: Lun, raced: boolean): void;
+  /** A majority of the disks that judge have had our key since before `lostAt`. */
+  isKept(lostAt: Instant): boolean;
+  /** A sound slot of another node was read. */
+  onSlot(slot: PulseSlot): void;
   /** The disk does not answer, or its registrations were forgotten: nothing held there counts. */
   onInterrupted(lun: Lun, because: Reason): void;
   /** True where another disk of ours already has this uuid. */
@@ -46,17 +52,28 @@ export class Lun {
   #detail = "not opened yet";
   #kind: string | null = null;
   #uuid: string | null = null;
+  #group: readonly string[] = [];
+  #sizeBytes = 0;
   #reservation: ReservationState | null = null;
+  /** The last look in which our key was there, and when that was. */
+  #sound: { readonly state: ReservationState; readonly at: Instant } | null = null;
   /** The key under which this life is registered, or was when the disk was lost. */
   #key: string | null = null;
   #generation: number;
   #misses = 0;
-  /** One of the looks that missed our key found nobody registered at all. */
+  /** One of the looks that missed our key showed that the target lost them all. */
   #forgotten = false;
   #busy = false;
-  /** This life lost its key and may not register again before nothing runs here. */
-  #banned = false;
+  /** Why no key of ours is there, while none may be registered. */
+  #absence: Absence | null = null;
+  /** When another node took our key from this life. */
+  #lostAt: Instant = EPOCH;
+  /** Since when our key is the one that it is. */
+  #registeredAt: Instant = NEVER;
+  /** The core was told that our key was taken away. */
+  #mourned = false;
   #due: Instant = EPOCH;
+  #answeredAt: Instant = EPOCH;
   /** The last words that this disk is known to carry from us. */
   #words: LastWords = "none";
 
@@ -93,6 +110,36 @@ export class Lun {
     return this.#uuid;
   }
 
+  /** Disks that judge together with this one, as its label has it; empty where it is alone. */
+  get group(): readonly string[] {
+    return this.#group;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Why this node is not registered there, while it may not be. */
+  get absence(): Absence | null {
+    return this.#absence;
+  }
+
+  /** This is the key that we registered, whether or not it is missed already. */
+  has(key: string): boolean {
+    return this.#state === "ready" && this.#key === key;
+  }
+
+  /** Our key was there then, and has been since without a break. */
+  keptSince(at: Instant): boolean {
+    return this.liveKey !== null && this.#registeredAt <= at;
+  }
+
+  /** It went through a whole cycle not long ago. */
+  get answers(): boolean {
+    const { timing } = this.#context;
+    return this.#context.now() - this.#answeredAt <= ANSWER_BEATS_MAX * timing.beatMs;
+  }
+
   /** As last read. */
   get reservation(): ReservationState | null {
     return this.#reservation;
@@ -124,34 +171,48 @@ export class Lun {
     if (this.#misses === 0) this.#due = earliest(this.#due, this.#context.now());
   }
 
-  /** Nothing runs on this node any more, so a life that lost its key may register again. */
-  forgive(): void {
-    if (!this.#banned) return;
-    this.#banned = false;
-    this.#key = null;
-    if (this.#state !== "unregistered") return;
+  /** Where no key of ours may be registered: may it be now? */
+  reconsider(): void {
+    const absence = this.#absence;
+    if (absence === null || this.#state !== "unregistered") return;
+    if (absence === "ejected" && !this.#mourned && this.#context.standing.busy) {
+      // A former life was ejected, and what it ran runs here still.
+      this.#mourned = true;
+      this.#listener.onEjected(this, false);
+    }
+    const lostAt = this.#lostAt;
+    const kept = this.#listener.isKept(lostAt);
+    if (!this.#context.mayRegister({ absence, lostAt, kept })) return;
     this.#state = "opening";
     this.#detail = "registers again";
     this.hurry();
   }
 
   /** Our key was seen to be gone, twice, by whoever looked. */
-  ejected(state: ReservationState): void {
+  ejected(state: ReservationState, { raced = false } = {}): void {
     if (this.#state !== "ready") return;
     this.observe(state);
-    const because = reason("storage.registration-lost", { disk: this.path });
+    this.#wait("ejected");
+    this.#lostAt = this.#context.now();
+    this.#mourned = true;
+    this.#listener.onEjected(this, raced);
+  }
+
+  /** Not registered: reads go on, writes do not, until `standing.ts` allows a registration. */
+  #wait(absence: Absence): void {
+    const { detail, because } = absenceReason(absence, this.path);
+    const news = this.#state !== "unregistered" || this.#absence !== absence;
     this.#state = "unregistered";
-    this.#banned = true;
-    this.#detail = "our registration was taken away";
+    this.#absence = absence;
+    this.#detail = detail;
     this.#key = null;
     this.#misses = 0;
-    this.#context.tell({
-      fact: "storage.disk",
-      disk: this.index,
-      state: "unregistered",
-      because,
-    });
-    this.#listener.onEjected(this);
+    this.#due = after(this.#context.now(), this.#context.timing.beatMs);
+    if (!news) return;
+    this.#context.tell({ fact: "storage.disk", disk: this.index, state: "unregistered", because });
+    if (absence !== "ejected") {
+      this.#context.say(`${this.path}: ${detail}`, because, absence === "new");
+    }
   }
 
   /** Keeps what the target says about reservations, and says it aloud when it changed. */
@@ -168,29 +229,49 @@ export class Lun {
   *#open(): Procedure<void> {
     const opening = yield* openDisk(this.path, this.#context);
     if (opening.end === "failed") return this.#fail(opening.why);
-    const { uuid } = opening.label;
+    const { uuid, group } = opening.label;
     if (this.#listener.isDuplicate(this, uuid)) return this.#fail("it is named twice");
-    if (this.#uuid !== null && this.#uuid !== uuid) this.#key = null;
+    if (this.#uuid !== null && this.#uuid !== uuid) {
+      this.#key = null;
+      this.#absence = null;
+      this.#sound = null;
+    }
     this.#kind = opening.kind;
     this.#uuid = uuid;
-    if (!this.#banned) return yield* this.#enrol();
-    this.#state = "unregistered";
-    this.#due = this.#context.now();
+    this.#group = group;
+    this.#sizeBytes = opening.sizeBytes;
+    yield* this.#enrol(uuid);
   }
 
-  *#enrol(): Procedure<void> {
-    const end = yield* enrol(this.#context, { old: this.#key, generation: this.#generation });
+  *#enrol(uuid: string): Procedure<void> {
+    const end = yield* enrol(this.#context, {
+      old: this.#key,
+      gone: this.#absence,
+      loss: () => ({ lostAt: this.#lostAt, kept: this.#listener.isKept(this.#lostAt) }),
+      before: this.#sound?.state ?? null,
+      generation: this.#generation,
+      uuid,
+    });
     this.#settle(end);
   }
 
   #settle(end: Enrolment): void {
     if (end.end === "failed") return this.#fail(end.why);
+    if (end.end === "waits") {
+      if (end.absence !== "new") this.observe(end.state);
+      return this.#wait(end.absence);
+    }
     const again = this.#state === "ready";
     this.#state = "ready";
     this.#misses = 0;
     this.#due = this.#context.now();
     if (end.end === "ejected") return this.ejected(end.state);
+    this.#absence = null;
+    this.#lostAt = EPOCH;
+    this.#mourned = false;
+    if (this.#key === null) this.#registeredAt = this.#context.now();
     this.#key = end.key;
+    this.#sound = { state: end.state, at: this.#context.now() };
     this.#generation = parseKey(end.key)?.generation ?? this.#generation;
     this.#detail = `key 0x${end.key}`;
     this.observe(end.state);
@@ -214,7 +295,7 @@ export class Lun {
       landed = result.result === "done";
       if (!refused && !landed) return this.#fail(failureText(result));
     }
-    for (const range of this.#ranges()) {
+    for (const range of slotRanges(this.#context.peers())) {
       const { offset, length } = range;
       const result = yield { call: "read", offset, length };
       if (result.result !== "bytes") return this.#fail(failureText(result));
@@ -222,6 +303,7 @@ export class Lun {
     }
     const state = yield* readReservations();
     if (!isState(state)) return this.#fail(failureText(state));
+    this.#answeredAt = this.#context.now();
     yield* this.#judge(state, refused);
     if (landed && this.#state === "ready" && isProtected(state, this.#key)) {
       this.#words = words;
@@ -237,20 +319,30 @@ export class Lun {
     const there = state.keys.includes(key);
     if (there && !refused) {
       this.#misses = 0;
+      this.#sound = { state, at: this.#context.now() };
       if (!isProtected(state, key)) this.#settle(yield* holdReservation(key));
       return;
     }
-    this.#forgotten = isForgotten(state) || (this.#misses > 0 && this.#forgotten);
+    const lately = this.#context.now() - ANSWER_BEATS_MAX * this.#context.timing.beatMs;
+    const recent = this.#sound !== null && this.#sound.at >= lately;
+    const all = isLossOfAll(this.#sound?.state ?? null, state, { recent, own: key });
+    this.#forgotten = all || (this.#misses > 0 && this.#forgotten);
     this.#misses += 1;
     this.#due = after(this.#context.now(), this.#context.timing.beatMs);
     if (this.#misses < MISSES_MAX) return;
-    // Nobody is registered: the target forgot everyone. Refused although the key is there: it
-    // belongs to another nexus of ours. Either way nobody won, and enrolling anew is safe.
     if (!there && !this.#forgotten) return this.ejected(state);
-    if (!there) this.#key = null;
-    const why = there ? "writes are refused under our key" : "the disk forgot all registrations";
-    this.#listener.onInterrupted(this, reason("storage.disk-lost", { disk: this.path, why }));
-    yield* this.#enrol();
+    // The target forgot everyone: nobody won. Refused although the key is there: it belongs to
+    // another nexus of ours, and is replaced by one that does not.
+    if (!there) this.#absence = "forgotten";
+    const because = there
+      ? reason("storage.disk-lost", { disk: this.path, why: "writes are refused under our key" })
+      : reason("storage.forgotten", { disk: this.path });
+    this.#listener.onInterrupted(this, because);
+    if (!there) {
+      this.#key = null;
+      this.#context.say(`scsi_res: ${this.path} lost every registration`, because);
+    }
+    yield* this.#enrol(this.#uuid ?? "");
   }
 
   #readSlots(bytes: Uint8Array, nodes: readonly NodeId[], offset: number): void {
@@ -260,6 +352,7 @@ export class Lun {
       const place = { node, uuid: this.#uuid ?? "" };
       const slot = decodePulse(bytes.subarray(at, at + BLOCK_BYTES), place);
       if (slot.found !== "ok") continue;
+      this.#listener.onSlot(slot.value);
       const facts = this.pulse.read(slot.value, this.#context.now(), deadMs + fenceWaitMs);
       for (const fact of facts) this.#tellPulse(fact);
     }
@@ -272,22 +365,6 @@ export class Lun {
     const text = `pulse: ${this.#context.name(fact.node)}, locks=${fact.diskLocks}` +
       (fact.words === "none" ? "" : `, words=${fact.words}`);
     this.#context.say(text, because, true);
-  }
-
-  /** Neighbouring slots of the other members, each range one read. */
-  #ranges(): { offset: number; length: number; nodes: NodeId[] }[] {
-    const ranges: { offset: number; length: number; nodes: NodeId[] }[] = [];
-    for (const node of this.#context.peers()) {
-      const last = ranges.at(-1);
-      const first = last?.nodes[0];
-      if (last !== undefined && first !== undefined && node - first < SLOTS_PER_READ) {
-        last.nodes.push(node);
-        last.length = slotOffset(node) + BLOCK_BYTES - last.offset;
-      } else {
-        ranges.push({ offset: slotOffset(node), length: BLOCK_BYTES, nodes: [node] });
-      }
-    }
-    return ranges;
   }
 
   #fail(why: string): void {

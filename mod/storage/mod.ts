@@ -21,24 +21,29 @@ export {
   TAIL_BYTES,
   WRITE_BYTES_MAX,
 } from "./format.ts";
+export { BLOCK_BYTES, type Decoded } from "./block.ts";
 export {
   AREA_BYTES,
-  BLOCK_BYTES,
-  type Decoded,
+  type Ballot,
   decodeLabel,
   decodePulse,
   decodeRegister,
+  decodeStored,
   DISK_NODE_MAX,
   type Echo,
   encodeLabel,
   encodePulse,
   encodeRegister,
+  GROUP_MAX,
   type Label,
   LABEL_BLOCK,
+  type Letter,
   type PulseSlot,
   REGISTER_BLOCK,
   slotOffset,
+  type StoredRegister,
 } from "./layout.ts";
+export { type KnownLabel, type Panel, panelOf } from "./panel.ts";
 export {
   classifyKeys,
   type KeySet,

@@ -8,9 +8,12 @@
 import { after, earliest, type Instant, type Millis, NEVER } from "../base/time.ts";
 import type { DiskCall, DiskResult } from "./events.ts";
 
-/** What a procedure may yield: a call on its disk, or a pause. */
-export type ProcedureStep = DiskCall | { readonly call: "pause"; readonly ms: Millis };
-/** A sequence of calls on one disk that ends in a `T`. */
+/** What a procedure may yield: a call on its disk or on another one, or a pause. */
+export type ProcedureStep =
+  | DiskCall
+  | { readonly call: "pause"; readonly ms: Millis }
+  | { readonly call: "at"; readonly disk: number; readonly what: DiskCall };
+/** A sequence of calls that ends in a `T`. */
 export type Procedure<T> = Generator<ProcedureStep, T, DiskResult>;
 
 interface Running {
@@ -69,8 +72,21 @@ export class Procedures {
     }
     this.#tag += 1;
     this.#calls.set(this.#tag, running);
-    this.#sink.call(running.disk, this.#tag, next.value);
+    const step = next.value;
+    const [disk, call] = step.call === "at" ? [step.disk, step.what] : [running.disk, step];
+    this.#sink.call(disk, this.#tag, call);
   }
+}
+
+/** `procedure`, with its calls on `disk`, as a part of one that is at work on another. */
+export function* on<T>(disk: number, procedure: Procedure<T>): Procedure<T> {
+  let next = procedure.next({ result: "done" });
+  while (next.done !== true) {
+    const step = next.value;
+    const own = step.call === "pause" || step.call === "at";
+    next = procedure.next(yield own ? step : { call: "at", disk, what: step });
+  }
+  return next.value;
 }
 
 /** Why a call did not give what was asked for, as a clause. */
@@ -78,6 +94,11 @@ export function failureText(result: DiskResult): string {
   return result.result === "failed"
     ? `${result.failure.failure}: ${result.failure.detail}`
     : `the answer was "${result.result}"`;
+}
+
+/** True where the disk knows no such command. */
+export function isUnsupported(result: DiskResult): boolean {
+  return result.result === "failed" && result.failure.failure === "unsupported";
 }
 
 /** True for RESERVATION CONFLICT. */

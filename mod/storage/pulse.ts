@@ -11,10 +11,14 @@
 import type { BootId, NodeId } from "../base/id.ts";
 import { EPOCH, type Instant, type Millis } from "../base/time.ts";
 import type { LastWords, StorageFact } from "../streams.ts";
-import type { Echo, PulseSlot } from "./layout.ts";
+import { BLOCK_BYTES } from "./block.ts";
+import { type Echo, type Letter, type PulseSlot, slotOffset } from "./layout.ts";
 
 /** Own pulses whose issue time is remembered; an echo of an older one proves nothing any more. */
 export const ISSUES_MAX = 256;
+
+/** Slots of one read: neighbours are read together up to 256 KiB. */
+export const SLOTS_PER_READ = 64;
 
 /** What our next pulse says beside its number. */
 export interface PulseContent {
@@ -22,6 +26,7 @@ export interface PulseContent {
   readonly diskLocks: number;
   readonly words: LastWords;
   readonly cause: string;
+  readonly mail: readonly Letter[];
 }
 
 /** A peer's pulse as last read. */
@@ -119,6 +124,29 @@ export class DiskPulse {
     this.#locksEchoed.set(slot.node, issue.diskLocks);
     return { fact: "storage.echo", by: slot.node, issuedAt: issue.at };
   }
+}
+
+/** A piece of a disk with some nodes' slots. */
+export interface SlotRange {
+  readonly offset: number;
+  length: number;
+  readonly nodes: NodeId[];
+}
+
+/** The slots of `nodes` (in rising order), neighbours together, each range one read. */
+export function slotRanges(nodes: readonly NodeId[]): readonly SlotRange[] {
+  const ranges: SlotRange[] = [];
+  for (const node of nodes) {
+    const last = ranges.at(-1);
+    const first = last?.nodes[0];
+    if (last !== undefined && first !== undefined && node - first < SLOTS_PER_READ) {
+      last.nodes.push(node);
+      last.length = slotOffset(node) + BLOCK_BYTES - last.offset;
+    } else {
+      ranges.push({ offset: slotOffset(node), length: BLOCK_BYTES, nodes: [node] });
+    }
+  }
+  return ranges;
 }
 
 function pulseFact(slot: PulseSlot, seenAt: Instant): StorageFact {

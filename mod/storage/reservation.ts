@@ -98,6 +98,26 @@ export function isForgotten(state: ReservationState): boolean {
   return state.keys.length === 0 && state.holder === null;
 }
 
+/**
+ * How our key went that was there in the look `before`: true where the target forgot everybody's,
+ * false where it was (or may have been) taken away. `recent`: hardly any time lies between the looks.
+ */
+export function isLossOfAll(
+  before: ReservationState | null,
+  now: ReservationState,
+  { recent, own }: { readonly recent: boolean; readonly own: string },
+): boolean {
+  if (isForgotten(now)) return true;
+  if (before === null) return false;
+  // Its counter only rises, but for a loss of power of a target without APTPL.
+  const risen = (now.generation - before.generation) >>> 0;
+  if (risen >= 2 ** 31) return true;
+  // An ejector's key stays. Where every key of the former look is gone, all were cleared, and who is
+  // there now registered anew.
+  const others = before.keys.filter((key) => key !== own);
+  return recent && others.length > 0 && !others.some((key) => now.keys.includes(key));
+}
+
 /** For `scsi_res` lines: two states that compare equal need no second line. */
 export function reservationDigest(state: ReservationState): string {
   return `${[...state.keys].sort().join(",")} ${state.holder} ${state.type}`;

@@ -193,7 +193,9 @@ Deno.test("malformed bodies, unknown fields and wrong types are refused, and a n
   await refused(await send("GET", "/v1/config?read=maybe"), "api.bad-request");
   assert.deepEqual(node.calls, []);
   assert.equal((await init('{"name":"prod"}')).status, 200);
-  assert.deepEqual(node.calls, [{ init: { name: "prod", profile: "standard", disk: null } }]);
+  assert.deepEqual(node.calls, [{
+    init: { name: "prod", profile: "standard", disk: null, with: [] },
+  }]);
 });
 
 Deno.test("a TCP app demands the token, and tells a stranger nothing", async () => {

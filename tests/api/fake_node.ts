@@ -334,8 +334,11 @@ export class FakeNode implements RunningNode, MembershipNode {
   confirmDead(node: string): Promise<void> {
     return this.#note({ dead: node });
   }
-  async formatDisk(path: string, commit: boolean) {
-    await this.#note({ format: path, commit });
+  async formatDisk(
+    path: string,
+    how: { readonly with: readonly string[]; readonly commit: boolean },
+  ) {
+    await this.#note({ format: path, ...how });
     return { uuid: "00".repeat(16), found: "nothing" };
   }
   shutdown(): Promise<void> {

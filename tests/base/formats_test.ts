@@ -5,7 +5,7 @@ import { FORMATS, readFormats, upgradeFault } from "../../mod/base/formats.ts";
 import { PEER_VERSION } from "../../mod/config/channel.ts";
 import { FORM } from "../../mod/host/linux/database_form.ts";
 import { JOIN_VERSION } from "../../mod/join/mod.ts";
-import { LAYOUT_VERSION } from "../../mod/storage/layout.ts";
+import { LAYOUT_VERSION } from "../../mod/storage/block.ts";
 
 Deno.test("FORMATS says what is written and spoken", () => {
   assert.equal(FORMATS.peer, PEER_VERSION);

@@ -33,8 +33,8 @@ Deno.test("init, join, join ticket new and leave say what was done and what come
     assert.match(done(await cli(["leave"])).err, /no member any more/);
     assert.deepEqual(json(await cli(["leave", "--json"])), DONE);
     assert.deepEqual(node.calls, [
-      { init: { name: "prod", profile: "fast", disk: "/dev/sdb" } },
-      { init: { name: "prod", profile: "standard", disk: null } },
+      { init: { name: "prod", profile: "fast", disk: "/dev/sdb", with: [] } },
+      { init: { name: "prod", profile: "standard", disk: null, with: [] } },
       { ticket: 5 },
       { ticket: 30 },
       { join: { ticket: "good", disk: null } },
@@ -218,8 +218,8 @@ Deno.test("heartbeat show and timing, storage show and format", async () => {
     const labelled = json(await cli(["storage", "format", "/dev/sdb", "--commit", "--json"]));
     assert.equal(labelled.committed, true);
     assert.deepEqual(node.calls, [
-      { format: "/dev/sdb", commit: false },
-      { format: "/dev/sdb", commit: true },
+      { format: "/dev/sdb", with: [], commit: false },
+      { format: "/dev/sdb", with: [], commit: true },
     ]);
   });
 });

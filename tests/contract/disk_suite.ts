@@ -51,6 +51,19 @@ class Hand {
     return this.#plain((done) => this.disk.write(offset, new Uint8Array(length), done));
   }
 
+  /** The port offers it, or this suite would pass over a disk that lost it. */
+  exchange(block: number, expect: number, byte: number): Promise<Outcome> {
+    const ask = {
+      offset: block * BLOCK,
+      expect: new Uint8Array(BLOCK).fill(expect),
+      bytes: new Uint8Array(BLOCK).fill(byte),
+    };
+    return this.#plain((done) => {
+      assert.ok(this.disk.compareAndWrite !== undefined);
+      this.disk.compareAndWrite(ask, done);
+    });
+  }
+
   register(key: string): Promise<Outcome> {
     return this.#plain((done) => this.disk.register(key, done));
   }
@@ -163,6 +176,29 @@ export function diskSuite(name: string, makeWorld: () => DiskWorld | Promise<Dis
     const { keys, holder, type } = await a.state();
     assert.deepEqual({ keys, holder, type }, { keys: [], holder: null, type: null });
     assert.equal(await b.write(1, 1), "ok");
+  });
+
+  promise("compares and writes as one, and only what it may", async (a, b) => {
+    await a.write(2, 1);
+    assert.equal(await a.exchange(2, 9, 3), "differs");
+    assert.deepEqual(await b.read(2), new Uint8Array(BLOCK).fill(1));
+    assert.equal(await a.exchange(2, 1, 3), "ok");
+    assert.deepEqual(await b.read(2), new Uint8Array(BLOCK).fill(3));
+    assert.equal(await a.exchange(64, 0, 1), "io");
+    await a.register(KEY_A);
+    await a.reserve(KEY_A);
+    assert.equal(await b.exchange(2, 3, 4), "conflict");
+    assert.deepEqual(await a.read(2), new Uint8Array(BLOCK).fill(3));
+  });
+
+  promise("lets exactly one of two who expect the same write", async (a, b) => {
+    for (let round = 1; round < 10; round++) {
+      await a.write(2, 0);
+      const ends = await Promise.all([a.exchange(2, 0, 1), b.exchange(2, 0, 2)]);
+      assert.deepEqual([...ends].sort(), ["differs", "ok"]);
+      const there = new Uint8Array(BLOCK).fill(ends[0] === "ok" ? 1 : 2);
+      assert.deepEqual(await a.read(2), there);
+    }
   });
 
   promise("registers, and replaces a key by registering anew", async (a, b) => {

@@ -213,9 +213,9 @@ Deno.test("plan(): a takeover names its proof; the move of a node that is back i
 
 Deno.test("plan(): only what may recover by the disk's word asks for it", () => {
   const scene: Scene = { services: on2("fence"), ...fence };
-  assert.deepEqual(plan(sceneOf(scene)).eject, []);
+  assert.deepEqual([...plan(sceneOf(scene)).eject], []);
   const resources = "exec: web\n\tcommand run\n\trecover_on storage\n";
-  assert.deepEqual(plan(sceneOf({ ...scene, resources })).eject, [2]);
+  assert.deepEqual([...plan(sceneOf({ ...scene, resources })).eject], [[2, null]]);
 });
 
 Deno.test("plan(): nodes come and go", () => {
@@ -267,5 +267,5 @@ Deno.test("plan(): where nothing is to be decided the status stays as it is", ()
   const scene = sceneOf({ services: on2("started"), reports: run });
   const next = plan(scene);
   assert.deepEqual(next.status, scene.status);
-  assert.deepEqual([next.said, next.takeovers, next.eject], [[], [], []]);
+  assert.deepEqual([next.said, next.takeovers, [...next.eject]], [[], [], []]);
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { resourceId } from "../../mod/base/id.ts";
-import { readResources } from "../../mod/ha/resource.ts";
+import { locksOf, readResources } from "../../mod/ha/resource.ts";
 import { parseSections, printSections, propertiesOf } from "../../mod/ha/section_config.ts";
 import { splitWords } from "../../mod/ha/words.ts";
 
@@ -108,6 +108,7 @@ Deno.test("readResources() reads every property, with its bounds and defaults", 
 \tmonitor_interval 0
 \tmonitor_timeout 4
 \tdisk_lock 7
+\tluns 0123456789abcdef0123456789abcdef,ffffffffffffffffffffffffffffffff
 exec: b
 \tcommand run
 \tmax_restart -1
@@ -120,11 +121,18 @@ exec: b
     ...{ maxRestart: 0, maxRelocate: 5, recoverOn: "storage", stopTimeoutMs: 3000 },
     monitor: ["/bin/check", "it"],
     ...{ monitorIntervalMs: 1000, monitorTimeoutMs: 4000, diskLock: 7 },
+    luns: ["0123456789abcdef0123456789abcdef", "f".repeat(32)],
   });
+  assert.equal(locksOf(resources.get(resourceId("exec:a"))), 14, "each of its disks weighs");
   const b = resources.get(resourceId("exec:b"));
   assert.ok(b);
   assert.deepEqual([b.wanted, b.maxRestart, b.maxRelocate], ["started", 1, 1]);
-  assert.deepEqual([b.recoverOn, b.monitor, b.diskLock], ["death", null, 1]);
+  assert.deepEqual([b.recoverOn, b.monitor, b.diskLock, b.luns], ["death", null, 1, []]);
+  assert.deepEqual([locksOf(b), locksOf(undefined)], [1, 1]);
+  for (const luns of ["x", "ff", "F".repeat(32), "f".repeat(33), "'"]) {
+    const { faults: [fault] } = readResources(`exec: a\n\tcommand run\n\tluns ${luns}\n`);
+    assert.match(fault?.why ?? "", /disk uuids/, luns);
+  }
 });
 
 Deno.test("readResources(): what cannot be read is told, and is not taken for what was removed", () => {

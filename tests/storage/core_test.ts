@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { bootId, clusterId, nodeId } from "../../mod/base/id.ts";
 import { instant, NEVER } from "../../mod/base/time.ts";
+import { BLOCK_BYTES } from "../../mod/storage/block.ts";
 import { StorageCore } from "../../mod/storage/core.ts";
 import { initialRegister } from "../../mod/storage/format.ts";
 import {
-  BLOCK_BYTES,
   decodePulse,
   decodeRegister,
   encodeLabel,
@@ -94,7 +94,13 @@ Deno.test("StorageCore.step() touches no disk of another cluster or without a la
   for (const label of ["other", "none"]) {
     const world = new World(4);
     const other = clusterId("ff".repeat(16));
-    const fields = { uuid: UUID, clusterName: "other", formattedBy: nodeId(1), formattedAt: 0 };
+    const fields = {
+      uuid: UUID,
+      clusterName: "other",
+      formattedBy: nodeId(1),
+      formattedAt: 0,
+      group: [],
+    };
     if (label === "other") world.data.set(encodeLabel({ ...fields, cluster: other }));
     else world.data.fill(0, 0, BLOCK_BYTES);
     const before = world.data.slice();
@@ -297,7 +303,7 @@ Deno.test("StorageCore.step() writes no register without a live registration", (
 
 Deno.test("StorageCore.step() fences a node: its keys are gone before it is told", () => {
   const { world, a } = pair(14);
-  world.request(a, { request: "storage.fence", node: nodeId(2) });
+  world.request(a, { request: "storage.fence", node: nodeId(2), disks: null });
   world.run(BEAT);
   assert.equal(a.told("storage.fenced")[0]?.node, 2);
   assert.deepEqual(nodesOf(world), [1]);

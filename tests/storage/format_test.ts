@@ -7,7 +7,8 @@ import {
   inspect,
   TAIL_BYTES,
 } from "../../mod/storage/format.ts";
-import { BLOCK_BYTES, decodeRegister, LABEL_BLOCK } from "../../mod/storage/layout.ts";
+import { BLOCK_BYTES } from "../../mod/storage/block.ts";
+import { decodeRegister, LABEL_BLOCK } from "../../mod/storage/layout.ts";
 
 const CLUSTER = clusterId("ab".repeat(16));
 const INPUT = {

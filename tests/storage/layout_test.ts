@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { BLOCK_BYTES } from "../../mod/storage/block.ts";
 import { type BootId, clusterId, nodeId } from "../../mod/base/id.ts";
 import {
-  BLOCK_BYTES,
   decodeLabel,
   decodePulse,
   decodeRegister,
@@ -20,6 +20,7 @@ const LABEL = {
   clusterName: "pair",
   formattedBy: nodeId(1),
   formattedAt: 1_700_000_000,
+  group: [],
 };
 const REGISTER = {
   version: 7,
@@ -41,6 +42,7 @@ function slot(seq: number, node = 5): PulseSlot {
     words: "none",
     cause: "",
     echoes: [{ node: nodeId(6), boot: "89abcdef", seq: 12 }],
+    mail: [],
   };
 }
 

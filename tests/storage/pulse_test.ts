@@ -7,7 +7,7 @@ import { DiskPulse, ISSUES_MAX } from "../../mod/storage/pulse.ts";
 const SELF = nodeId(1);
 const PEER = nodeId(2);
 const BOOT = bootId("1111111122222222");
-const CONTENT = { guardMarginMs: 0, diskLocks: 0, words: "none", cause: "" } as const;
+const CONTENT = { guardMarginMs: 0, diskLocks: 0, words: "none", cause: "", mail: [] } as const;
 const SETTLE = 1000;
 
 function theirs(seq: number, echoes: readonly Echo[] = []): PulseSlot {

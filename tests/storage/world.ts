@@ -4,6 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { equalBytes } from "../../mod/base/bytes.ts";
 import type { ClusterSpec } from "../../mod/base/cluster.ts";
 import { bootId, clusterId, type NodeId, nodeId } from "../../mod/base/id.ts";
 import { Prng } from "../../mod/base/prng.ts";
@@ -20,10 +21,12 @@ import {
   reserve,
   unregister,
 } from "../../mod/host/linux/lun_state.ts";
+import type { DiskFailure } from "../../mod/host/ports.ts";
 import { StorageCore } from "../../mod/storage/core.ts";
 import type { DiskCall, DiskResult, StorageEvent } from "../../mod/storage/events.ts";
 import { freshBlocks } from "../../mod/storage/format.ts";
-import { AREA_BYTES, BLOCK_BYTES, encodeRegister } from "../../mod/storage/layout.ts";
+import { BLOCK_BYTES } from "../../mod/storage/block.ts";
+import { AREA_BYTES, encodeRegister } from "../../mod/storage/layout.ts";
 import type { Fact, MemberState, Request, StorageFact, Vitals } from "../../mod/streams.ts";
 
 export const CLUSTER = clusterId("c0ffee00112233445566778899aabbcc");
@@ -49,20 +52,40 @@ export function pairSpec(): ClusterSpec {
   };
 }
 
+interface Life {
+  readonly boot: string;
+  readonly seed: number;
+  readonly disks: readonly SharedDisk[];
+}
+
+/** One shared disk. */
+interface SharedDisk {
+  readonly uuid: string;
+  readonly data: Uint8Array;
+  state: LunState;
+}
+
+/** Uuids of the disks of a world, the first of which the cluster names; in rising order. */
+export const UUIDS = [UUID, "1".repeat(32), "2".repeat(32)];
+
 /** A host: one core, one nexus per opening. */
 export class Host {
   readonly id: NodeId;
   readonly core: StorageCore;
   readonly facts: StorageFact[] = [];
   readonly said: string[] = [];
-  nexus = "";
-  /** No call gets to the disk. */
+  readonly nexuses: string[];
+  /** No call gets to any disk. */
   cut = false;
+  /** Disks that no call gets to. */
+  readonly cutDisks = new Set<number>();
   dead = false;
 
-  constructor(id: number, now: number, life: { readonly boot: string; readonly seed: number }) {
+  constructor(id: number, now: number, life: Life) {
     this.id = nodeId(id);
-    const options = { self: this.id, boot: bootId(life.boot), spec: pairSpec(), disks: ["/lun"] };
+    const disks = life.disks.map((_, at) => `/lun${at === 0 ? "" : at}`);
+    const options = { self: this.id, boot: bootId(life.boot), spec: pairSpec(), disks };
+    this.nexuses = disks.map(() => "");
     this.core = new StorageCore({ ...options, seed: life.seed }, instant(now));
   }
 
@@ -71,6 +94,10 @@ export class Host {
     return this.facts.filter((each): each is Extract<StorageFact, { fact: F }> =>
       each.fact === fact
     );
+  }
+
+  get nexus(): string {
+    return this.nexuses[0] ?? "";
   }
 
   get held(): boolean {
@@ -82,26 +109,62 @@ export class Host {
 export class World {
   readonly prng: Prng;
   readonly hosts: Host[] = [];
-  readonly data = new Uint8Array(AREA_BYTES);
-  state: LunState = FRESH;
+  readonly disks: readonly SharedDisk[];
+  /** No disk knows COMPARE AND WRITE. */
+  plain = false;
   now = 1000;
   #queue: { at: number; order: number; run: () => void }[] = [];
   #order = 0;
   #nexus = 0;
 
-  constructor(seed: number, { set = [1, 2] }: { readonly set?: readonly number[] } = {}) {
+  /** `disks` of more than one judge together, but for `data` of them, which only hold data. */
+  constructor(
+    seed: number,
+    { set = [1, 2], disks = 1, data = 0 }: {
+      readonly set?: readonly number[];
+      readonly disks?: number;
+      readonly data?: number;
+    } = {},
+  ) {
     this.prng = new Prng(seed);
-    const input = { uuid: UUID, cluster: CLUSTER, clusterName: "pair", self: nodeId(1) };
-    for (const { offset, bytes } of freshBlocks({ ...input, wallSeconds: 0 })) {
-      this.data.set(bytes, offset);
-    }
-    if (set.length !== 1) this.#bothMayCommit();
+    const judges = UUIDS.slice(0, disks - data);
+    this.disks = UUIDS.slice(0, disks).map((uuid, at) => {
+      const group = judges.length > 1 && at < judges.length ? judges : [];
+      const disk = { uuid, data: new Uint8Array(AREA_BYTES), state: FRESH };
+      const input = { uuid, cluster: CLUSTER, clusterName: "pair", self: nodeId(1), group };
+      for (const { offset, bytes } of freshBlocks({ ...input, wallSeconds: 0 })) {
+        disk.data.set(bytes, offset);
+      }
+      if (set.length !== 1) bothMayCommit(disk);
+      return disk;
+    });
   }
 
-  boot(id: number, boot = `${id}`.repeat(16)): Host {
-    const host = new Host(id, this.now, { boot, seed: this.prng.u32() });
+  /** The first disk, of which most stories tell. */
+  get data(): Uint8Array {
+    return this.disk(0).data;
+  }
+
+  get state(): LunState {
+    return this.disk(0).state;
+  }
+
+  set state(state: LunState) {
+    this.disk(0).state = state;
+  }
+
+  disk(at: number): SharedDisk {
+    const disk = this.disks[at];
+    assert.ok(disk !== undefined);
+    return disk;
+  }
+
+  /** `clear`: stream 3 found that nothing runs there. */
+  boot(id: number, boot = `${id}`.repeat(16), { clear = true } = {}): Host {
+    const host = new Host(id, this.now, { boot, seed: this.prng.u32(), disks: this.disks });
     this.hosts.push(host);
     this.feed(host, { kind: "tick" });
+    if (clear) this.fact(host, { fact: "ha.clear" });
     return host;
   }
 
@@ -121,9 +184,27 @@ export class World {
     this.fact(host, { fact: "heartbeat.member", health: { ...health, vitals }, because });
   }
 
+  /** Stream 1 knows a peer's life, and nothing of it now. */
+  life(host: Host, node: number, boot: string): void {
+    const health = {
+      node: nodeId(node),
+      state: "unknown" as const,
+      boot: bootId(boot),
+      vitals: null,
+    };
+    const because = reason("heartbeat.started", {});
+    const never = { lastHeard: EPOCH, vouched: EPOCH };
+    this.fact(host, { fact: "heartbeat.member", health: { ...health, ...never }, because });
+  }
+
   /** What stream 3 says of this node itself. */
-  vitals(host: Host, diskLocks: number): void {
-    this.fact(host, { fact: "ha.vitals", vitals: vitalsOf(diskLocks) });
+  vitals(host: Host, diskLocks: number, resources = 0): void {
+    this.fact(host, { fact: "ha.vitals", vitals: { ...vitalsOf(diskLocks), resources } });
+  }
+
+  /** A majority heard what this node sent just now. */
+  heard(host: Host): void {
+    this.fact(host, { fact: "heartbeat.proof", provenAt: instant(this.now) });
   }
 
   empty(host: Host, boot: string): void {
@@ -167,61 +248,74 @@ export class World {
     for (const effect of host.core.step(event, instant(this.now))) {
       if (effect.kind === "tell") host.facts.push(effect.fact as StorageFact);
       else if (effect.kind === "say") host.said.push(effect.saying.text);
-      else if (effect.kind === "disk") this.#call(host, effect.tag, effect.call);
+      else if (effect.kind === "disk") this.#call(host, effect);
     }
   }
 
-  #call(host: Host, tag: number, call: DiskCall): void {
-    const answer = (result: DiskResult) => this.feed(host, { kind: "disk", disk: 0, tag, result });
-    if (host.cut) {
+  #call(host: Host, { disk: at, tag, call }: { disk: number; tag: number; call: DiskCall }): void {
+    const answer = (result: DiskResult) => this.feed(host, { kind: "disk", disk: at, tag, result });
+    if (host.cut || host.cutDisks.has(at)) {
       const failure = { failure: "hung", detail: "no answer in time" } as const;
       return this.#later(TIMING.diskCallMs, () => answer({ result: "failed", failure }));
     }
-    if (call.call === "open") host.nexus = `${++this.#nexus}`.padStart(16, "0");
-    const { nexus } = host;
+    if (call.call === "open") host.nexuses[at] = `${++this.#nexus}`.padStart(16, "0");
+    const nexus = host.nexuses[at] ?? "";
     this.#later(this.prng.between(1, 20), () => {
-      const result = this.#execute(nexus, call);
+      const result = this.#execute(this.disk(at), nexus, call);
       this.#later(this.prng.between(1, 20), () => answer(result));
     });
   }
 
-  #execute(nexus: string, call: DiskCall): DiskResult {
+  #execute(disk: SharedDisk, nexus: string, call: DiskCall): DiskResult {
+    const { data, state } = disk;
     switch (call.call) {
       case "open":
         return { result: "opened", kind: "file", sizeBytes: AREA_BYTES };
       case "read":
-        return { result: "bytes", bytes: this.data.slice(call.offset, call.offset + call.length) };
+        return { result: "bytes", bytes: data.slice(call.offset, call.offset + call.length) };
       case "write":
-        if (!allows(this.state, nexus, "write")) return CONFLICT;
-        this.data.set(call.bytes, call.offset);
+        if (!allows(state, nexus, "write")) return CONFLICT;
+        data.set(call.bytes, call.offset);
         return { result: "done" };
+      case "compare-and-write": {
+        if (this.plain) return failed("unsupported");
+        if (!allows(state, nexus, "write")) return CONFLICT;
+        const there = data.subarray(call.offset, call.offset + call.expect.length);
+        if (!equalBytes(there, call.expect)) return failed("differs");
+        data.set(call.bytes, call.offset);
+        return { result: "done" };
+      }
       case "register":
-        return this.#change(register(this.state, nexus, call.key));
+        return change(disk, register(state, nexus, call.key));
       case "unregister":
-        return this.#change(unregister(this.state, nexus, call.key));
+        return change(disk, unregister(state, nexus, call.key));
       case "reserve":
-        return this.#change(reserve(this.state, nexus, call));
+        return change(disk, reserve(state, nexus, call));
       case "preempt":
-        return this.#change(preempt(this.state, nexus, call));
+        return change(disk, preempt(state, nexus, call));
       case "reservations":
-        return { result: "reservations", state: report(this.state) };
+        return { result: "reservations", state: report(state) };
     }
-  }
-
-  #change(next: ReturnType<typeof register>): DiskResult {
-    if ("failure" in next) return { result: "failed", failure: next };
-    this.state = next;
-    return { result: "done" };
   }
 
   #later(ms: number, run: () => void): void {
     this.#queue.push({ at: this.now + ms, order: this.#order++, run });
   }
+}
 
-  #bothMayCommit(): void {
-    const both = { version: 2, term: 1, vote: null, subterm: 0, set: [nodeId(1), nodeId(2)] };
-    this.data.set(encodeRegister({ ...both, lastTerm: 1, lastIndex: 1 }, UUID), BLOCK_BYTES);
-  }
+function bothMayCommit({ data, uuid }: SharedDisk): void {
+  const both = { version: 2, term: 1, vote: null, subterm: 0, set: [nodeId(1), nodeId(2)] };
+  data.set(encodeRegister({ ...both, lastTerm: 1, lastIndex: 1 }, uuid), BLOCK_BYTES);
+}
+
+function change(disk: SharedDisk, next: ReturnType<typeof register>): DiskResult {
+  if ("failure" in next) return { result: "failed", failure: next };
+  disk.state = next;
+  return { result: "done" };
+}
+
+function failed(failure: DiskFailure["failure"]): DiskResult {
+  return { result: "failed", failure: { failure, detail: failure } };
 }
 
 const CONFLICT: DiskResult = {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { isNodeName } from "../../base/id.ts";
 import { DONE, done, json, NOTHING, type Route, route } from "../route.ts";
-import { DISK_PATH } from "./storage.ts";
+import { DISK_PATH, DISK_PATHS } from "./storage.ts";
 
 /** A ticket is worth the cluster key for as long as it is valid. */
 const TICKET_MINUTES_MAX = 24 * 60;
@@ -18,6 +18,7 @@ export const joinRoutes: readonly Route[] = [
       name: z.string().refine(isNodeName, "must be a DNS label"),
       profile: z.enum(["standard", "fast"]).default("standard"),
       disk: DISK_PATH.nullable().default(null),
+      with: DISK_PATHS,
     }),
     answer: { status: 200, content: DONE },
     problems: ["join.already-member", "settings.invalid", "storage.foreign-disk"],

@@ -1,5 +1,6 @@
 /** `/v1/storage`: stream 4 as it sees itself, and the labelling of a disk. @module */
 import { z } from "zod";
+import { DISKS_MAX } from "../../base/settings.ts";
 import { json, type Route, route } from "../route.ts";
 
 /** A path on the host; the daemon checks that its settings know it. */
@@ -7,6 +8,9 @@ export const DISK_PATH = z.string().max(4096).regex(
   /^\/[^\p{Cc}]*$/u,
   "must be an absolute path without control characters",
 );
+
+/** Further disks: see {@link DISK_PATH}. */
+export const DISK_PATHS = z.array(DISK_PATH).max(DISKS_MAX).default([]);
 
 export const storageRoutes: readonly Route[] = [
   route({
@@ -23,8 +27,8 @@ export const storageRoutes: readonly Route[] = [
   route({
     method: "POST",
     path: "/v1/storage/format",
-    summary: "Looks what a disk carries; with commit, labels it if that is nothing",
-    body: z.strictObject({ path: DISK_PATH, commit: z.boolean() }),
+    summary: "Looks what disks carry; with commit, labels them if that is nothing",
+    body: z.strictObject({ path: DISK_PATH, with: DISK_PATHS, commit: z.boolean() }),
     answer: {
       status: 200,
       content: z.strictObject({
@@ -38,9 +42,9 @@ export const storageRoutes: readonly Route[] = [
       ...["join.not-a-member", "storage.foreign-disk"] as const,
       ...["storage.wrong-cluster", "storage.unusable"] as const,
     ],
-    async handle({ node, body: { path, commit } }) {
-      const { uuid, found } = await node.formatDisk(path, commit);
-      return json({ schema: "pentad.format/1", uuid, found, committed: commit });
+    async handle({ node, body: { path, ...how } }) {
+      const { uuid, found } = await node.formatDisk(path, how);
+      return json({ schema: "pentad.format/1", uuid, found, committed: how.commit });
     },
   }),
 ];

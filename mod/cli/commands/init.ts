@@ -8,9 +8,13 @@ export function initCommand(cli: Cli): CommandUnknownOpts {
     .description("make a cluster of this node")
     .argument("<name>", "the cluster's name")
     .addOption(new Option("--profile <name>", "its timeouts").choices(PROFILE_NAMES))
-    .option("--disk <path>", "format this shared disk and give it the witness vote")
+    .option(
+      "--disk <path...>",
+      "format this shared disk, or an odd number of them, and give them the witness vote",
+    )
     .action(async (name, { profile, disk }) => {
-      const json = { name, profile: profile ?? "standard", disk: disk ?? null };
+      const [first = null, ...others] = disk ?? [];
+      const json = { name, profile: profile ?? "standard", disk: first, with: others };
       const answer = await cli.client.change("POST", "/v1/init", { json, limitMs: cli.waitMs });
       if (cli.print.format === "json") return cli.print.json(answer);
       cli.print.note(`cluster "${name}" is made`);

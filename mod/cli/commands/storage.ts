@@ -14,12 +14,13 @@ export function storageCommand(cli: Cli): CommandUnknownOpts {
   const format = new Command("format")
     .description("look what a shared disk carries; with --commit, label it if that is nothing")
     .argument("<path>", "the disk, as the settings file names it")
+    .argument("[more...]", "further disks, that are to judge together with it")
     .option("--commit", "write the label")
-    .action(async (path, { commit = false }) => {
+    .action(async (path, more, { commit = false }) => {
       const answer = await cli.client.change<{ uuid: string; found: string }>(
         "POST",
         "/v1/storage/format",
-        { json: { path, commit }, limitMs: cli.waitMs },
+        { json: { path, with: more, commit }, limitMs: cli.waitMs },
       );
       // Found "nothing" without --commit: a real run would change the disk.
       if (!commit && answer.found === "nothing") cli.exit = EXIT.changes;

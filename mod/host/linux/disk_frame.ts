@@ -27,6 +27,9 @@ export const FRAME_BYTES_MAX = TRANSFER_BYTES_MAX + 4096;
 /** Bytes of a frame's length. */
 export const LENGTH_BYTES = 4;
 
+/** The longest COMPARE AND WRITE. */
+export const EXCHANGE_BYTES_MAX = 64 * 1024;
+
 const KEY = text(16);
 const TYPE = u32;
 
@@ -42,6 +45,10 @@ export const DISK_ASK = struct({
     reserve: [6, struct({ key: KEY, type: TYPE })],
     preempt: [7, struct({ key: KEY, victim: KEY, type: TYPE })],
     reservations: [8, struct({})],
+    exchange: [
+      9,
+      struct({ offset: u64, expect: bytes(EXCHANGE_BYTES_MAX), bytes: bytes(EXCHANGE_BYTES_MAX) }),
+    ],
   }),
 });
 
@@ -64,7 +71,7 @@ export const DISK_ANSWER = struct({
     failed: [
       5,
       struct({
-        failure: choice(["conflict", "io", "hung", "absent", "unsupported", "denied"]),
+        failure: choice(["conflict", "io", "hung", "absent", "unsupported", "denied", "differs"]),
         detail: text(1024),
       }),
     ],

@@ -7,7 +7,7 @@
  */
 import type { Disk, DiskFailure, DiskPort, ReservationState, ReservationType } from "../ports.ts";
 import { DISK_ANSWER, DISK_ASK, type DiskAnswer, type DiskAsk } from "./disk_frame.ts";
-import { encodeFrame, FrameReader } from "./disk_frame.ts";
+import { encodeFrame, EXCHANGE_BYTES_MAX, FrameReader } from "./disk_frame.ts";
 import { transferFault } from "./direct_io.ts";
 
 /** The argument that makes the program a disk worker. */
@@ -81,6 +81,17 @@ class ProcessDisk implements Disk {
     const fault = transferFault(offset, bytes.length, this.sizeBytes);
     if (fault !== null) return queueMicrotask(() => done(fault));
     this.#worker.ask({ kind: "write", offset, bytes }, plain(done));
+  }
+
+  compareAndWrite(
+    ask: { readonly offset: number; readonly expect: Uint8Array; readonly bytes: Uint8Array },
+    done: (failure: DiskFailure | null) => void,
+  ): void {
+    const { offset, expect, bytes } = ask;
+    const long = bytes.length > EXCHANGE_BYTES_MAX || expect.length !== bytes.length;
+    const fault = long ? MISMATCHED : transferFault(offset, bytes.length, this.sizeBytes);
+    if (fault !== null) return queueMicrotask(() => done(fault));
+    this.#worker.ask({ kind: "exchange", offset, expect, bytes }, plain(done));
   }
 
   register(key: string, done: (failure: DiskFailure | null) => void): void {
@@ -192,6 +203,10 @@ class Worker {
   }
 }
 
+const MISMATCHED: DiskFailure = {
+  failure: "io",
+  detail: `Cannot compare and write more than ${EXCHANGE_BYTES_MAX} bytes, or unequal lengths`,
+};
 const GONE: Result = { kind: "failed", failure: "io", detail: "The disk process has ended" };
 
 function plain(done: (failure: DiskFailure | null) => void): Done {

@@ -54,6 +54,8 @@ function execute(disk: LunFile, call: Exclude<Call, { kind: "open" }>): Result {
       return answerOf(disk.read(call.offset, call.length));
     case "write":
       return answerOf(disk.write(call.offset, call.bytes));
+    case "exchange":
+      return answerOf(disk.compareAndWrite(call));
     case "register":
       return answerOf(disk.register(call.key));
     case "unregister":

@@ -15,6 +15,7 @@
  *
  * @module
  */
+import { equalBytes } from "../../base/bytes.ts";
 import type { DiskFailure, ReservationState, ReservationType } from "../ports.ts";
 import { DirectFile } from "./direct_io.ts";
 import {
@@ -32,6 +33,10 @@ import {
   unregister,
 } from "./lun_state.ts";
 
+const NO_EXCHANGE: DiskFailure = {
+  failure: "unsupported",
+  detail: "COMPARE AND WRITE of block devices is not spoken yet",
+};
 const UNSUPPORTED: DiskFailure = {
   failure: "unsupported",
   detail: "Reservations of block devices are not spoken yet",
@@ -93,6 +98,24 @@ export class LunFile {
     return this.#locked(false, (state) => {
       if (!allows(state, this.#nexus, "write")) return conflict("This nexus may not write");
       return this.#data.write(offset, bytes);
+    });
+  }
+
+  /** Under the exclusive lock: nobody writes between the comparison and the write. */
+  compareAndWrite(
+    { offset, expect, bytes }: {
+      readonly offset: number;
+      readonly expect: Uint8Array;
+      readonly bytes: Uint8Array;
+    },
+  ): DiskFailure | null {
+    if (this.#lock === null) return NO_EXCHANGE;
+    return this.#locked<DiskFailure | null>(true, (state) => {
+      if (!allows(state, this.#nexus, "write")) return conflict("This nexus may not write");
+      const there = this.#data.read(offset, expect.length);
+      if (!(there instanceof Uint8Array)) return there;
+      if (equalBytes(there, expect)) return this.#data.write(offset, bytes);
+      return { failure: "differs", detail: "Something else lies there" };
     });
   }
 

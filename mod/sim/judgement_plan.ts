@@ -1,0 +1,99 @@
+/**
+ * What befalls a cluster in a run about its shared disks, drawn from a seed: everything that
+ * `faults.ts` knows of nodes and network, and what happens to each of several disks.
+ *
+ * @module
+ */
+import { Prng } from "../base/prng.ts";
+import type { Millis } from "../base/time.ts";
+import type { ClusterShape } from "./cluster.ts";
+import { drawFaults, type Fault } from "./faults.ts";
+import type { WorldOptions } from "./options.ts";
+
+/** One thing that happens to a disk, or to one host's way to it (null: to every host's). */
+export interface DiskFault {
+  readonly at: Millis;
+  /**
+   * `reset`: the target loses all registrations and begins to count anew, for it keeps none over a
+   * loss of power; `clear`: an administrator's CLEAR.
+   */
+  readonly fault: "hung" | "failing" | "reset" | "clear";
+  readonly disk: number;
+  readonly node: number | null;
+  readonly ms: Millis;
+}
+
+/** A shape with its disks. */
+export type JudgementShape = ClusterShape & { readonly disks: number };
+
+/** A resource, and the disks that it lives on, by their places. */
+export interface DiskResource {
+  readonly storage: boolean;
+  readonly disks: readonly number[];
+}
+
+/** Everything that is drawn from a seed. */
+export interface JudgementPlan {
+  readonly seed: number;
+  readonly shape: JudgementShape;
+  readonly world: Partial<WorldOptions>;
+  readonly resources: readonly DiskResource[];
+  readonly faults: readonly Fault[];
+  readonly diskFaults: readonly DiskFault[];
+  readonly safetyMs: Millis;
+}
+
+/** By then the cluster has formed. */
+const CALM_MS = 6000;
+const LONGEST_MS = 12_000;
+
+/** Draws a plan. */
+export function drawJudgement(seed: number, shape: JudgementShape): JudgementPlan {
+  const { nodes, disks } = shape;
+  const prng = new Prng(seed * 64 + nodes * 8 + disks * 2 + (shape.witness ? 1 : 0));
+  const safetyMs = prng.between(14_000, 34_000);
+  const lasting = prng.chance(0.5);
+  const resources = Array.from({ length: prng.between(1, 3) }, (): DiskResource => {
+    const own = Array.from({ length: disks }, (_, at) => at).filter(() => prng.chance(0.6));
+    // A storage proof holds only as long as the target remembers the ejection.
+    return { storage: lasting && prng.chance(0.7), disks: own };
+  });
+  const window = { from: CALM_MS, to: safetyMs };
+  const faults = drawFaults(prng, {
+    ...{ nodes, witness: true, resources: resources.length, longest: LONGEST_MS },
+    ...{ ...window, count: prng.between(1, 9) },
+  });
+  const kinds = ["hung", "hung", "failing", ...lasting ? [] : ["reset", "clear"] as const] as const;
+  const diskFaults = Array.from({ length: prng.between(0, 6) }, (): DiskFault => {
+    const near = prng.pick(faults.map(({ at }) => at));
+    // In the midst of what the cut of the network began, it is at its most dangerous.
+    const at = near !== undefined && prng.chance(0.6)
+      ? Math.min(near + prng.between(0, 3000), safetyMs)
+      : prng.between(window.from, window.to);
+    return {
+      at,
+      fault: prng.pick(kinds) ?? "hung",
+      disk: prng.between(0, disks - 1),
+      node: prng.chance(0.7) ? prng.between(0, nodes - 1) : null,
+      ms: Math.round(LONGEST_MS * prng.fraction() * prng.fraction()),
+    };
+  }).sort((a, b) => a.at - b.at);
+  const world: Partial<WorldOptions> = {
+    netLoss: prng.chance(0.3) ? prng.fraction() * 0.1 : 0.001,
+    timerLateMs: [0, prng.chance(0.2) ? prng.between(10, 60) : 5],
+    diskCallMs: [0.2, prng.chance(0.3) ? prng.between(4, 20) : 4],
+    diskSlow: prng.chance(0.3) ? 0.05 : 0.002,
+    diskHungExecuted: prng.fraction(),
+    diskCrashExecuted: prng.fraction(),
+    diskCrashTorn: prng.fraction(),
+    rebootMs: [500, 8000],
+    watchdogPresent: prng.chance(0.9),
+  };
+  return { seed, shape, world, resources, faults, diskFaults, safetyMs };
+}
+
+/** One fault of a disk for people. */
+export function printDiskFault({ at, fault, disk, node, ms }: DiskFault): string {
+  const where = node === null ? "for all" : `for node=${node}`;
+  return `at ${(at / 1000).toFixed(2)} s: disk ${disk} ${fault} ${where} ms=${ms}`;
+}

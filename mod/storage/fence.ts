@@ -1,0 +1,83 @@
+/**
+ * Storage proof: a silent node's keys are ejected from the disks that its resources live on, and it
+ * is told only after they were seen gone on every one of them.
+ *
+ * @module
+ */
+import type { NodeId } from "../base/id.ts";
+import { reason } from "../base/reason.ts";
+import { ejectNode } from "./arbiter.ts";
+import type { StorageContext } from "./context.ts";
+import type { Lun } from "./lun.ts";
+import type { Procedure, Procedures } from "./procedure.ts";
+
+interface Fence {
+  readonly name: string;
+  readonly node: NodeId;
+  readonly disks: readonly string[] | null;
+  readonly luns: readonly Lun[];
+  left: number;
+  why: string;
+}
+
+/** See the module's note. */
+export class Fences {
+  readonly #context: StorageContext;
+  readonly #procedures: Procedures;
+  readonly #luns: readonly Lun[];
+  /** Fences under way, by node and disk. */
+  readonly #fencing = new Set<string>();
+  #said = "";
+
+  constructor(context: StorageContext, procedures: Procedures, luns: readonly Lun[]) {
+    this.#context = context;
+    this.#procedures = procedures;
+    this.#luns = luns;
+  }
+
+  /** Ejects `node` from the disks with these uuids, each told by itself, or (null) from all. */
+  fence(node: NodeId, disks: readonly string[] | null): void {
+    if (node === this.#context.self || this.#luns.length === 0) return;
+    if (disks === null) return this.#fence(node, null, this.#luns);
+    for (const uuid of disks) {
+      const lun = this.#luns.find((each) => each.uuid === uuid);
+      if (lun === undefined) this.#failed(node, `the disk ${uuid} is not there`);
+      else this.#fence(node, [uuid], [lun]);
+    }
+  }
+
+  #fence(node: NodeId, disks: readonly string[] | null, luns: readonly Lun[]): void {
+    const name = `${node} ${disks?.join() ?? "all"}`;
+    if (this.#fencing.has(name)) return;
+    const missing = luns.find((lun) => lun.liveKey === null);
+    if (missing !== undefined) return this.#failed(node, `${missing.path} is not ready`);
+    this.#fencing.add(name);
+    const fence: Fence = { name, node, disks, luns, left: luns.length, why: "" };
+    for (const lun of luns) {
+      this.#procedures.start(lun.index, this.#eject(lun, lun.liveKey ?? "", fence));
+    }
+  }
+
+  *#eject(lun: Lun, key: string, fence: Fence): Procedure<void> {
+    const { node } = fence;
+    const why = yield* ejectNode(this.#context, { key, node });
+    if (why !== null) fence.why = `${lun.path}: ${why}`;
+    fence.left -= 1;
+    if (fence.left > 0) return;
+    this.#fencing.delete(fence.name);
+    if (fence.why !== "") return this.#failed(node, fence.why);
+    this.#said = "";
+    const name = this.#context.name(node);
+    const disk = fence.luns.map(({ path }) => path).join(", ");
+    const because = reason("storage.fenced", { node: name, disk });
+    this.#context.tell({ fact: "storage.fenced", node, disks: fence.disks, because });
+    this.#context.say(`scsi_res: ${name} is ejected from ${disk}`, because);
+  }
+
+  #failed(node: NodeId, why: string): void {
+    const text = `${this.#context.name(node)} is not ejected: ${why}`;
+    if (this.#said === text) return;
+    this.#said = text;
+    this.#context.say(text, null);
+  }
+}
