@@ -172,7 +172,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
         return this.#herald.tellVitals(event);
       case "done":
         if (event.tag === this.#killTag) return this.#onKilled(event.failure);
-        return this.#agent.onDone(event.tag, event.failure, definitions);
+        return this.#fence(this.#agent.onDone(event, definitions));
       case "monitored":
         return this.#agent.onMonitored(event.tag, event.health, definitions);
       case "listed":
@@ -285,6 +285,12 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#herald.tellVitals();
   }
 
+  /** A stop failed. Without a watchdog a kill proves nothing to anybody, and costs the others. */
+  #fence(because: Reason | null): void {
+    if (because === null || !this.#arming.armed) return;
+    if (this.#guard.lapse(this.#context.now) === "lapsed") this.#onLapse(because);
+  }
+
   #killAll(): void {
     if (this.#killTag !== null) return;
     this.#killTag = this.#context.tag();
@@ -326,6 +332,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       drain: this.#draining && this.#agent.ready,
       status,
       definitions,
+      maxWorkers: this.#files.maxWorkers,
     };
   }
 

@@ -283,8 +283,7 @@ export class NodeRuntime {
         }),
       );
       const action = new ActionDriver(
-        this.#ports.process,
-        load,
+        this.#ports,
         (event) => this.#feed({ stream: "ha", event }),
       );
       const dog = new WatchdogDriver(watchdog, (event) => this.#feed({ stream: "ha", event }));

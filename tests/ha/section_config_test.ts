@@ -115,16 +115,17 @@ exec: b
   assert.deepEqual(faults, []);
   assert.deepEqual(resources.get(resourceId("exec:a")), {
     id: "exec:a",
-    command: ["sh", "-c", "sleep 1"],
+    action: { kind: "exec", command: ["sh", "-c", "sleep 1"], monitor: ["/bin/check", "it"] },
     wanted: "stopped",
-    ...{ maxRestart: 0, maxRelocate: 5, recoverOn: "storage", stopTimeoutMs: 3000 },
-    monitor: ["/bin/check", "it"],
+    ...{ maxRestart: 0, maxRelocate: 5, recoverOn: "storage", onStopFailure: "fence" },
+    ...{ startTimeoutMs: 20_000, stopTimeoutMs: 3000 },
     ...{ monitorIntervalMs: 1000, monitorTimeoutMs: 4000, diskLock: 7 },
   });
   const b = resources.get(resourceId("exec:b"));
   assert.ok(b);
   assert.deepEqual([b.wanted, b.maxRestart, b.maxRelocate], ["started", 1, 1]);
-  assert.deepEqual([b.recoverOn, b.monitor, b.diskLock], ["death", null, 1]);
+  assert.deepEqual([b.recoverOn, b.diskLock], ["death", 1]);
+  assert.deepEqual(b.action, { kind: "exec", command: ["run"], monitor: null });
 });
 
 Deno.test("readResources(): what cannot be read is told, and is not taken for what was removed", () => {
