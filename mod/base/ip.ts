@@ -50,7 +50,8 @@ function parseV4(text: string): Uint8Array<ArrayBuffer> | null {
 function parseV6(text: string): Uint8Array<ArrayBuffer> | null {
   const halves = text.split("::");
   if (halves.length > 2) return null;
-  const [head, tail] = halves.map(groupsIn);
+  // An IPv4 address may stand at the very end only.
+  const [head, tail] = halves.map((half, at) => groupsIn(half, at === halves.length - 1));
   if (head === undefined || head === null || tail === null) return null;
   const given = head.length + (tail?.length ?? 0);
   if (tail === undefined ? given !== 8 : given > 7) return null;
@@ -61,13 +62,13 @@ function parseV6(text: string): Uint8Array<ArrayBuffer> | null {
   return bytes;
 }
 
-/** The groups of one side of `::`; the last may be an IPv4 address. */
-function groupsIn(text: string): number[] | null {
+/** The groups of one side of `::`; the last of all may be an IPv4 address. */
+function groupsIn(text: string, atEnd: boolean): number[] | null {
   if (text === "") return [];
   const groups: number[] = [];
   const parts = text.split(":");
   for (const [at, part] of parts.entries()) {
-    if (part.includes(".") && at === parts.length - 1) {
+    if (atEnd && part.includes(".") && at === parts.length - 1) {
       const v4 = parseV4(part);
       if (v4 === null) return null;
       groups.push(...groupsOf(v4));

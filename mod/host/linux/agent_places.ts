@@ -49,7 +49,8 @@ while [ $# -gt 0 ]; do
   -D|--delete) what=delete ;;
   -d|--default) default=$2; shift ;;
   --default=*) default=\${1#*=} ;;
-  -Q|--quiet|-q) quiet=1 ;;
+  -Q) [ "$program" = attrd_updater ] || quiet=1 ;;
+  --quiet|-q) quiet=1 ;;
   -l|--lifetime|-N|--node|-t|--type|-s|--set-name|--delay|-S) shift ;;
   esac
   shift
