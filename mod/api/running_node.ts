@@ -6,6 +6,7 @@
  */
 import type { TimingRow } from "../base/timing.ts";
 import type { FileDiffs, Point } from "../config/mod.ts";
+import type { Description } from "../join/mod.ts";
 import type { EventLine, StatusDocument } from "../node/view.ts";
 import type { Operation, Outcome } from "../streams.ts";
 import type { MembershipNode } from "./membership_node.ts";
@@ -224,6 +225,8 @@ export interface RunningNode {
   onEvent(listener: (line: EventLine) => void): () => void;
   init(ask: InitAsk): Promise<void>;
   join(ask: JoinAsk): Promise<void>;
+  /** What another host wants to know before one of the two joins the other. */
+  describe(): Description;
   leave(): Promise<void>;
   /** A one-time ticket, valid for `minutes`. */
   newTicket(minutes: number): Promise<string>;

@@ -5,6 +5,7 @@
  * @module
  */
 import { EXIT, type ProblemKind } from "./exit.ts";
+import { JOIN_PROBLEMS } from "./problem_join.ts";
 import { MEMBER_PROBLEMS } from "./problem_members.ts";
 import { NODE_PROBLEMS } from "./problem_node.ts";
 import { PAST_PROBLEMS } from "./problem_past.ts";
@@ -273,6 +274,7 @@ export const PROBLEMS = {
     status: 409,
     exit: EXIT.unsafe,
   },
+  ...JOIN_PROBLEMS,
   ...NODE_PROBLEMS,
   "settings.invalid": {
     title: "Cannot read the settings",

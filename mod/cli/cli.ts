@@ -62,6 +62,13 @@ export class Cli {
     return (this.#globals.wait ?? WAIT_SECONDS) * 1000;
   }
 
+  /** The daemon's socket on this host; what works beside a daemon needs one. */
+  get socket(): string {
+    const target = this.#target();
+    if (target.kind === "socket") return target.path;
+    throw new ProblemError("cli.usage", "this works beside the daemon: without --api and --data");
+  }
+
   async close(): Promise<void> {
     await this.#client?.close();
   }

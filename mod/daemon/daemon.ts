@@ -31,9 +31,11 @@ import { timingOf, type TimingRow, timingTable } from "../base/timing.ts";
 import { type EventLine, type MountStatus, type StatusDocument, statusOf } from "../node/mod.ts";
 import { NodeRuntime } from "../runtime/mod.ts";
 import type { Outcome } from "../streams.ts";
+import type { Description } from "../join/mod.ts";
 import type { Point } from "../config/mod.ts";
 import { makeDatabase } from "../host/linux/database.ts";
 import { ArchivePool } from "./archive_pool.ts";
+import { describeHost } from "./describe.ts";
 import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
 import { drain, leaveCluster } from "./leave.ts";
@@ -221,6 +223,13 @@ export class Daemon implements RunningNode {
     const { name, links, peer } = this.#settings;
     const identity = await joinCluster(ask.ticket, { name, links, peer });
     await this.#become(identity);
+  }
+
+  describe(): Description {
+    const running = this.#running;
+    const mount = running?.mounting?.status() ?? NO_MOUNT;
+    const mounted = mount.state === "mounted" ? mount.path : null;
+    return describeHost(running?.runtime ?? null, this.#settings, mounted);
   }
 
   async leave(): Promise<void> {

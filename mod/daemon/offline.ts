@@ -113,6 +113,7 @@ export class OfflineNode implements RunningNode {
   readonly onEvent = refuse;
   readonly init = refused;
   readonly join = refused;
+  readonly describe = refuse;
   readonly leave = refused;
   readonly newTicket = refused;
   readonly confirmDead = refused;
