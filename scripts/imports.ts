@@ -31,7 +31,13 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...["heartbeat", "config", "ha", "storage", "join"],
   ],
   explain: ["base", "streams.ts", "node"],
-  host: ["base", "host/ports.ts", "host/database_failure.ts", "host/process_port.ts"],
+  host: [
+    "base",
+    "host/ports.ts",
+    "host/database_failure.ts",
+    "host/process_port.ts",
+    "host/address_port.ts",
+  ],
   sim: [
     ...["base", "streams.ts", "host/ports.ts", "node", "runtime"],
     ...["heartbeat", "config", "ha", "storage", "join"],

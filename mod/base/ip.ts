@@ -24,8 +24,8 @@ export function formatIp(bytes: Uint8Array): string {
 /** True where both lie in the same network of `prefix` bits. */
 export function sameNetwork(a: Uint8Array, b: Uint8Array, prefix: number): boolean {
   if (a.length !== b.length) return false;
-  for (let bit = 0, at = 0; bit < prefix; bit += 8, at++) {
-    const mask = (0xff00 >> Math.min(8, prefix - bit)) & 0xff;
+  for (let at = 0; 8 * at < prefix; at++) {
+    const mask = (0xff00 >> Math.min(8, prefix - 8 * at)) & 0xff;
     if ((((a[at] ?? 0) ^ (b[at] ?? 0)) & mask) !== 0) return false;
   }
   return true;

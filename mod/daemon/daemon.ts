@@ -23,7 +23,7 @@ import type {
 import type { MembershipNode } from "../api/membership_node.ts";
 import { toHex } from "../base/bytes.ts";
 import { type ClusterSpec, specFault } from "../base/cluster.ts";
-import { bootId, clusterId, isNodeName, nodeId } from "../base/id.ts";
+import { bootId, clusterId, isNodeName, nodeId, type ResourceId } from "../base/id.ts";
 import { type ProblemCode, ProblemError } from "../base/problem.ts";
 import { KEY_BYTES } from "../base/seal.ts";
 import type { Settings } from "../base/settings.ts";
@@ -39,6 +39,7 @@ import { describeHost } from "./describe.ts";
 import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
 import { drain, leaveCluster } from "./leave.ts";
+import { readOutput } from "../host/linux/output.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
 import { mountGroup } from "./mounting.ts";
 import { linuxPorts } from "./ports.ts";
@@ -98,6 +99,10 @@ export class Daemon implements RunningNode {
 
   timing(): readonly TimingRow[] {
     return timingTable(timingOf(this.#running?.runtime.spec.profile ?? "standard"));
+  }
+
+  resourceOutput(id: ResourceId): Promise<string> {
+    return readOutput(this.#settings.run, id);
   }
 
   entry(path: string): TreeEntry | null {

@@ -102,6 +102,7 @@ export class OfflineNode implements RunningNode {
   readonly status = refuse;
   readonly streamView = refuse;
   readonly timing = refuse;
+  readonly resourceOutput = refused;
   readonly undo = refused;
   readonly changesAfter = refused;
   readonly onApplied = refuse;

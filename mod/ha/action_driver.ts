@@ -50,7 +50,7 @@ export class ActionDriver {
 
   perform(effect: ActionEffect): void {
     const feed = this.#feed;
-    const { process, load } = this.#ports;
+    const { process: processes, load } = this.#ports;
     switch (effect.kind) {
       case "sample":
         return load.sample((now) => feed({ kind: "sampled", ...now }));
@@ -64,19 +64,19 @@ export class ActionDriver {
       case "monitor": {
         const { tag } = effect;
         // What was started is watched, whatever the definition says by now.
-        const action = readNote(process.note(effect.spec.id) ?? "")?.action ?? effect.spec.action;
+        const action = readNote(processes.note(effect.spec.id) ?? "")?.action ?? effect.spec.action;
         const tell = (health: ProcessHealth) => feed({ kind: "monitored", tag, health });
         return this.#of(action).monitor({ ...effect.spec, action }, tell);
       }
       case "list":
-        return process.list((running) => feed({ kind: "listed", running }));
+        return processes.list((running) => feed({ kind: "listed", running }));
       case "kill-all": {
         this.#ip.onKilled();
         const { tag } = effect;
-        return process.killAll((failure) => feed({ kind: "done", tag, failure }));
+        return processes.killAll((failure) => feed({ kind: "done", tag, failure }));
       }
       case "guard-until":
-        return process.guardUntil(effect.until);
+        return processes.guardUntil(effect.until);
       default:
         return unreachable(effect);
     }
@@ -84,12 +84,12 @@ export class ActionDriver {
 
   /** What was started is stopped, as it was noted then. */
   #stop({ id, graceMs }: Stop, done: Done): void {
-    const { process } = this.#ports;
-    const note = process.note(id);
+    const { process: processes } = this.#ports;
+    const note = processes.note(id);
     if (note === null) return this.#exec.stop({ id }, graceMs, done);
     const spec = readNote(note);
     const driver = spec === null ? undefined : this.#of(spec.action);
-    if (spec === null || driver === undefined) return undoHeld(process, id, done);
+    if (spec === null || driver === undefined) return undoHeld(processes, id, done);
     driver.stop({ ...spec, id }, graceMs, done);
   }
 

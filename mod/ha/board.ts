@@ -19,7 +19,12 @@ export interface Shown {
   readonly node: NodeId | null;
   readonly wanted: string;
   readonly reason: string;
+  /** Why it last failed on its node, in that node's words. */
+  readonly detail: string;
 }
+
+/** Of a node that does not report. */
+const NOTHING: Pick<Report, "services"> = { services: [] };
 
 /** Tells every change of what is shown. */
 export class ResourceBoard {
@@ -46,12 +51,13 @@ export class ResourceBoard {
     for (const [id, entry] of files.status.services) {
       const { node } = entry;
       const local = node === null ? null : report(node);
-      const running = local !== null && stateIn(local, id).state === "running";
+      const { state: reported, why: detail } = stateIn(local ?? NOTHING, id);
+      const running = reported === "running";
       const state = entry.state === "started" && !running ? "request_start" : entry.state;
       const wanted = files.definitions.resources.get(id)?.wanted ?? "removed";
       if (running && state === "started" && node !== null) watch.onRunning(id, node);
       const before = this.#shown.get(id);
-      this.#shown.set(id, { id, state, node, wanted, reason: entry.why });
+      this.#shown.set(id, { id, state, node, wanted, reason: entry.why, detail });
       if (before?.state === state && before.node === node) continue;
       this.#context.tell({
         fact: "ha.resource",

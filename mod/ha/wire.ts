@@ -60,6 +60,9 @@ export function decodeReport(input: Uint8Array): Report | null {
 }
 
 /** What a report says of one resource. */
-export function stateIn(report: Report, id: ResourceId): { state: LocalState; why: string } {
+export function stateIn(
+  report: Pick<Report, "services">,
+  id: ResourceId,
+): { state: LocalState; why: string } {
   return report.services.find((each) => each.id === id) ?? { state: "stopped", why: "" };
 }

@@ -233,7 +233,7 @@ export class NodeRuntime {
 
   #makeDrivers(database: Database): Drivers {
     const { self, boot, clusterKey, spec, bind } = this.#options;
-    const { clock, random, udp, tcp, load, watchdog, disk } = this.#ports;
+    const { clock, random, udp, tcp, watchdog, disk } = this.#ports;
     const closing: { close(): void }[] = [];
     const keep = <T extends { close(): void }>(driver: T): T => {
       closing.push(driver);

@@ -16,8 +16,9 @@ const METADATA = `<resource-agent name="Dummy"><parameters/><actions>
 <action name="start" timeout="20s"/><action name="stop" timeout="20s"/>
 <action name="monitor" timeout="20s"/></actions></resource-agent>`;
 const UNIT = "LoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=disabled\n";
-/** An agent of this name finds its parameters wrong. */
+/** An agent of this name finds its parameters wrong, one of the other cannot stop. */
 const WRONG = "/Wrong";
+const STUCK = "/Stuck";
 const CONFIGURED = 6;
 
 /** How an operation ends; `proc` is what is held by its resource, `fails` whether a start does. */
@@ -30,6 +31,7 @@ export function answerOf(
   if (program === "systemctl" && role === "look") return ended(0, UNIT);
   if (action === "meta-data") return ended(0, METADATA);
   if (role === "start") return ended(program.endsWith(WRONG) ? CONFIGURED : fails ? 1 : 0);
+  if (action === "stop" && program.endsWith(STUCK)) return ended(1, "it is busy");
   if (action !== "monitor") return ended(0);
   return proc === null ? ended(7) : ended(proc.sick === null ? 0 : 1, proc.sick ?? "");
 }

@@ -6,7 +6,7 @@
  */
 import { type ResourceId, resourceId } from "../base/id.ts";
 import { Prng } from "../base/prng.ts";
-import { Admin } from "./admin.ts";
+import { Admin, drawnResource } from "./admin.ts";
 import { Checks, type Violation } from "./checks.ts";
 import { Clients } from "./clients.ts";
 import { Contenders } from "./contenders.ts";
@@ -127,7 +127,7 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
       // Some come in a burst: an order in the midst of another's consequences.
       if (!prng.chance(0.4)) at = prng.between(CALM_MS, safetyMs);
       else at = Math.min(safetyMs, at + prng.between(0, 400));
-      const id = `exec:r${prng.between(0, resources - 1)}`;
+      const id = drawnResource(prng.between(0, resources - 1));
       const node = `node${"ABCDEFGH".charAt(prng.between(0, shape.nodes - 1))}`;
       const order = prng.pick([
         `migrate ${id} ${node}`,
@@ -236,7 +236,7 @@ class Run {
     this.#contenders = new Contenders(this.#cluster, this.#checks, plan.contenders);
     this.#admin = new Admin(this.#cluster);
     this.#membership = new Membership(this.#cluster, this.#admin);
-    this.#ids = Array.from({ length: plan.resources }, (_, at) => resourceId(`exec:r${at}`));
+    this.#ids = Array.from({ length: plan.resources }, (_, at) => drawnResource(at));
     this.#cluster.site.plant.onChange((id, host, runs) => {
       if (runs) this.#starts++;
       line(this.#cluster.node(host), "plant", `${id} ${runs ? "runs" : "is gone"}`);

@@ -113,6 +113,9 @@ export class FakeNode implements RunningNode, MembershipNode {
   streamView(stream: string): unknown {
     return { stream, links: [{ peer: "nodeB", up: true }] };
   }
+  resourceOutput(id: string): Promise<string> {
+    return Promise.resolve(id === "exec:web" ? "hello\n" : "");
+  }
   timing() {
     return timingTable(timingOf("fast"));
   }
@@ -366,9 +369,10 @@ export function healthy(): Mutable<StatusDocument> {
     leader: "nodeA",
     nodes: [node("nodeA", 1, true), node("nodeB", 2, false)],
     streams: [{ name: "heartbeat", state: "ok", now: "view 88: nodeA nodeB" }],
-    resources: [
-      { id: "exec:web", state: "started", wanted: "started", node: "nodeA", reason: "placed" },
-    ],
+    resources: [{
+      ...{ id: "exec:web", state: "started", wanted: "started", node: "nodeA" },
+      ...{ reason: "placed", detail: "" },
+    }],
     config: { version: 412, term: 2, index: 412, crc32: "0xa4f2c1e8", writable: true },
     backup: {
       ...{ state: "ok", at: "2026-11-22T03:15:00.000Z", file: "/state/backup/config.db" },

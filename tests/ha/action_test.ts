@@ -35,7 +35,8 @@ Deno.test("an address whose holder is only known to write no more is taken witho
 
 Deno.test("an agent with parameters, and its timeouts are its own unless said otherwise", () => {
   const { resource } = read(
-    `ocf: fs\nagent ocf:heartbeat:Filesystem\nparams device=/dev/sdb 'directory=/srv/my files' x=\ncheck_level 20\nmonitor_timeout 40`,
+    "ocf: fs\nagent ocf:heartbeat:Filesystem\n" +
+      "params device=/dev/sdb 'directory=/srv/my files' x=\ncheck_level 20\nmonitor_timeout 40",
   );
   assert.deepEqual(resource?.action, {
     kind: "ocf",
@@ -79,7 +80,7 @@ for (
     ["ocf: x\nagent heartbeat:Dummy\ncheck_level deep", /check_level "deep"/],
     ["systemd: x\nunit ../x.service", /no name of a unit/],
     ["systemd: x\nunit x.device", /no name of a unit/],
-    ["exec: x", /has no command/],
+    ["exec: x", /needs a command/],
     ["exec: x\ncommand run\non_stop_failure panic", /"panic" is neither fence nor block/],
     ["icf: x", /kind "icf" is not known here; known are exec, ip, ocf, systemd; "ocf" was meant/],
   ] as const

@@ -105,7 +105,7 @@ Deno.test("a stop that fails fences no node that has no watchdog: it is tried ag
   assert.deepEqual([...desk.node(2).running], []);
 });
 
-Deno.test("with on_stop_failure block a stop that fails is tried again, and nothing starts elsewhere before it succeeds", () => {
+Deno.test("with on_stop_failure block a stop that fails is tried again, and nothing starts elsewhere", () => {
   const desk = running();
   desk.define("on_stop_failure block");
   const b = desk.node(1);

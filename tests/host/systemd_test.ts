@@ -24,7 +24,9 @@ case " $* " in
     "$load" "$active" "$([ $active = active ] && echo running || echo dead)" "$file" ;;
 *" show "*) echo "ActiveState=$active" ;;
 *" start "*)
-  [ ! -f "$here/fails" ] || { echo "Job for web.service failed because the control process exited with error code." >&2; exit 1; }
+  [ ! -f "$here/fails" ] || {
+    echo "Job for web.service failed because the control process exited with error code." >&2
+    exit 1; }
   echo active >"$here/active" ;;
 *" stop --no-block "*) ;;
 *" kill "*) ;;

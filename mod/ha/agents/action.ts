@@ -76,7 +76,7 @@ export function readAction(
 ): Action | string {
   switch (kind) {
     case "exec":
-      return readExec(`${kind}:${name}`, properties);
+      return readExec(properties);
     case "ip":
       return readIp(name, properties);
     case "ocf":
@@ -95,13 +95,13 @@ function meant(kind: string): string {
   return found === null ? "" : `; "${found}" was meant?`;
 }
 
-function readExec(id: string, properties: ReadonlyMap<string, string>): ExecAction | string {
+function readExec(properties: ReadonlyMap<string, string>): ExecAction | string {
   const command = splitWords(properties.get("command") ?? "");
-  if (command === null || command.length === 0) return `"${id}" has no command that can be read`;
+  if (command === null || command.length === 0) return "it needs a command that can be read";
   const monitor = properties.get("monitor");
   const watch = monitor === undefined ? null : splitWords(monitor);
   if (monitor !== undefined && (watch === null || watch.length === 0)) {
-    return `"${id}" has a monitor that cannot be read`;
+    return "its monitor cannot be read";
   }
   return { kind: "exec", command, monitor: watch };
 }

@@ -66,17 +66,17 @@ export class IpDriver implements KindDriver<IpAction> {
   }
 
   #take(spec: StartSpec<IpAction>, place: AddressSpec, done: Done): void {
-    const { process, address } = this.#ports;
+    const { process: processes, address } = this.#ports;
     const { id } = spec;
     const action = { ...spec.action, prefix: place.prefix, interface: place.interface };
     const undo = [{ undo: "address", ...place }] as const;
-    process.hold({ id, undo, note: printNote({ ...spec, action }) }, (refused) => {
+    processes.hold({ id, undo, note: printNote({ ...spec, action }) }, (refused) => {
       if (refused !== null) return done(once(refused));
       // Nothing can come between this look at the guard and the address.
-      const late = process.refusal(id);
+      const late = processes.refusal(id);
       const why = late ?? address.add(place);
-      if (late === null) process.made(id);
-      if (why !== null) return undoHeld(process, id, () => done(once(why)));
+      if (late === null) processes.made(id);
+      if (why !== null) return undoHeld(processes, id, () => done(once(why)));
       const seen = address.look(place);
       if (seen !== true) return done(once(seen.why));
       this.#announcer.begin(id, place, false);

@@ -38,7 +38,6 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 
 const HEADER = 16;
-const MESSAGES_MAX = 4096;
 const ATTRIBUTES_MAX = 256;
 
 /** An interface. */
@@ -100,9 +99,10 @@ export function readNews(bytes: Uint8Array, seq: number): NetlinkNews | null {
   const links: LinkInfo[] = [];
   const addresses: AddressInfo[] = [];
   let end: number | null = null;
-  for (let at = 0, count = 0; at + HEADER <= bytes.length; count++) {
+  // A message takes a header at least, so a datagram has a bound of its own.
+  for (let at = 0; at + HEADER <= bytes.length;) {
     const length = view.getUint32(at, true);
-    if (length < HEADER || at + length > bytes.length || count >= MESSAGES_MAX) return null;
+    if (length < HEADER || at + length > bytes.length) return null;
     const type = view.getUint16(at + 4, true);
     const body = bytes.subarray(at + HEADER, at + length);
     if (view.getUint32(at + 8, true) === seq) {

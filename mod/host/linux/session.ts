@@ -22,11 +22,12 @@ const RECORDS_BYTES_MAX = 1024 * 1024;
 /**
  * The shell only opens the log, joins the control group, goes to its folder and becomes the command:
  * a pipe would break when the daemon ends. $0 is the log, $1 the group's folder or nothing, $2 the
- * folder, $3 where errors go if not there too, the rest the command. The folder and the command may lie on the daemon's own mount, and the
- * daemon's thread waits for the shell to be executed: so they are the shell's business.
+ * folder, $3 where errors go if not there too, the rest the command. The folder and the command may
+ * lie on the daemon's own mount, and the daemon's thread waits for the shell to be executed: so they
+ * are the shell's business.
  */
-const INTO_LOG =
-  'exec >>"$0"; if [ "$3" ]; then exec 2>"$3"; else exec 2>&1; fi; [ -z "$1" ] || echo 0 >"$1/cgroup.procs" || exit 71; cd "$2" || exit 71; shift 3; exec "$@"';
+const INTO_LOG = 'exec >>"$0"; if [ "$3" ]; then exec 2>"$3"; else exec 2>&1; fi; ' +
+  '[ -z "$1" ] || echo 0 >"$1/cgroup.procs" || exit 71; cd "$2" || exit 71; shift 3; exec "$@"';
 
 /** Whose process it is. */
 export interface SessionOwner {
