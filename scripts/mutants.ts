@@ -10,6 +10,7 @@
 
 import { type Mutant, PAIR, THREE } from "./mutant.ts";
 import { LOCK_MUTANTS } from "./mutants_locks.ts";
+import { AGENT_MUTANTS } from "./mutants_agents.ts";
 import { MEMBER_MUTANTS } from "./mutants_members.ts";
 import { RECOVERY_MUTANTS } from "./mutants_recovery.ts";
 import { SNAPSHOT_MUTANTS } from "./mutants_snapshot.ts";
@@ -181,6 +182,7 @@ const MUTANTS: readonly Mutant[] = [
   },
   ...SNAPSHOT_MUTANTS,
   ...RECOVERY_MUTANTS,
+  ...AGENT_MUTANTS,
   ...MEMBER_MUTANTS,
   ...LOCK_MUTANTS,
   {

@@ -10,7 +10,8 @@ import { boottime, SIGTERM } from "../ffi/pidfd.ts";
 import type { AgentPlaces, Held, Operation, OperationResult } from "../process_port.ts";
 import type { ProcessHealth, ProcessPort, ProcessSpec } from "../process_port.ts";
 import { agentPlaces } from "./agent_places.ts";
-import { HeldList, UNDO_LIMIT_MS } from "./held.ts";
+import { UNDO_LIMIT_MS } from "./held.ts";
+import { Holdings } from "./holdings.ts";
 import type { Keeper } from "./keeper.ts";
 import type { KeeperAsk } from "./keeper_wire.ts";
 import { KIND_OF, runOperation } from "./operation.ts";
@@ -42,9 +43,7 @@ export class LinuxProcessPort implements ProcessPort {
   readonly #hunt: ProcessHunt;
   /** Processes of monitors and of what is undone. */
   readonly #asides: Readonly<Record<"monitor" | "undo", ProcessHunt>>;
-  readonly #held: HeldList;
-  /** What is about to be made besides processes: how many kills there were before it was held. */
-  readonly #holdings = new Map<ResourceId, number>();
+  readonly #holdings: Holdings;
   readonly #entries = new Map<ResourceId, Entry>();
   readonly #children = new Set<Deno.ChildProcess>();
   readonly #listeners: ((id: ResourceId, how: string) => void)[] = [];
@@ -58,7 +57,6 @@ export class LinuxProcessPort implements ProcessPort {
   #kills = 0;
   #killing = 0;
 
-  /** `ocf`: where agents are found, if not in the usual place. */
   constructor(keeper: Keeper, options: { readonly ocf?: string } = {}) {
     this.#keeper = keeper;
     this.#hunt = new ProcessHunt("resource", keeper.token);
@@ -66,7 +64,11 @@ export class LinuxProcessPort implements ProcessPort {
       monitor: new ProcessHunt("monitor", keeper.token),
       undo: new ProcessHunt("undo", keeper.token),
     };
-    this.#held = new HeldList(keeper.runDirectory, keeper.token);
+    this.#holdings = new Holdings(keeper, () => ({
+      kills: this.#kills,
+      killing: this.#killing > 0,
+      guard: this.#guard,
+    }));
     this.places = agentPlaces(this.#paths.standIns, options.ocf);
     Deno.mkdirSync(this.#paths.logs, { recursive: true, mode: 0o700 });
     this.#adopt();
@@ -110,32 +112,27 @@ export class LinuxProcessPort implements ProcessPort {
   }
 
   hold(held: Held, done: (failure: string | null) => void): void {
-    this.#inLane(held.id, () => this.#hold(held), done);
+    this.#inLane(held.id, () => this.#holdings.hold(held), done);
   }
 
   refusal(id: ResourceId): string | null {
-    const same = this.#holdings.get(id) === this.#kills;
-    if (!same || this.#killing > 0) return "Everything is being killed";
-    return this.#guard === null || boottime() >= this.#guard ? "The guard is not held" : null;
+    return this.#holdings.refusal(id);
   }
 
   made(id: ResourceId): void {
-    this.#keeper.tell({ verb: "made", id });
+    this.#holdings.made(id);
   }
 
   note(id: ResourceId): string | null {
-    const held = this.#held.read(id);
-    return held === null ? null : held === "damaged" ? "" : held.note;
+    return this.#holdings.note(id);
   }
 
   undo(id: ResourceId, done: (failure: string | null) => void): void {
-    this.#ready.then(() => this.#held.undo(id, Infinity)).then(done);
+    this.#ready.then(() => this.#holdings.undo(id)).then(done);
   }
 
   free(id: ResourceId): void {
-    this.#holdings.delete(id);
-    this.#held.remove(id);
-    this.#keeper.tell({ verb: "gone", id });
+    this.#holdings.free(id);
   }
 
   killAll(done: (failure: string | null) => void): void {
@@ -145,7 +142,7 @@ export class LinuxProcessPort implements ProcessPort {
   list(done: (running: readonly ResourceId[]) => void): void {
     this.#ready.then(() => {
       const found = this.#hunt.find({ environments: true }).map(({ id }) => id);
-      done([...new Set([...found, ...this.#held.ids()])].sort());
+      done([...new Set([...found, ...this.#holdings.ids()])].sort());
     });
   }
 
@@ -163,7 +160,7 @@ export class LinuxProcessPort implements ProcessPort {
     this.#keeper.tell({ verb: "guard", until, sentAt: boottime() });
   }
 
-  /** Lets go of everything; resources go on under the keeper. Does not close the keeper's client. */
+  /** Lets go of everything; resources go on under the keeper, whose client is not closed. */
   close(): void {
     clearInterval(this.#timer);
     for (const entry of this.#entries.values()) entry.quiet = true;
@@ -190,7 +187,11 @@ export class LinuxProcessPort implements ProcessPort {
       ? []
       : [{ verb: "guard", until: this.#guard, sentAt }];
     const living = [...this.#entries].filter(([, { main }]) => isAlive(main));
-    return [...guard, ...living.map(([id, { main }]) => ({ verb: "main" as const, id, main }))];
+    return [
+      ...guard,
+      ...this.#holdings.replay(),
+      ...living.map(([id, { main }]) => ({ verb: "main" as const, id, main })),
+    ];
   }
 
   #adopt(): void {
@@ -225,7 +226,10 @@ export class LinuxProcessPort implements ProcessPort {
     const kind = KIND_OF[role];
     const start = {
       refusal: () => this.refusal(id),
-      forked: (main: ProcessName) => this.#keeper.tell({ verb: "main", id, main }),
+      forked: (main: ProcessName) => {
+        this.#holdings.forked(id);
+        this.#keeper.tell({ verb: "main", id, main });
+      },
     };
     return await runOperation(operation, {
       token: this.#keeper.token,
@@ -233,19 +237,6 @@ export class LinuxProcessPort implements ProcessPort {
       hunt: kind === "resource" ? this.#hunt : this.#asides[kind],
       ...(role === "start" ? start : {}),
     });
-  }
-
-  async #hold(held: Held): Promise<string | null> {
-    const { id } = held;
-    const kills = this.#kills;
-    if (this.#held.read(id) !== null) return `Something of "${id}" is held still`;
-    // Before the keeper is asked: from its word on it must know how to undo this.
-    this.#held.write(held);
-    const refused = await this.#keeper.ask({ verb: "add", id });
-    this.#holdings.set(id, kills);
-    const why = refused === null ? this.refusal(id) : `The keeper refuses: ${refused}`;
-    if (why !== null) this.free(id);
-    return why;
   }
 
   async #start(spec: ProcessSpec): Promise<string | null> {
@@ -347,20 +338,9 @@ export class LinuxProcessPort implements ProcessPort {
     const why = await keeper;
     if (left.length > 0) return describeLeft(left);
     for (const [id, entry] of entries) this.#forget(id, entry);
-    if (this.#held.ids().length === 0) return null;
-    return this.#keeper.process === null ? await this.#undoAll() : why ?? "Something is held still";
-  }
-
-  /** The keeper's part, where there is none. */
-  async #undoAll(): Promise<string | null> {
-    const failures = await Promise.all(
-      this.#held.ids().map(async (id) => {
-        const why = await this.#held.undo(id, UNDO_LIMIT_MS);
-        if (why === null) this.free(id);
-        return why;
-      }),
-    );
-    return failures.find((why) => why !== null) ?? null;
+    if (this.#holdings.ids().length === 0) return null;
+    if (this.#keeper.process === null) return await this.#holdings.undoAll();
+    return why ?? "Something is held still";
   }
 
   #onEnd(id: ResourceId, entry: Entry, how: string): void {
