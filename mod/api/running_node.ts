@@ -184,11 +184,21 @@ export interface JoinAsk {
   readonly disk: string | null;
 }
 
+/** Who answers, and how much that is worth. */
+export interface Stamp {
+  readonly node: string | null;
+  readonly quorate: boolean;
+  /** Of the configuration: the index that is applied. */
+  readonly version: number;
+}
+
 /** A running daemon, member of a cluster or not. Refusals are ProblemErrors. */
 export interface RunningNode {
   /** Who is a member and who leads. */
   readonly membership: MembershipNode;
   status(): StatusDocument;
+  /** What of the status every answer carries. */
+  stamp(): Stamp;
   /** Everything the streams show: `heartbeat show`, `storage show`, HA scores. Plain JSON. */
   streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown;
   timing(): readonly TimingRow[];

@@ -10,6 +10,8 @@ export interface Wiring {
   daemon(settings: Settings): Promise<number>;
   diskWorker(args: readonly string[]): Promise<unknown>;
   keeper(args: readonly string[]): Promise<unknown>;
+  /** The one file that this program was started from; null where it runs from its source. */
+  readonly file: string | null;
   /** Reads a dead node's files. */
   readonly offline: OpenFiles;
 }

@@ -100,6 +100,7 @@ export class OfflineNode implements RunningNode {
   }
 
   readonly status = refuse;
+  readonly stamp = refuse;
   readonly streamView = refuse;
   readonly timing = refuse;
   readonly resourceOutput = refused;

@@ -17,6 +17,7 @@ import type {
   RestoreAsk,
   RestoreReport,
   RunningNode,
+  Stamp,
   TransactionDetail,
   TreeDiff,
   TreeEntry,
@@ -109,6 +110,10 @@ export class FakeNode implements RunningNode, MembershipNode {
 
   status(): StatusDocument {
     return this.document;
+  }
+  stamp(): Stamp {
+    const { node, quorate, config } = this.status();
+    return { node: node?.name ?? null, quorate, version: config.version };
   }
   streamView(stream: string): unknown {
     return { stream, links: [{ peer: "nodeB", up: true }] };
