@@ -23,13 +23,8 @@ import type {
 } from "../api/running_node.ts";
 import type { MembershipNode } from "../api/membership_node.ts";
 import { toHex } from "../base/bytes.ts";
-<<<<<<< HEAD
-import { type ClusterSpec, specFault } from "../base/cluster.ts";
-import { bootId, clusterId, isNodeName, nodeId, type ResourceId } from "../base/id.ts";
-=======
 import { nameOf } from "../base/cluster.ts";
-import { bootId } from "../base/id.ts";
->>>>>>> main
+import { bootId, type ResourceId } from "../base/id.ts";
 import { type ProblemCode, ProblemError } from "../base/problem.ts";
 import { KEY_BYTES } from "../base/seal.ts";
 import type { Settings } from "../base/settings.ts";
