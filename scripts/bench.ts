@@ -7,31 +7,10 @@
  */
 import { benchBeats } from "./bench_beats.ts";
 import { measureFsync, measureRoundTrip, milliseconds, percentile, row } from "./bench_limits.ts";
-import { benchConfig, commits } from "./bench_config.ts";
+import { commits } from "./bench_commits.ts";
+import { benchConfig } from "./bench_config.ts";
 import { benchMount } from "./bench_mount.ts";
-import { type LocalCluster, pause, pentad } from "./local_cluster.ts";
-
-function cpuTicks(pid: number): number {
-  const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1]?.split(" ") ?? [];
-  return Number(fields[11]) + Number(fields[12]);
-}
-
-function rssMiB(pid: number): number {
-  const line = /VmRSS:\s+(\d+) kB/.exec(Deno.readTextFileSync(`/proc/${pid}/status`));
-  return Number(line?.[1] ?? 0) / 1024;
-}
-
-async function idle(cluster: LocalCluster): Promise<void> {
-  const node = cluster.node(1);
-  const seconds = 10;
-  const before = cpuTicks(node.pid);
-  await pause(seconds * 1000);
-  const cpu = (cpuTicks(node.pid) - before) / seconds; // ticks are hundredths of a second
-  row(
-    "daemon after the load, fast profile, idle",
-    `RSS ${rssMiB(node.pid).toFixed(0)} MiB   CPU ${cpu.toFixed(1)} %`,
-  );
-}
+import { pentad } from "./local_cluster.ts";
 
 async function cliStart(): Promise<void> {
   const times: number[] = [];
@@ -72,5 +51,5 @@ row("limit: fsync of a preallocated 4 KiB block", milliseconds(fsyncs));
 row("limit: loopback TCP round trip, 256 bytes", milliseconds(await measureRoundTrip()));
 await cliStart();
 row("beats handled by one core", `${benchBeats().toFixed(0)}/s`);
-await commits({ nodes: 2, clients: [1, 64], fsync }, idle);
+await commits({ nodes: 2, clients: [1, 64], fsync });
 await commits({ nodes: 3, clients: [1, 64], fsync });

@@ -1,6 +1,6 @@
 /** The mount, by the same program on the mount and on a directory of a local disk. @module */
 import { milliseconds, row } from "./bench_limits.ts";
-import { withCluster } from "./bench_config.ts";
+import { withCluster } from "./bench_commits.ts";
 import type { LocalCluster, LocalNode } from "./local_cluster.ts";
 
 /** One JSON object of lists of milliseconds. Its own process: a mount must not be used by the daemon. */

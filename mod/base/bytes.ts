@@ -11,6 +11,10 @@ import { assert } from "./assert.ts";
 const TEXT_DECODER = new TextDecoder("utf-8", { fatal: true });
 const EXACT_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const TEXT_ENCODER = new TextEncoder();
+/** Texts up to here are not worth a call out of the language. */
+const SHORT_BYTES = 64;
+/** RFC 20: the first code that is no ASCII. */
+const ASCII_END = 0x80;
 const [ZERO, NINE, SMALL_A] = [48, 57, 97] as const;
 const EMPTY = new Uint8Array(0);
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
@@ -34,11 +38,26 @@ export function decodeText(bytes: Uint8Array): string | null {
  * same bytes back, on whichever node.
  */
 export function decodeName(bytes: Uint8Array): string | null {
+  if (bytes.length <= SHORT_BYTES && bytes.every(isAscii)) {
+    return String.fromCharCode.apply(null, bytes as unknown as number[]);
+  }
   try {
     return EXACT_DECODER.decode(bytes);
   } catch {
     return null;
   }
+}
+
+function isAscii(byte: number): boolean {
+  return byte < ASCII_END;
+}
+
+/** How many bytes `encodeText` makes of `text`. */
+export function textLength(text: string): number {
+  for (let at = 0; at < text.length; at++) {
+    if (text.charCodeAt(at) >= ASCII_END) return TEXT_ENCODER.encode(text).length;
+  }
+  return text.length;
 }
 
 /** The beginning of `text` that takes at most `max` bytes as UTF-8, cut between two characters. */
@@ -220,6 +239,22 @@ export class Writer {
     this.#view.setFloat64(this.#at, value);
     this.#at += 8;
     return this;
+  }
+
+  /** A short ASCII text behind a u16 length; false, and nothing is written, where it is none. */
+  ascii(text: string): boolean {
+    const { length } = text;
+    if (length > SHORT_BYTES) return false;
+    this.#room(2 + length);
+    const start = this.#at + 2;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code >= ASCII_END) return false;
+      this.#bytes[start + i] = code;
+    }
+    this.u16(length);
+    this.#at += length;
+    return true;
   }
 
   bytes(value: Uint8Array): this {

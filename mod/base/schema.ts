@@ -21,6 +21,8 @@ export interface Schema<T> {
   readonly shape: Shape;
   write(writer: Writer, value: T): void;
   read(reader: Reader): T;
+  /** Of a struct: reads its fields into an object that has others already. */
+  into?(reader: Reader, value: Record<string, unknown>): T;
 }
 
 /** The shape of a schema, for programs that read layouts rather than values. */
@@ -121,6 +123,7 @@ export function text(max: number): Schema<string> {
   return {
     shape: { kind: "text", max },
     write(writer, value) {
+      if (value.length <= max && writer.ascii(value)) return;
       const encoded = encodeText(value);
       assert(encoded.length <= max, `${encoded.length} bytes of text fit ${max}`);
       writer.u16(encoded.length).bytes(encoded);
@@ -194,6 +197,10 @@ export function struct<F extends Readonly<Record<string, Schema<any>>>>(
   fields: F,
 ): Schema<StructOf<F>> {
   const entries = Object.entries(fields as unknown as Fields);
+  const into = (reader: Reader, value: Record<string, unknown>): StructOf<F> => {
+    for (const [name, field] of entries) value[name] = field.read(reader);
+    return value as StructOf<F>;
+  };
   return {
     shape: { kind: "struct", fields: entries.map(([name, field]) => [name, field.shape] as const) },
     write(writer, value) {
@@ -201,11 +208,8 @@ export function struct<F extends Readonly<Record<string, Schema<any>>>>(
         field.write(writer, (value as Readonly<Record<string, never>>)[name] as never);
       }
     },
-    read(reader) {
-      const value: Record<string, unknown> = {};
-      for (const [name, field] of entries) value[name] = field.read(reader);
-      return value as StructOf<F>;
-    },
+    read: (reader) => into(reader, {}),
+    into,
   };
 }
 
@@ -214,10 +218,14 @@ export type UnionOf<C extends Readonly<Record<string, readonly [number, unknown]
   [K in keyof C & string]: { readonly kind: K } & Infer<C[K][1]>;
 }[keyof C & string];
 
-/** One of several structs behind a one-byte tag. Tags are never given to another case. */
+/**
+ * One of several structs behind a one-byte tag. Tags are never given to another case. The case's name
+ * is in the field `named`.
+ */
 // deno-lint-ignore no-explicit-any -- as for struct
 export function union<C extends Readonly<Record<string, readonly [number, Schema<any>]>>>(
   cases: C,
+  named = "kind",
 ): Schema<UnionOf<C>> {
   const entries = Object.entries(cases) as [string, readonly [number, Schema<never>]][];
   const byTag = new Map(entries.map(([name, [tag, schema]]) => [tag, { name, schema }]));
@@ -228,7 +236,7 @@ export function union<C extends Readonly<Record<string, readonly [number, Schema
       cases: entries.map(([name, [tag, schema]]) => [tag, name, schema.shape] as const),
     },
     write(writer, value) {
-      const found = cases[(value as { kind: string }).kind];
+      const found = cases[(value as Readonly<Record<string, string>>)[named] ?? ""];
       assert(found !== undefined, "A union's case is known");
       writer.u8(found[0]);
       found[1].write(writer, value);
@@ -237,9 +245,13 @@ export function union<C extends Readonly<Record<string, readonly [number, Schema
       const found = byTag.get(reader.u8());
       if (found === undefined) {
         reader.fail();
-        return { kind: entries[0]?.[0] } as UnionOf<C>;
+        return { [named]: entries[0]?.[0] } as UnionOf<C>;
       }
-      return { kind: found.name, ...(found.schema.read(reader) as object) } as UnionOf<C>;
+      const value: Record<string, unknown> = { [named]: found.name };
+      const { schema } = found;
+      if (schema.into === undefined) Object.assign(value, schema.read(reader) as object);
+      else schema.into(reader, value);
+      return value as UnionOf<C>;
     },
   };
 }

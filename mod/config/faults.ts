@@ -5,7 +5,7 @@
  * @module
  */
 import { LINKS_MAX, specFault } from "../base/cluster.ts";
-import { encodeText } from "../base/bytes.ts";
+import { textLength } from "../base/bytes.ts";
 import { isNodeName } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { locksFault } from "./lock_wire.ts";
@@ -48,7 +48,7 @@ export function transactionFault(transaction: Transaction): string | null {
     const bytes = "op" in each && each.op === "write" ? each.data.length : 0;
     data += bytes;
     size += FRAME_BYTES + bytes;
-    for (const path of pathsOf(each)) size += encodeText(path).length;
+    for (const path of pathsOf(each)) size += textLength(path);
   }
   if (data > FILE_BYTES_MAX) return `it writes ${data} bytes, at most ${FILE_BYTES_MAX}`;
   // Also what a follower sends on must fit one frame, so this is not left to the leader.
@@ -61,7 +61,7 @@ export function transactionFault(transaction: Transaction): string | null {
 
 function fieldFault(each: Operation | Expectation): string | null {
   for (const path of pathsOf(each)) {
-    if (path.length > PATH_BYTES_MAX || encodeText(path).length > PATH_BYTES_MAX) {
+    if (path.length > PATH_BYTES_MAX || textLength(path) > PATH_BYTES_MAX) {
       return `a path is longer than ${PATH_BYTES_MAX} bytes`;
     }
   }
@@ -89,7 +89,7 @@ export function changeFault(change: SpecChange): string | null {
       const { name, links, peer } = change;
       if (name.length > 63) return "the node name is longer than 63 characters";
       if (links.length > LINKS_MAX) return `it names more than ${LINKS_MAX} links`;
-      const long = [...links, peer].some((each) => encodeText(each).length > ADDRESS_BYTES_MAX);
+      const long = [...links, peer].some((each) => textLength(each) > ADDRESS_BYTES_MAX);
       return long ? `an address is longer than ${ADDRESS_BYTES_MAX} bytes` : null;
     }
     case "promote":

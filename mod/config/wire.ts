@@ -57,25 +57,13 @@ const OPERATION = union({
   mkdir: [6, struct({ path: PATH })],
   rmdir: [7, struct({ path: PATH })],
   utime: [8, struct({ path: PATH, mtime: u64 })],
-});
-
-/** The same, with the name that the streams use for the case: `op`. */
-const OPERATION_SCHEMA: Schema<Operation> = {
-  shape: OPERATION.shape,
-  write(writer, { op, ...fields }) {
-    OPERATION.write(writer, { kind: op, ...fields } as Infer<typeof OPERATION>);
-  },
-  read(reader) {
-    const { kind, ...fields } = OPERATION.read(reader);
-    return { op: kind, ...fields } as Operation;
-  },
-};
+}, "op") as unknown as Schema<Operation>;
 
 const TRANSACTION = struct({
   request: hex(8),
   base: u64,
   expect: list(struct({ path: PATH, version: u64 }), OPERATIONS_MAX),
-  operations: list(OPERATION_SCHEMA, OPERATIONS_MAX),
+  operations: list(OPERATION, OPERATIONS_MAX),
   author: text(255),
   reason: text(1000),
   time: u64,
@@ -176,8 +164,9 @@ const MESSAGE = union({
       /** CRC chain of the log at `index`. */
       chain: u32,
       applied: u64,
-      /** Rolling CRC of the tree at `applied`. */
+      /** Rolling CRC of the tree at `applied`; content hash of tree and locks there. */
       state: u32,
+      content: u32,
       round: u64,
       /** It was told that it differs from its peers, and waits to be rebuilt. */
       diverged: bool,
@@ -264,6 +253,8 @@ const MESSAGE = union({
   recovered: [12, struct({ term: u64, nonce: u64, commit: u64 })],
   /** It holds less than it acknowledged. */
   lost: [13, struct({ term: u64 })],
+  /** The receiver holds something else than the leader; `sure`: and than a majority. */
+  differs: [14, struct({ term: u64, index: u64, sure: bool })],
 });
 
 const PART = union({

@@ -17,6 +17,7 @@ const STOP_LIMIT_MS = 120_000;
 export async function runDaemon(
   settings: Settings,
   selfCommand: readonly string[],
+  acceptMachine = false,
 ): Promise<number> {
   makeStateDirectory(settings.state);
   const lock = takeDirectoryLock(settings.state);
@@ -46,7 +47,7 @@ export async function runDaemon(
     notifier.status(headline(daemon.status()));
   }, NOTIFY_MS);
   try {
-    await daemon.start();
+    await daemon.start(acceptMachine);
     notifier.ready();
     Deno.addSignalListener("SIGTERM", stop);
     Deno.addSignalListener("SIGINT", stop);

@@ -34,6 +34,7 @@ export type {
   StoredRow,
   StoredSpec,
   UndoRow,
+  VerifyDone,
 } from "./database_port.ts";
 export type {
   FuseFailure,
