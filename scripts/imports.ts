@@ -11,7 +11,12 @@ const STREAM_MAY = ["base", "streams.ts", "host/ports.ts"];
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   "streams.ts": ["base"],
-  "host/ports.ts": ["base", "host/database_port.ts", "host/fuse_port.ts"],
+  "host/ports.ts": [
+    ...["base", "host/address_port.ts", "host/database_port.ts", "host/fuse_port.ts"],
+    "host/process_port.ts",
+  ],
+  "host/address_port.ts": ["base"],
+  "host/process_port.ts": ["base"],
   "host/database_port.ts": ["base"],
   "host/fuse_port.ts": ["base"],
   "host/database_failure.ts": ["base"],
@@ -26,7 +31,13 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...["heartbeat", "config", "ha", "storage", "join"],
   ],
   explain: ["base", "streams.ts", "node"],
-  host: ["base", "host/ports.ts", "host/database_failure.ts"],
+  host: [
+    "base",
+    "host/ports.ts",
+    "host/database_failure.ts",
+    "host/process_port.ts",
+    "host/address_port.ts",
+  ],
   sim: [
     ...["base", "streams.ts", "host/ports.ts", "node", "runtime"],
     ...["heartbeat", "config", "ha", "storage", "join"],

@@ -2,6 +2,7 @@
 import { type Mutant, PAIR, THREE } from "./mutant.ts";
 import { INTEGRITY_MUTANTS } from "./mutants_integrity.ts";
 import { LOCK_MUTANTS } from "./mutants_locks.ts";
+import { AGENT_MUTANTS } from "./mutants_agents.ts";
 import { MEMBER_MUTANTS } from "./mutants_members.ts";
 import { RECOVERY_MUTANTS } from "./mutants_recovery.ts";
 import { LOAD_MUTANTS } from "./mutants_load.ts";
@@ -176,6 +177,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...STORAGE_MUTANTS,
   ...RECOVERY_MUTANTS,
   ...INTEGRITY_MUTANTS,
+  ...AGENT_MUTANTS,
   ...MEMBER_MUTANTS,
   ...LOCK_MUTANTS,
   ...LOAD_MUTANTS,

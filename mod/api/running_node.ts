@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ResourceId } from "../base/id.ts";
 import type { TimingRow } from "../base/timing.ts";
 import type { FileDiffs, Point } from "../config/mod.ts";
 import type { Description } from "../join/mod.ts";
@@ -206,6 +207,8 @@ export interface RunningNode {
   /** Everything the streams show: `heartbeat show`, `storage show`, HA scores. Plain JSON. */
   streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown;
   timing(): readonly TimingRow[];
+  /** The end of what a resource and its agent printed on this node; empty where it never ran. */
+  resourceOutput(id: ResourceId): Promise<string>;
   entry(path: string): TreeEntry | null;
   read(path: string): Uint8Array | null;
   /** Children of a directory; null where there is none. */

@@ -36,6 +36,7 @@ export const RESOURCE = z.strictObject({
   wanted: z.string(),
   node: z.string().nullable(),
   reason: z.string(),
+  detail: z.string().meta({ description: "What its node said when it last failed" }),
 });
 
 export const STATUS = z.strictObject({

@@ -72,6 +72,8 @@ export const REASONS = {
   "ha.stopped": "{id} stopped on {node}",
   "ha.start-failed": "{id} did not start on {node}: {why}",
   "ha.stop-failed": "{id} did not stop on {node}: {why}",
+  "ha.stop-fenced":
+    "{id} did not stop on {node}: everything there is killed; what cannot be is the watchdog's",
   "ha.monitor-failed": "{id} failed on {node}: {why}",
   "ha.restarted": "{id} is restarted on {node}, try {tries} of {max}",
   "ha.adopted": "{id} was already running on {node} and is taken over",
@@ -87,6 +89,7 @@ export const REASONS = {
   "ha.node-back": "{node} is heard again",
   "ha.maintenance": "{node} is in maintenance",
   "ha.gave-up": "{id} failed on every node it may run on",
+  "ha.invalid": "{id} cannot run on any node as it is defined: {why}",
   "storage.ready": "disk {disk} carries our label and our registration",
   "storage.disk-lost": "disk {disk} does not answer: {why}",
   "storage.pulse-seen": "{node} writes its pulse",

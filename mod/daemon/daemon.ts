@@ -24,7 +24,7 @@ import type {
 import type { MembershipNode } from "../api/membership_node.ts";
 import { toHex } from "../base/bytes.ts";
 import { nameOf } from "../base/cluster.ts";
-import { bootId } from "../base/id.ts";
+import { bootId, type ResourceId } from "../base/id.ts";
 import { type ProblemCode, ProblemError } from "../base/problem.ts";
 import type { VerifyReport } from "../base/verify_report.ts";
 import { KEY_BYTES } from "../base/seal.ts";
@@ -42,18 +42,14 @@ import { firstSpec, FOUNDER } from "./found.ts";
 import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
 import { drain, leaveCluster } from "./leave.ts";
+import { readOutput } from "../host/linux/output.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
 import { treeGroup } from "../host/linux/tree_group.ts";
 import { linuxPorts } from "./ports.ts";
 import { Recorder } from "./recorder.ts";
 import { mountingOf, type Running, surround } from "./running.ts";
-import {
-  claimMachine,
-  type Identity,
-  readIdentity,
-  retireIdentity,
-  writeIdentity,
-} from "./state.ts";
+import { claimMachine, type Identity, readIdentity, retireIdentity } from "./state.ts";
+import { writeIdentity } from "./state.ts";
 
 /** A node whose database cannot be written stays readable for so long before its process ends. */
 const FAILED_MS = 60_000;
@@ -127,6 +123,7 @@ export class Daemon implements RunningNode {
     return this.#reader().runtime.node[stream].view();
   }
 
+  readonly resourceOutput = (id: ResourceId) => readOutput(this.#settings.run, id);
   timing(): readonly TimingRow[] {
     return timingTable(timingOf(this.#running?.runtime.spec.profile ?? "standard"));
   }

@@ -110,6 +110,7 @@ export class OfflineNode implements RunningNode {
   readonly stamp = refuse;
   readonly streamView = refuse;
   readonly timing = refuse;
+  readonly resourceOutput = refused;
   readonly undo = refused;
   readonly changesAfter = refused;
   readonly onApplied = refuse;

@@ -11,6 +11,7 @@ import { LinuxProcessPort } from "../host/linux/process.ts";
 import { linuxRandom } from "../host/linux/random.ts";
 import { linuxTcp } from "../host/linux/tcp.ts";
 import { linuxUdp } from "../host/linux/udp.ts";
+import { LinuxAddressPort } from "../host/linux/virtual_address.ts";
 import { DeviceWatchdogPort } from "../host/linux/watchdog_device.ts";
 import { ProcessWatchdogPort } from "../host/linux/watchdog_process.ts";
 
@@ -44,6 +45,7 @@ export function linuxPorts(settings: Settings, selfCommand: readonly string[]): 
     database,
     disk,
     process,
+    address: new LinuxAddressPort(),
     close: async () => {
       process.close();
       keeper.close();

@@ -1,55 +1,117 @@
-/** Processes and load ↔ events of stream 3: translation and nothing else. @module */
-import type { LoadPort, ProcessPort } from "../host/ports.ts";
+/** Actions on resources, by their kind, and load ↔ events of stream 3. @module */
+import type { ResourceId } from "../base/id.ts";
+import type { AddressPort, ClockPort, LoadPort } from "../host/ports.ts";
+import type { ProcessHealth, ProcessPort } from "../host/ports.ts";
 import { unreachable } from "../base/assert.ts";
+import type { Action } from "./agents/action.ts";
+import { ExecDriver } from "./agents/exec_driver.ts";
+import { IpDriver } from "./agents/ip_driver.ts";
+import { type Done, type KindDriver, readNote, undoHeld } from "./agents/kind_driver.ts";
+import { OcfDriver } from "./agents/ocf_driver.ts";
+import { SystemdDriver } from "./agents/systemd_driver.ts";
 import type { HaEffect, HaEvent } from "./events.ts";
 
 const KINDS = ["sample", "start", "stop", "monitor", "list", "kill-all", "guard-until"] as const;
 type Kind = typeof KINDS[number];
 export type ActionEffect = Extract<HaEffect, { readonly kind: Kind }>;
+type Stop = Extract<HaEffect, { readonly kind: "stop" }>;
+
+/** What the driver works on. */
+export interface ActionPorts {
+  readonly process: ProcessPort;
+  readonly address: AddressPort;
+  readonly load: LoadPort;
+  readonly clock: ClockPort;
+}
 
 /** One per node. */
 export class ActionDriver {
-  readonly #processes: ProcessPort;
-  readonly #load: LoadPort;
+  readonly #ports: ActionPorts;
   readonly #feed: (event: HaEvent) => void;
+  readonly #ip: IpDriver;
+  readonly #exec: ExecDriver;
+  readonly #kinds: { readonly [Kind in Action["kind"]]: KindDriver<never> };
+  /** Starts and stops of one resource go one by one. */
+  readonly #lanes = new Map<ResourceId, (() => void)[]>();
 
-  constructor(processes: ProcessPort, load: LoadPort, feed: (event: HaEvent) => void) {
-    this.#processes = processes;
-    this.#load = load;
+  constructor(ports: ActionPorts, feed: (event: HaEvent) => void) {
+    this.#ports = ports;
     this.#feed = feed;
-    processes.onExit((id, how) => feed({ kind: "exited", id, how }));
+    this.#ip = new IpDriver(ports);
+    this.#exec = new ExecDriver(ports.process);
+    this.#kinds = {
+      exec: this.#exec,
+      ip: this.#ip,
+      ocf: new OcfDriver(ports.process),
+      systemd: new SystemdDriver(ports.process),
+    };
+    ports.process.onExit((id, how) => feed({ kind: "exited", id, how }));
   }
 
   perform(effect: ActionEffect): void {
     const feed = this.#feed;
+    const { process: processes, load } = this.#ports;
     switch (effect.kind) {
       case "sample":
-        return this.#load.sample((load) => feed({ kind: "sampled", ...load }));
-      case "start":
-        return this.#processes.start(effect.spec, (failure) => this.#done(effect.tag, failure));
-      case "stop": {
-        const { id, graceMs, tag } = effect;
-        return this.#processes.stop(id, graceMs, (failure) => this.#done(tag, failure));
+        return load.sample((now) => feed({ kind: "sampled", ...now }));
+      case "start": {
+        const { spec, tag } = effect;
+        const driver = this.#of(spec.action);
+        return this.#inLane(spec.id, tag, (done) => driver.start(spec, done));
       }
+      case "stop":
+        return this.#inLane(effect.id, effect.tag, (done) => this.#stop(effect, done));
       case "monitor": {
-        const { id, command, timeoutMs, tag } = effect;
-        return this.#processes.monitor(
-          { id, command, timeoutMs },
-          (health) => feed({ kind: "monitored", tag, health }),
-        );
+        const { tag } = effect;
+        // What was started is watched, whatever the definition says by now.
+        const action = readNote(processes.note(effect.spec.id) ?? "")?.action ?? effect.spec.action;
+        const tell = (health: ProcessHealth) => feed({ kind: "monitored", tag, health });
+        return this.#of(action).monitor({ ...effect.spec, action }, tell);
       }
       case "list":
-        return this.#processes.list((running) => feed({ kind: "listed", running }));
-      case "kill-all":
-        return this.#processes.killAll((failure) => this.#done(effect.tag, failure));
+        return processes.list((running) => feed({ kind: "listed", running }));
+      case "kill-all": {
+        this.#ip.onKilled();
+        const { tag } = effect;
+        return processes.killAll((failure) => feed({ kind: "done", tag, failure }));
+      }
       case "guard-until":
-        return this.#processes.guardUntil(effect.until);
+        return processes.guardUntil(effect.until);
       default:
         return unreachable(effect);
     }
   }
 
-  #done(tag: number, failure: string | null): void {
-    this.#feed({ kind: "done", tag, failure });
+  /** What was started is stopped, as it was noted then. */
+  #stop({ id, graceMs }: Stop, done: Done): void {
+    const { process: processes } = this.#ports;
+    const note = processes.note(id);
+    if (note === null) return this.#exec.stop({ id }, graceMs, done);
+    const spec = readNote(note);
+    const driver = spec === null ? undefined : this.#of(spec.action);
+    if (spec === null || driver === undefined) return undoHeld(processes, id, done);
+    driver.stop({ ...spec, id }, graceMs, done);
+  }
+
+  /** Each driver is handed actions of its own kind only. */
+  #of({ kind }: Action): KindDriver {
+    return this.#kinds[kind] as unknown as KindDriver;
+  }
+
+  #inLane(id: ResourceId, tag: number, work: (done: Done) => void): void {
+    let lane = this.#lanes.get(id);
+    if (lane === undefined) this.#lanes.set(id, lane = []);
+    const waiting = lane;
+    waiting.push(() =>
+      work((failed) => {
+        waiting.shift();
+        const next = waiting[0];
+        if (next === undefined) this.#lanes.delete(id);
+        else next();
+        const failure = failed?.why ?? null;
+        this.#feed({ kind: "done", tag, failure, ...(failed && { scope: failed.scope }) });
+      })
+    );
+    if (waiting.length === 1) waiting[0]?.();
   }
 }

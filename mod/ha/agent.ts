@@ -5,9 +5,9 @@
  * @module
  */
 import type { ResourceId } from "../base/id.ts";
-import { reason } from "../base/reason.ts";
+import { type Reason, reason } from "../base/reason.ts";
 import { after, earliest, EPOCH, type Instant, type Millis, NEVER } from "../base/time.ts";
-import type { ProcessHealth } from "../host/ports.ts";
+import type { FailureScope, ProcessHealth } from "../host/ports.ts";
 import type { HaContext } from "./context.ts";
 import type { Definitions, Resource } from "./resource.ts";
 import { spoken } from "./resource.ts";
@@ -16,8 +16,6 @@ import type { LocalState, Report } from "./wire.ts";
 
 /** After so long of running well, former failures are forgiven. */
 export const STEADY_MS: Millis = 60_000;
-/** Grace of a stop whose resource nobody defines any more. */
-const GRACE_MS: Millis = 10_000;
 /** Length of a failure's words in a report. */
 const WHY_MAX = 300;
 
@@ -31,16 +29,25 @@ export interface Permit {
   readonly drain: boolean;
   readonly status: ManagerStatus;
   readonly definitions: Definitions;
+  /** So many may be starting at a time. */
+  readonly maxWorkers: number;
+}
+
+/** A start or a stop that ended. */
+export interface Ended {
+  readonly tag: number;
+  readonly failure: string | null;
+  readonly scope?: FailureScope;
 }
 
 interface Local {
   readonly id: ResourceId;
   /** `waiting`: down, to be started again. */
-  state: "starting" | "running" | "stopping" | "waiting" | "failed" | "stuck";
+  state: "starting" | "running" | "stopping" | "waiting" | "failed" | "invalid" | "stuck";
   /** The call under way. */
   op: number | null;
   /** What it is once the stop under way has ended. */
-  then: "gone" | "waiting" | "failed";
+  then: "gone" | "waiting" | "failed" | "invalid";
   tries: number;
   why: string;
   since: Instant;
@@ -66,16 +73,12 @@ export class Agent {
 
   /** Nothing of any resource runs or may run here. */
   get empty(): boolean {
-    return [...this.#locals.values()].every(({ state }) =>
-      state === "failed" || state === "waiting"
-    );
+    return [...this.#locals.values()].every(isDown);
   }
 
   /** Ids of resources that take this node's strength. */
   busy(): ResourceId[] {
-    return [...this.#locals.values()].filter(({ state }) =>
-      state !== "failed" && state !== "waiting"
-    ).map(({ id }) => id);
+    return [...this.#locals.values()].filter((local) => !isDown(local)).map(({ id }) => id);
   }
 
   services(): Report["services"] {
@@ -107,36 +110,53 @@ export class Agent {
     }
   }
 
-  onDone(tag: number, failure: string | null, definitions: Definitions): void {
+  /** A start or a stop ended; returns why the node must be fenced for it, if it must. */
+  onDone({ tag, failure, scope }: Ended, definitions: Definitions): Reason | null {
     const local = [...this.#locals.values()].find(({ op }) => op === tag);
-    if (local === undefined) return;
+    if (local === undefined) return null;
     local.op = null;
+    if (local.state === "starting") this.#onStarted(local, { failure, scope }, definitions);
+    else if (local.state === "stopping") return this.#onStopped(local, failure, definitions);
+    return null;
+  }
+
+  #onStarted(
+    local: Local,
+    { failure, scope }: { failure: string | null; scope: FailureScope | undefined },
+    definitions: Definitions,
+  ): void {
     const node = this.#context.name(this.#context.self);
     const { id } = local;
-    if (local.state === "starting") {
-      if (failure === null) {
-        local.state = "running";
-        local.since = this.#context.now;
-        local.monitorAt = this.#nextMonitor(definitions.resources.get(id));
-        return this.#context.say(`${spoken(id)} started`, reason("ha.started", { id, node }));
-      }
-      const because = reason("ha.start-failed", { id, node, why: failure });
-      this.#context.say(`${spoken(id)} did not start`, because);
-      return this.#onFailure(local, failure, definitions.resources.get(id));
+    if (failure === null) {
+      local.state = "running";
+      local.since = this.#context.now;
+      local.monitorAt = this.#nextMonitor(definitions.resources.get(id));
+      return this.#context.say(`${spoken(id)} started`, reason("ha.started", { id, node }));
     }
-    if (local.state !== "stopping") return;
+    const because = reason("ha.start-failed", { id, node, why: failure });
+    this.#context.say(`${spoken(id)} did not start`, because);
+    this.#onFailure(local, { why: failure, scope }, definitions.resources.get(id));
+  }
+
+  #onStopped(local: Local, failure: string | null, definitions: Definitions): Reason | null {
+    const node = this.#context.name(this.#context.self);
+    const { id } = local;
     if (failure !== null) {
       local.state = "stuck";
       local.why = failure;
       local.notBefore = after(this.#context.now, this.#context.timing.haRoundMs);
       const because = reason("ha.stop-failed", { id, node, why: failure });
-      return this.#context.say(`${spoken(id)} does not stop`, because);
+      this.#context.say(`${spoken(id)} does not stop`, because);
+      // Of one that nobody defines nothing starts elsewhere: it may stay.
+      const fences = definitions.resources.get(id)?.onStopFailure === "fence";
+      return fences ? reason("ha.stop-fenced", { id, node }) : null;
     }
     if (local.then !== "gone") local.state = local.then;
     else {
       this.#locals.delete(id);
       this.#context.say(`${spoken(id)} stopped`, reason("ha.stopped", { id, node }));
     }
+    return null;
   }
 
   onMonitored(tag: number, health: ProcessHealth, definitions: Definitions): void {
@@ -148,9 +168,9 @@ export class Agent {
       if (this.isSteady(local.id)) local.tries = 0;
       return;
     }
-    const why = health.state === "failed" ? health.why : "its processes are gone";
-    this.#sayFailed(local.id, why);
-    this.#onFailure(local, why, definitions.resources.get(local.id));
+    const failure = health.state === "failed" ? health : { why: "nothing of it runs any more" };
+    this.#sayFailed(local.id, failure.why);
+    this.#onFailure(local, failure, definitions.resources.get(local.id));
   }
 
   onExited(id: ResourceId, how: string, definitions: Definitions): void {
@@ -158,7 +178,7 @@ export class Agent {
     if (local === undefined || local.state !== "running" || local.op !== null) return;
     const why = `its main process ended: ${how}`;
     this.#sayFailed(id, why);
-    this.#onFailure(local, why, definitions.resources.get(id));
+    this.#onFailure(local, { why }, definitions.resources.get(id));
   }
 
   /** Everything was killed and is gone. */
@@ -170,14 +190,16 @@ export class Agent {
   tend(permit: Permit): void {
     for (const local of [...this.#locals.values()]) {
       if (local.op !== null || this.#keeps(local.id, permit)) continue;
-      if (local.state === "failed" || local.state === "waiting") this.#locals.delete(local.id);
+      if (isDown(local)) this.#locals.delete(local.id);
       else if (permit.stop || permit.drain) this.#stop(local, "gone", permit.definitions);
     }
     if (permit.start) {
       for (const [id, entry] of permit.status.services) {
         if (entry.state !== "started" || entry.node !== this.#context.self) continue;
         const resource = permit.definitions.resources.get(id);
-        if (resource !== undefined) this.#startIfDown(resource);
+        if (resource !== undefined && this.#starting < permit.maxWorkers) {
+          this.#startIfDown(resource);
+        }
       }
     }
     for (const local of this.#locals.values()) this.#monitorIfDue(local, permit.definitions);
@@ -192,6 +214,10 @@ export class Agent {
         return local.state === "running" && local.monitor === null ? local.monitorAt : NEVER;
       }).filter((at) => at > this.#context.now),
     );
+  }
+
+  get #starting(): number {
+    return [...this.#locals.values()].filter(({ state }) => state === "starting").length;
   }
 
   /** It is ours, or it is not ours to judge. */
@@ -210,12 +236,8 @@ export class Agent {
     this.#locals.set(resource.id, local);
     local.state = "starting";
     local.op = this.#context.tag();
-    const { id, command } = resource;
-    const environment = {
-      PENTAD_NODE_NAME: this.#context.name(this.#context.self),
-      PENTAD_RESOURCE: id,
-    };
-    const spec = { id, command, environment, directory: null };
+    const { id, action, startTimeoutMs: timeoutMs } = resource;
+    const spec = { id, action, timeoutMs, node: this.#context.name(this.#context.self) };
     this.#context.do({ kind: "start", tag: local.op, spec });
   }
 
@@ -224,22 +246,27 @@ export class Agent {
     local.state = "stopping";
     local.then = then;
     local.op = this.#context.tag();
-    const graceMs = definitions.resources.get(local.id)?.stopTimeoutMs ?? GRACE_MS;
+    const graceMs = definitions.resources.get(local.id)?.stopTimeoutMs ?? null;
     this.#context.do({ kind: "stop", tag: local.op, id: local.id, graceMs });
   }
 
   /** What is left of it is cleared away; then it is started again, or given up here. */
-  #onFailure(local: Local, why: string, resource: Resource | undefined): void {
+  #onFailure(
+    local: Local,
+    { why, scope = "once" }: { readonly why: string; readonly scope?: FailureScope | undefined },
+    resource: Resource | undefined,
+  ): void {
     const { now, timing } = this.#context;
     local.tries++;
     local.why = why;
     local.notBefore = after(now, Math.min(local.tries, 8) * timing.haRoundMs);
     const max = resource?.maxRestart ?? 0;
-    const again = local.tries <= max;
+    const again = scope === "once" && local.tries <= max;
     local.state = "stopping";
-    local.then = again ? "waiting" : "failed";
+    local.then = again ? "waiting" : scope === "everywhere" ? "invalid" : "failed";
     local.op = this.#context.tag();
-    this.#context.do({ kind: "stop", tag: local.op, id: local.id, graceMs: GRACE_MS });
+    const graceMs = resource?.stopTimeoutMs ?? null;
+    this.#context.do({ kind: "stop", tag: local.op, id: local.id, graceMs });
     if (!again) return;
     const { id, tries } = local;
     const node = this.#context.name(this.#context.self);
@@ -254,13 +281,10 @@ export class Agent {
     local.monitorAt = this.#nextMonitor(resource);
     if (resource === undefined) return;
     local.monitor = this.#context.tag();
-    this.#context.do({
-      kind: "monitor",
-      tag: local.monitor,
-      id: local.id,
-      command: resource.monitor,
-      timeoutMs: resource.monitorTimeoutMs,
-    });
+    const { id, action, monitorTimeoutMs: timeoutMs, monitorIntervalMs: intervalMs } = resource;
+    const node = this.#context.name(this.#context.self);
+    const spec = { id, action, timeoutMs, intervalMs, node };
+    this.#context.do({ kind: "monitor", tag: local.monitor, spec });
   }
 
   #nextMonitor(resource: Resource | undefined): Instant {
@@ -287,4 +311,9 @@ export class Agent {
       monitor: null,
     };
   }
+}
+
+/** Nothing of it runs, and nothing is under way. */
+function isDown({ state }: Local): boolean {
+  return state === "failed" || state === "invalid" || state === "waiting";
 }

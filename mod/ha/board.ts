@@ -19,7 +19,12 @@ export interface Shown {
   readonly node: NodeId | null;
   readonly wanted: string;
   readonly reason: string;
+  /** Why it last failed on its node, in that node's words. */
+  readonly detail: string;
 }
+
+/** Of a node that does not report. */
+const NOTHING: Pick<Report, "services"> = { services: [] };
 
 /** Tells every change of what is shown. */
 export class ResourceBoard {
@@ -46,23 +51,25 @@ export class ResourceBoard {
     for (const [id, entry] of files.status.services) {
       const { node } = entry;
       const local = node === null ? null : report(node);
-      const running = local !== null && stateIn(local, id).state === "running";
+      const seen = stateIn(local ?? NOTHING, id);
+      const { why: detail } = seen;
+      const running = seen.state === "running";
       const state = entry.state === "started" && !running ? "request_start" : entry.state;
       const wanted = files.definitions.resources.get(id)?.wanted ?? "removed";
       if (running && state === "started" && node !== null) watch.onRunning(id, node);
       const before = this.#shown.get(id);
-      this.#shown.set(id, { id, state, node, wanted, reason: entry.why });
+      this.#shown.set(id, { id, state, node, wanted, reason: entry.why, detail });
       if (before?.state === state && before.node === node) continue;
       this.#context.tell({
         fact: "ha.resource",
         id,
         state,
         node,
-        because: this.#because(id, entry, state),
+        because: this.#because(id, entry, { state, seen }),
       });
       if (node === this.#context.self) {
         const text = `ha_state: ${spoken(id)}=${state}${watch.vitals()}`;
-        this.#context.say(text, this.#because(id, entry, state));
+        this.#context.say(text, this.#because(id, entry, { state, seen }));
       }
     }
     for (const id of this.#shown.keys()) {
@@ -73,7 +80,11 @@ export class ResourceBoard {
     }
   }
 
-  #because(id: ResourceId, { node, target, tried }: ServiceEntry, state: ServiceState): Reason {
+  #because(
+    id: ResourceId,
+    { node, target, tried }: ServiceEntry,
+    { state, seen }: { state: ServiceState; seen: ReturnType<typeof stateIn> },
+  ): Reason {
     const name = node === null ? "?" : this.#context.name(node);
     switch (state) {
       case "started":
@@ -90,7 +101,9 @@ export class ResourceBoard {
       case "recovery":
         return reason("ha.no-node", { id, why: "none is online" });
       case "error":
-        return reason("ha.gave-up", { id });
+        return seen.state === "invalid"
+          ? reason("ha.invalid", { id, why: seen.why })
+          : reason("ha.gave-up", { id });
       case "stopped":
       case "request_stop":
         return reason("ha.requested", { id, state: "stopped" });

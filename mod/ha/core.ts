@@ -18,7 +18,7 @@ import { Arming } from "./arming.ts";
 import { ResourceBoard, type Shown } from "./board.ts";
 import { isOfConcern } from "./concern.ts";
 import { HaContext } from "./context.ts";
-import type { Words } from "./death.ts";
+import { coversAll, type Words } from "./death.ts";
 import type { HaEffect, HaEvent, HaOptions } from "./events.ts";
 import { HaFiles } from "./files.ts";
 import { Guard } from "./guard.ts";
@@ -109,11 +109,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
         return report !== null && report.status >= this.#files.statusVersion ? report : null;
       },
       words: (node) => this.#words.get(node) ?? null,
-      storageFenced: (node, luns) => {
-        const disks = this.#ejected.get(node);
-        if (disks === null) return true;
-        return disks !== undefined && luns.length > 0 && luns.every((uuid) => disks.has(uuid));
-      },
+      storageFenced: (node, luns) => coversAll(this.#ejected.get(node), luns),
       steady: (id) => this.#agent.isSteady(id),
     };
   }
@@ -182,7 +178,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
         return this.#herald.tellVitals(event);
       case "done":
         if (event.tag === this.#killTag) return this.#onKilled(event.failure);
-        return this.#agent.onDone(event.tag, event.failure, definitions);
+        return this.#fence(this.#agent.onDone(event, definitions));
       case "monitored":
         return this.#agent.onMonitored(event.tag, event.health, definitions);
       case "listed":
@@ -300,6 +296,12 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#herald.tellVitals();
   }
 
+  /** A stop failed. Without a watchdog a kill proves nothing to anybody, and costs the others. */
+  #fence(because: Reason | null): void {
+    if (because === null || !this.#arming.armed) return;
+    if (this.#guard.lapse(this.#context.now) === "lapsed") this.#onLapse(because);
+  }
+
   #killAll(): void {
     if (this.#killTag !== null) return;
     this.#killTag = this.#context.tag();
@@ -341,6 +343,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       drain: this.#draining && this.#agent.ready,
       status,
       definitions,
+      maxWorkers: this.#files.maxWorkers,
     };
   }
 

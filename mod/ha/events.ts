@@ -3,7 +3,8 @@ import type { BootId, NodeId, ResourceId } from "../base/id.ts";
 import type { ClusterSpec } from "../base/cluster.ts";
 import type { Instant, Millis } from "../base/time.ts";
 import type { CommonEffect, CommonEvent } from "../streams.ts";
-import type { ProcessHealth, ProcessSpec } from "../host/ports.ts";
+import type { FailureScope, ProcessHealth } from "../host/ports.ts";
+import type { MonitorSpec, StartSpec } from "./agents/kind_driver.ts";
 
 export type HaEvent =
   | CommonEvent
@@ -15,8 +16,13 @@ export type HaEvent =
     readonly memory: number;
     readonly ioDelay: number;
   }
-  /** A start, stop or kill-all ended. */
-  | { readonly kind: "done"; readonly tag: number; readonly failure: string | null }
+  /** A start, stop or kill-all ended; `scope` of a failure: where it is of use to try again. */
+  | {
+    readonly kind: "done";
+    readonly tag: number;
+    readonly failure: string | null;
+    readonly scope?: FailureScope;
+  }
   | { readonly kind: "monitored"; readonly tag: number; readonly health: ProcessHealth }
   | { readonly kind: "listed"; readonly running: readonly ResourceId[] }
   /** A resource's main process ended by itself. */
@@ -27,20 +33,15 @@ export type HaEffect =
   | CommonEffect
   | { readonly kind: "frame"; readonly to: NodeId; readonly bytes: Uint8Array }
   | { readonly kind: "sample" }
-  | { readonly kind: "start"; readonly tag: number; readonly spec: ProcessSpec }
+  | { readonly kind: "start"; readonly tag: number; readonly spec: StartSpec }
   | {
     readonly kind: "stop";
     readonly tag: number;
     readonly id: ResourceId;
-    readonly graceMs: Millis;
+    /** Null: as its kind has it. */
+    readonly graceMs: Millis | null;
   }
-  | {
-    readonly kind: "monitor";
-    readonly tag: number;
-    readonly id: ResourceId;
-    readonly command: readonly string[] | null;
-    readonly timeoutMs: Millis;
-  }
+  | { readonly kind: "monitor"; readonly tag: number; readonly spec: MonitorSpec }
   | { readonly kind: "list" }
   /** SIGKILL to everything; the answer is `done` with this tag. */
   | { readonly kind: "kill-all"; readonly tag: number }

@@ -19,6 +19,12 @@ export const OUT_FILE = "ha/out_nodes";
 /** The distributed lock: a directory. Its version is the epoch, its writer the holder. */
 export const LOCK = "priv/lock/ha_manager_lock";
 
+/** Options of the whole cluster, each a line `key: value`. */
+export const DATACENTER_FILE = "datacenter.cfg";
+/** Starts at a time on one node, as in Proxmox VE; and the most that may be set. */
+const WORKERS = 4;
+const WORKERS_MAX = 64;
+
 const NO_DEFINITIONS: Definitions = readResources("");
 const NOT_TEXT: Definitions = {
   ...NO_DEFINITIONS,
@@ -50,6 +56,8 @@ export class HaFiles {
   /** The list of them cannot be read: it may name anybody. */
   outDamaged = false;
   outVersion = 0;
+  /** `max_workers`: so many resources may be starting on one node at a time. */
+  maxWorkers = WORKERS;
   readonly #directories = new Set<string>();
 
   /** Takes over what a transaction changed; `whole`: what is not named is not there. */
@@ -79,6 +87,7 @@ export class HaFiles {
     this.commandsVersion = 0;
     this.lock = null;
     this.#setOut("", 0);
+    this.maxWorkers = WORKERS;
     this.#directories.clear();
   }
 
@@ -102,6 +111,9 @@ export class HaFiles {
         this.statusVersion = bytes === null ? 0 : version;
         return;
       }
+      case DATACENTER_FILE:
+        this.maxWorkers = workersIn(bytes);
+        return;
       case COMMANDS_FILE:
         this.commands = linesOf(bytes);
         this.commandsVersion = bytes === null ? 0 : version;
@@ -142,4 +154,10 @@ export function isHaPath(path: string): boolean {
 function linesOf(bytes: Uint8Array | null): string[] {
   const text = bytes === null ? "" : decodeText(bytes) ?? "";
   return text.split("\n").filter((line) => line.trim() !== "");
+}
+
+function workersIn(bytes: Uint8Array | null): number {
+  const text = bytes === null ? "" : decodeText(bytes) ?? "";
+  const value = Number(/^max_workers:\s*(\d{1,4})\s*$/m.exec(text)?.[1] ?? WORKERS);
+  return Math.min(WORKERS_MAX, Math.max(1, value));
 }

@@ -120,6 +120,9 @@ class Planner {
     }
     const { state, why } = this.#local(id, node);
     if (state === "failed") return this.#failed(id, old, { resource, why });
+    if (state === "invalid") {
+      return this.#say(id, { ...old, state: "error" }, reason("ha.invalid", { id, why }));
+    }
     const order = commands.find((each) => each.order === "migrate" && each.id === id);
     if (order !== undefined && order.order === "migrate" && order.node !== node) {
       return this.#relocate(id, old, { target: order.node, why: "asked for by a person" });
@@ -303,6 +306,6 @@ class Planner {
   /** Its node says, knowing what is decided, that nothing of it runs there. */
   #isGone(id: ResourceId, node: NodeId): boolean {
     const { state } = this.#local(id, node);
-    return state === "stopped" || state === "failed";
+    return state === "stopped" || state === "failed" || state === "invalid";
   }
 }

@@ -2,8 +2,9 @@
 import { isResourceId, type ResourceId } from "../base/id.ts";
 import type { Millis } from "../base/time.ts";
 import type { RequestState } from "../streams.ts";
-import { parseSections, propertiesOf, type Section } from "./section_config.ts";
+import { type Action, KIND_TIMEOUTS, readAction } from "./agents/action.ts";
 import { splitWords } from "./words.ts";
+import { parseSections, propertiesOf, type Section } from "./section_config.ts";
 
 /** Resources in one cluster. */
 export const RESOURCES_MAX = 10_000;
@@ -11,15 +12,12 @@ export const RESOURCES_MAX = 10_000;
 const LUNS_MAX = 8;
 /** What a disk of a running resource weighs, by the resource's kind; others weigh 1. */
 const DISK_LOCKS: Readonly<Record<string, number>> = { exec: 1 };
-/** Grace between SIGTERM and SIGKILL. */
-const STOP_TIMEOUT_S = 10;
 const MONITOR_INTERVAL_S = 10;
-const MONITOR_TIMEOUT_S = 20;
 
-/** A resource of kind `exec`: a command in a session of its own. */
+/** A resource: what it is, and how much is done for it. */
 export interface Resource {
   readonly id: ResourceId;
-  readonly command: readonly string[];
+  readonly action: Action;
   readonly wanted: RequestState;
   /** Starts on the same node after a failure, before another node is tried. */
   readonly maxRestart: number;
@@ -27,11 +25,13 @@ export interface Resource {
   readonly maxRelocate: number;
   /** `storage`: the proof that its node can write no more is enough. */
   readonly recoverOn: "death" | "storage";
-  readonly stopTimeoutMs: Millis;
-  /** A command whose exit status 0 means healthy; null: it is healthy while it runs. */
-  readonly monitor: readonly string[] | null;
+  /** What a stop that fails means: its node is fenced, or it stays where it is. */
+  readonly onStopFailure: "fence" | "block";
+  /** Null: as its agent says. */
+  readonly startTimeoutMs: Millis | null;
+  readonly stopTimeoutMs: Millis | null;
   readonly monitorIntervalMs: Millis;
-  readonly monitorTimeoutMs: Millis;
+  readonly monitorTimeoutMs: Millis | null;
   /**
    * Shared disks that it lives on, by the uuids of their labels. Empty: it may live on any of them,
    * and a storage proof must cover all.
@@ -73,17 +73,12 @@ export function readResources(text: string): Definitions {
 }
 
 function readOne(section: Section): Resource | string {
-  const id = `${section.type}:${section.id}`;
+  const { type: kind, id: name } = section;
+  const id = `${kind}:${name}`;
   if (!isResourceId(id)) return `"${id}" is not kind:name`;
-  if (section.type !== "exec") return `the kind "${section.type}" is not known here`;
   const properties = propertiesOf(section);
-  const command = splitWords(properties.get("command") ?? "");
-  if (command === null || command.length === 0) return `"${id}" has no command that can be read`;
-  const monitor = properties.get("monitor");
-  const watch = monitor === undefined ? null : splitWords(monitor);
-  if (monitor !== undefined && (watch === null || watch.length === 0)) {
-    return `"${id}" has a monitor that cannot be read`;
-  }
+  const read = readAction({ kind, name }, properties);
+  if (typeof read === "string") return read;
   const wanted = properties.get("state") ?? "started";
   if (!isRequestState(wanted)) return `"${wanted}" is none of started, stopped, disabled, ignored`;
   const recoverOn = properties.get("recover_on") ?? "death";
@@ -95,21 +90,34 @@ function readOne(section: Section): Resource | string {
   if (odd !== undefined || luns.length > LUNS_MAX) {
     return `"luns" takes up to ${LUNS_MAX} disk uuids of 32 hex digits`;
   }
+  const onStopFailure = properties.get("on_stop_failure") ?? "fence";
+  if (onStopFailure !== "fence" && onStopFailure !== "block") {
+    return `"${onStopFailure}" is neither fence nor block`;
+  }
+  // Whom it is taken from by such a proof may be alive and have the address still.
+  const action = read.kind === "ip" ? { ...read, probe: recoverOn === "death" } : read;
   const number = (key: string, otherwise: number): number => {
     const value = properties.get(key);
     return value !== undefined && /^\d{1,6}$/.test(value) ? Number(value) : otherwise;
   };
+  const timeout = (of: "start" | "stop" | "monitor"): Millis | null => {
+    const seconds = number(`${of}_timeout`, -1);
+    return seconds < 0
+      ? KIND_TIMEOUTS[read.kind][of]
+      : 1000 * Math.max(of === "stop" ? 0 : 1, seconds);
+  };
   return {
     id,
-    command,
+    action,
     wanted,
     maxRestart: number("max_restart", 1),
     maxRelocate: number("max_relocate", 1),
     recoverOn,
-    stopTimeoutMs: 1000 * number("stop_timeout", STOP_TIMEOUT_S),
-    monitor: watch,
+    onStopFailure,
+    startTimeoutMs: timeout("start"),
+    stopTimeoutMs: timeout("stop"),
     monitorIntervalMs: 1000 * Math.max(1, number("monitor_interval", MONITOR_INTERVAL_S)),
-    monitorTimeoutMs: 1000 * Math.max(1, number("monitor_timeout", MONITOR_TIMEOUT_S)),
+    monitorTimeoutMs: timeout("monitor"),
     luns: [...new Set(luns)],
     diskLock: number("disk_lock", DISK_LOCKS[section.type] ?? 1),
   };

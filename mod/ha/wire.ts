@@ -17,7 +17,7 @@ import { RESOURCES_MAX } from "./resource.ts";
 
 const VERSION = 1;
 
-/** State of a resource's processes on one node. */
+/** State of a resource on one node. `invalid`: it failed, and would everywhere. */
 export const LOCAL_STATES = [
   "starting",
   "running",
@@ -25,6 +25,7 @@ export const LOCAL_STATES = [
   "stopped",
   "failed",
   "stuck",
+  "invalid",
 ] as const;
 export type LocalState = typeof LOCAL_STATES[number];
 
@@ -59,6 +60,9 @@ export function decodeReport(input: Uint8Array): Report | null {
 }
 
 /** What a report says of one resource. */
-export function stateIn(report: Report, id: ResourceId): { state: LocalState; why: string } {
+export function stateIn(
+  report: Pick<Report, "services">,
+  id: ResourceId,
+): { state: LocalState; why: string } {
   return report.services.find((each) => each.id === id) ?? { state: "stopped", why: "" };
 }

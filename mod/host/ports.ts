@@ -5,9 +5,11 @@
  *
  * @module
  */
+import type { AddressPort } from "./address_port.ts";
 import type { DatabasePort } from "./database_port.ts";
-import type { ResourceId } from "../base/id.ts";
 import type { Instant, Millis } from "../base/time.ts";
+import type { ProcessPort } from "./process_port.ts";
+export type { AddressPort, AddressSpec, ProbeResult } from "./address_port.ts";
 export type {
   DamageKind,
   Database,
@@ -41,6 +43,17 @@ export type {
   FusePort,
   FuseSession,
 } from "./fuse_port.ts";
+export type {
+  AgentPlaces,
+  FailureScope,
+  Held,
+  Operation,
+  OperationResult,
+  ProcessHealth,
+  ProcessPort,
+  ProcessSpec,
+  Undo,
+} from "./process_port.ts";
 
 /** Time and randomness. */
 export interface ClockPort {
@@ -167,44 +180,6 @@ export interface Watchdog {
   disarm(): void;
 }
 
-/** How to run a resource of kind `exec`. */
-export interface ProcessSpec {
-  readonly id: ResourceId;
-  readonly command: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-  readonly directory: string | null;
-}
-
-/** A resource's processes on this host: its own session each, known by a token in their environment. */
-export interface ProcessPort {
-  /** Starts it, or says why not. It outlives the daemon, but not the keeper's deadline. */
-  start(spec: ProcessSpec, done: (failure: string | null) => void): void;
-  /** SIGTERM, then SIGKILL after `graceMs`; done when every process of it is gone, or says why not. */
-  stop(id: ResourceId, graceMs: Millis, done: (failure: string | null) => void): void;
-  /** Is it running? Runs `command` too where there is one (exit status 0 = healthy). */
-  monitor(
-    ask: {
-      readonly id: ResourceId;
-      readonly command: readonly string[] | null;
-      readonly timeoutMs: Millis;
-    },
-    done: (result: ProcessHealth) => void,
-  ): void;
-  /** SIGKILL of every process of every resource at once; done when all are gone. */
-  killAll(done: (failure: string | null) => void): void;
-  /** Resources that run here now, whoever started them. */
-  list(done: (running: readonly ResourceId[]) => void): void;
-  /** Called whenever a resource's main process ends by itself. */
-  onExit(listener: (id: ResourceId, how: string) => void): void;
-  /** Tells the keeper, a process of its own, when to kill all resources unless told a later time. */
-  guardUntil(until: Instant): void;
-}
-
-export type ProcessHealth =
-  | { readonly state: "running" }
-  | { readonly state: "stopped" }
-  | { readonly state: "failed"; readonly why: string };
-
 /** How busy the host is; fractions as in `Vitals`. */
 export interface LoadPort {
   sample(
@@ -224,5 +199,6 @@ export interface Ports {
   readonly disk: DiskPort;
   readonly watchdog: WatchdogPort;
   readonly process: ProcessPort;
+  readonly address: AddressPort;
   readonly load: LoadPort;
 }

@@ -81,12 +81,9 @@ function memberStatus(source: StatusSource, head: StatusHead): StatusDocument {
   const config = source.node.config.view();
   const view = viewOf(source);
   const named = (node: NodeId | null) => node === null ? null : nameOf(spec, node);
-  const resources: ResourceStatus[] = ha.resources.map(({ id, state, wanted, node, reason }) => ({
-    id,
-    state,
-    wanted,
+  const resources: ResourceStatus[] = ha.resources.map(({ node, ...resource }) => ({
+    ...resource,
     node: named(node),
-    reason,
   })).sort((a, b) => a.id < b.id ? -1 : 1);
   return {
     schema: "pentad.status/1",

@@ -103,6 +103,8 @@ export interface ResourceStatus {
   readonly wanted: string;
   readonly node: string | null;
   readonly reason: string;
+  /** What its node said when it last failed; empty where it never did. */
+  readonly detail: string;
 }
 
 /** One line of `pentad events` and of `GET /v1/events`. */

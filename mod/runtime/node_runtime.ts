@@ -235,7 +235,7 @@ export class NodeRuntime {
 
   #makeDrivers(database: Database): Drivers {
     const { self, boot, clusterKey, spec, bind } = this.#options;
-    const { clock, random, udp, tcp, load, watchdog, disk } = this.#ports;
+    const { clock, random, udp, tcp, watchdog, disk } = this.#ports;
     const closing: { close(): void }[] = [];
     const keep = <T extends { close(): void }>(driver: T): T => {
       closing.push(driver);
@@ -285,8 +285,7 @@ export class NodeRuntime {
         }),
       );
       const action = new ActionDriver(
-        this.#ports.process,
-        load,
+        this.#ports,
         (event) => this.#feed({ stream: "ha", event }),
       );
       const dog = new WatchdogDriver(watchdog, (event) => this.#feed({ stream: "ha", event }));

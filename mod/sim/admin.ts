@@ -1,6 +1,6 @@
 /** An administrator of a simulated cluster: writes files and orders by whichever node can. @module */
 import { encodeText } from "../base/bytes.ts";
-import { requestId, type ResourceId } from "../base/id.ts";
+import { requestId, type ResourceId, resourceId } from "../base/id.ts";
 import type { Operation } from "../streams.ts";
 import type { SimCluster } from "./cluster.ts";
 
@@ -8,6 +8,12 @@ import type { SimCluster } from "./cluster.ts";
 const AGAIN_MS = 500;
 const RESOURCES_FILE = "ha/resources.cfg";
 const COMMANDS_FILE = "ha/crm_commands";
+
+/** What a run's resources are called, one kind after the other. */
+export function drawnResource(at: number): ResourceId {
+  const names = [`exec:r${at}`, `ip:10.9.0.${at}`, `ocf:r${at}`, `systemd:r${at}`];
+  return resourceId(names[at % names.length] ?? "");
+}
 
 /** See the module's note. */
 export class Admin {
@@ -21,7 +27,7 @@ export class Admin {
 
   /** Defines a resource, or changes it; call {@link apply} to have it written. */
   set(id: ResourceId, properties: Readonly<Record<string, string>>): void {
-    const section = this.#sections.get(id) ?? new Map([["command", "run"], ["state", "started"]]);
+    const section = this.#sections.get(id) ?? new Map([...wantsOf(id), ["state", "started"]]);
     for (const [key, value] of Object.entries(properties)) section.set(key, value);
     this.#sections.set(id, section);
   }
@@ -79,4 +85,10 @@ export class Admin {
       if (!there && path === RESOURCES_FILE) this.write(path, text);
     });
   }
+}
+
+/** What a resource of this kind cannot do without. */
+function wantsOf(id: ResourceId): readonly (readonly [string, string])[] {
+  if (id.startsWith("exec:")) return [["command", "run"]];
+  return id.startsWith("ocf:") ? [["agent", "sim:Dummy"]] : [];
 }

@@ -7,6 +7,7 @@ import { assert } from "../base/assert.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Millis } from "../base/time.ts";
 import type { Ports } from "../host/ports.ts";
+import { SimAddresses } from "./agent.ts";
 import { HostClock, SimClock } from "./clock.ts";
 import { DatabaseStore } from "./database.ts";
 import { SimDatabase } from "./database_port.ts";
@@ -122,6 +123,7 @@ export class SimHost {
       disk: new SimDiskPort(disks, this.index, life),
       watchdog: new SimWatchdog(this.watchdog, life),
       process: new SimProcesses(world, { life, clock, keeper, processes, prng: prng.split() }),
+      address: new SimAddresses(world, processes, life),
       load: new SimLoad(world, this.#load, life),
     };
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { drawnResource } from "./admin.ts";
 import { Prng } from "../base/prng.ts";
 import type { ClusterShape } from "./cluster.ts";
 import { drawFaults, drawStoreFaults, type Fault } from "./faults.ts";
@@ -111,7 +112,7 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
       // Some come in a burst: an order in the midst of another's consequences.
       if (!prng.chance(0.4)) at = prng.between(CALM_MS, safetyMs);
       else at = Math.min(safetyMs, at + prng.between(0, 400));
-      const id = `exec:r${prng.between(0, resources - 1)}`;
+      const id = drawnResource(prng.between(0, resources - 1));
       const node = `node${"ABCDEFGH".charAt(prng.between(0, shape.nodes - 1))}`;
       const order = prng.pick([
         `migrate ${id} ${node}`,

@@ -96,12 +96,23 @@ export class HostProcesses {
 
   /** Runs it from this moment on. */
   run(id: ResourceId, command: readonly string[], life: number): void {
-    const proc: Proc = { id, life, quiet: false, killed: false, sick: null, onGone: [] };
-    this.#procs.set(id, proc);
-    this.#note(id, true);
+    const proc = this.#begin(id, life, null);
     if (!isFailingCommand(command)) return;
     const delay = draw(this.#prng, this.world.options.processStartMs);
     this.world.after(delay, () => this.#end(proc, "exit status 1"));
+  }
+
+  /** It is held, and counts as running from this moment on. */
+  hold(id: ResourceId, life: number, note: string): void {
+    this.#begin(id, life, note);
+  }
+
+  /** Nothing of it is left. */
+  free(id: ResourceId): void {
+    const proc = this.#procs.get(id);
+    if (proc === undefined) return;
+    proc.quiet = true;
+    this.#end(proc, "undone");
   }
 
   /** SIGTERM: most processes heed it, after a while, whether or not anybody waits for it. */
@@ -149,6 +160,13 @@ export class HostProcesses {
       this.#procs.delete(proc.id);
       this.#note(proc.id, false);
     }
+  }
+
+  #begin(id: ResourceId, life: number, note: string | null): Proc {
+    const proc: Proc = { id, life, note, quiet: false, killed: false, sick: null, onGone: [] };
+    this.#procs.set(id, proc);
+    this.#note(id, true);
+    return proc;
   }
 
   #end(proc: Proc, how: string): void {

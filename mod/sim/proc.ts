@@ -10,6 +10,8 @@ export interface Proc {
   quiet: boolean;
   /** SIGKILL is under way. */
   killed: boolean;
+  /** Of a resource that is held: its owner's words. */
+  readonly note: string | null;
   /** Why a monitor command fails. */
   sick: string | null;
   /** Run once it is gone. */

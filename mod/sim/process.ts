@@ -8,7 +8,9 @@
 import type { ResourceId } from "../base/id.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Instant, Millis } from "../base/time.ts";
+import type { Held, Operation, OperationResult } from "../host/ports.ts";
 import type { ProcessHealth, ProcessPort, ProcessSpec } from "../host/ports.ts";
+import { answerOf } from "./agent.ts";
 import type { HostClock } from "./clock.ts";
 import type { HostKeeper } from "./keeper.ts";
 import type { Life } from "./life.ts";
@@ -30,9 +32,12 @@ export interface ProcessParts {
 
 /** The process port of one life of a host's daemon. */
 export class SimProcesses implements ProcessPort {
+  readonly places = { ocf: "/usr/lib/ocf", path: "/usr/bin" };
   readonly #world: World;
   readonly #parts: ProcessParts;
   readonly #lanes = new Map<ResourceId, (() => void)[]>();
+  /** How many kills there were before it was held. */
+  readonly #holdings = new Map<ResourceId, number>();
   readonly #listeners: ((id: ResourceId, how: string) => void)[] = [];
   /** The guard that this life told. */
   #guard: Instant | null = null;
@@ -69,6 +74,50 @@ export class SimProcesses implements ProcessPort {
       const proc = this.#parts.processes.get(ask.id);
       done(proc === null ? { state: "stopped" } : healthOf(proc, ask.command));
     });
+  }
+
+  operate(operation: Operation, done: (result: OperationResult) => void): void {
+    const { life, processes, prng } = this.#parts;
+    if (!life.act()) return;
+    const { processStartMs, processMonitorMs, processStartFails } = this.#world.options;
+    const { id, role } = operation;
+    const refused = role === "start" ? this.refusal(id) : null;
+    const fails = role === "start" && prng.chance(processStartFails);
+    this.#later(role === "start" ? processStartMs : processMonitorMs, () => {
+      if (refused === null) return done(answerOf(operation, { proc: processes.get(id), fails }));
+      done({ status: null, failure: { absent: false, why: refused }, output: "" });
+    });
+  }
+
+  hold(held: Held, done: Done): void {
+    if (!this.#parts.life.act()) return;
+    this.#inLane(held.id, (end) => this.#hold(held, end), done);
+  }
+
+  refusal(id: ResourceId): string | null {
+    const same = this.#holdings.get(id) === this.#kills;
+    if (!same || this.#killing > 0) return "Everything is being killed";
+    const held = this.#guard !== null && this.#parts.clock.now() < this.#guard;
+    return held ? null : "The guard is not held";
+  }
+
+  made(): void {
+    if (this.#parts.life.act()) this.#parts.keeper.started();
+  }
+
+  note(id: ResourceId): string | null {
+    return this.#parts.processes.get(id)?.note ?? null;
+  }
+
+  undo(_id: ResourceId, done: Done): void {
+    if (!this.#parts.life.act()) return;
+    this.#later(this.#world.options.processListMs, () => done(null));
+  }
+
+  free(id: ResourceId): void {
+    if (!this.#parts.life.act()) return;
+    this.#holdings.delete(id);
+    this.#parts.processes.free(id);
   }
 
   killAll(done: Done): void {
@@ -109,6 +158,21 @@ export class SimProcesses implements ProcessPort {
       if (!keeper.held) return end("The keeper refuses: the guard is not held");
       if (prng.chance(this.#world.options.processStartFails)) return end("It does not start");
       this.#later(this.#world.options.processStartMs, () => end(this.#launch(spec, kills)));
+    });
+  }
+
+  #hold({ id, note }: Held, end: Done): void {
+    const { life, keeper, processes } = this.#parts;
+    const kills = this.#kills;
+    this.#later(this.#world.options.processListMs, () => {
+      if (processes.get(id) !== null) return end(`Something of "${id}" is held still`);
+      if (!keeper.held) return end("The keeper refuses: the guard is not held");
+      this.#holdings.set(id, kills);
+      const why = this.refusal(id);
+      if (why !== null) return end(why);
+      processes.hold(id, life.number, note);
+      keeper.started();
+      end(null);
     });
   }
 

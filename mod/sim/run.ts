@@ -5,7 +5,7 @@
  * @module
  */
 import { type ResourceId, resourceId } from "../base/id.ts";
-import { Admin } from "./admin.ts";
+import { Admin, drawnResource } from "./admin.ts";
 import { Checks, type Violation } from "./checks.ts";
 import { Clients } from "./clients.ts";
 import { Contenders } from "./contenders.ts";
@@ -113,7 +113,7 @@ class Run {
     this.#membership = new Membership(this.#cluster, this.#admin);
     this.#forced = new Forced(this.#cluster, this.#checks, this.#admin);
     this.#forced.onDone = () => this.#goOn();
-    this.#ids = Array.from({ length: plan.resources }, (_, at) => resourceId(`exec:r${at}`));
+    this.#ids = Array.from({ length: plan.resources }, (_, at) => drawnResource(at));
     this.#cluster.site.plant.onChange((id, host, runs) => {
       if (runs) this.#starts++;
       line(this.#cluster.node(host), "plant", `${id} ${runs ? "runs" : "is gone"}`);

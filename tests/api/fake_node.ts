@@ -29,6 +29,7 @@ import type { FileDiff, FileDiffs, Point } from "../../mod/config/mod.ts";
 import { timingOf, timingTable } from "../../mod/base/timing.ts";
 import type { Description } from "../../mod/join/mod.ts";
 import type { EventLine, StatusDocument } from "../../mod/node/view.ts";
+import { healthy, type Mutable } from "./healthy.ts";
 import type { Operation, Outcome } from "../../mod/streams.ts";
 
 interface Row {
@@ -36,8 +37,6 @@ interface Row {
   data: Uint8Array;
   version: number;
 }
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const LINE = {
   ...{ txn_id: 0x7f3e, term: 2, author: "root@nodeA", reason: "api PUT", time: 1 },
@@ -119,6 +118,7 @@ export class FakeNode implements RunningNode, MembershipNode {
   streamView(stream: string): unknown {
     return { stream, links: [{ peer: "nodeB", up: true }] };
   }
+  readonly resourceOutput = (id: string) => Promise.resolve(id === "exec:web" ? "hello\n" : "");
   timing() {
     return timingTable(timingOf("fast"));
   }
@@ -348,53 +348,4 @@ export class FakeNode implements RunningNode, MembershipNode {
     this.calls.push(what);
     return Promise.resolve();
   }
-}
-
-/** Two nodes, all well. */
-export function healthy(): Mutable<StatusDocument> {
-  const node = (name: string, id: number, self: boolean) => ({
-    name,
-    id,
-    self,
-    role: "voter" as const,
-    state: "online",
-    vote: 1,
-    links: self ? "self" : "1/1",
-    rtt_ms: self ? null : 0.4,
-    disk_pulse_s: 1,
-    armed: true,
-    load: 0.8,
-    memory: 0.42,
-    io_delay: 0,
-    resources: self ? ["exec:web"] : [],
-  });
-  return {
-    schema: "pentad.status/1",
-    cluster: { name: "prod-a", id: "ab".repeat(16), profile: "fast" },
-    node: { name: "nodeA", id: 1, boot: "0123456789abcdef" },
-    at: "2026-11-22T09:04:00.000Z",
-    quorate: true,
-    votes: { present: 3, expected: 3, needed: 2 },
-    armed: true,
-    watchdog: "softdog",
-    guard: { state: "held", margin_ms: 900 },
-    dc: "nodeA",
-    dc_epoch: 3,
-    leader: "nodeA",
-    nodes: [node("nodeA", 1, true), node("nodeB", 2, false)],
-    streams: [{ name: "heartbeat", state: "ok", now: "view 88: nodeA nodeB" }],
-    resources: [
-      { id: "exec:web", state: "started", wanted: "started", node: "nodeA", reason: "placed" },
-    ],
-    config: {
-      ...{ version: 412, term: 2, index: 412, crc32: "0xa4f2c1e8", content: "0x12345678" },
-      writable: true,
-      verified: { age_ms: 1_440_000, rows: 900, damaged: [] },
-    },
-    backup: {
-      ...{ state: "ok", at: "2026-11-22T03:15:00.000Z", file: "/state/backup/config.db" },
-      ...{ why: null, next: "2026-11-23T03:15:00.000Z" },
-    },
-    mount: { path: "/etc/pve", state: "mounted", why: null },
-  };
 }

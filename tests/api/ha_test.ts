@@ -107,3 +107,43 @@ Deno.test("migrate and maintenance append one order each; unfit targets are refu
   assert.equal((await send("POST", "/v1/nodes/nodeB/confirm-dead", {})).status, 202);
   assert.deepEqual(node.calls.at(-1), { dead: "nodeB" });
 });
+
+Deno.test("a resource is refused as the manager would refuse it, with the kinds that there are", async () => {
+  const { node, send } = setUp();
+  const post = async (json: unknown) => (await send("POST", "/v1/ha/resources", json)).body;
+  const why = async (json: unknown) => {
+    const { code, detail } = await post(json);
+    assert.equal(code, "ha.bad-resource");
+    return detail as string;
+  };
+  assert.match(
+    await why({ id: "vm:1" }),
+    /"vm" is not known here; known are exec, ip, ocf, systemd/,
+  );
+  assert.match(await why({ id: "ip:web" }), /"web" is no IPv4 or IPv6 address/);
+  assert.match(await why({ id: "ip:10.0.0.5", cidr: 64 }), /no prefix length from 1 to 32/);
+  assert.match(await why({ id: "ocf:x", agent: "Dummy" }), /is not PROVIDER:TYPE/);
+  assert.match(await why({ id: "ocf:x", agent: "a:b", params: "x" }), /is not NAME=VALUE/);
+  assert.match(
+    await why({ id: "exec:x", command: "a", address: "10.0.0.5" }),
+    /"address" belongs to the kind ip/,
+  );
+  assert.equal(node.text(FILE), "");
+  assert.equal((await send("POST", "/v1/ha/resources", { id: "ip:10.0.0.5" })).status, 201);
+  const moved = await send("PATCH", "/v1/ha/resources/ip:10.0.0.5", { address: "10.0.0.300" });
+  assert.equal(moved.body.code, "ha.bad-resource");
+  assert.equal(node.text(FILE), "ip: 10.0.0.5\n\tstate started\n");
+});
+
+Deno.test("what a resource printed is told by the node that is asked", async () => {
+  const { send } = setUp();
+  await send("POST", "/v1/ha/resources", WEB);
+  const { body } = await send("GET", "/v1/ha/resources/exec:web/output");
+  assert.deepEqual(body, {
+    ...{ schema: "pentad.output/1", id: "exec:web", node: "nodeA", output: "hello\n" },
+  });
+  assert.equal(
+    (await send("GET", "/v1/ha/resources/exec:none/output")).body.code,
+    "ha.no-such-resource",
+  );
+});

@@ -62,7 +62,7 @@ Deno.test("status --json is the document of the API, byte for byte a schema that
     ]);
     assert.deepEqual(keys((status.streams as unknown[])[0]), ["name", "state", "now"]);
     const resource = keys((status.resources as unknown[])[0]);
-    assert.deepEqual(resource, ["id", "state", "wanted", "node", "reason"]);
+    assert.deepEqual(resource, ["id", "state", "wanted", "node", "reason", "detail"]);
     assert.deepEqual(keys(status.config), [
       ...["version", "term", "index", "crc32", "content", "writable", "verified"],
     ]);
@@ -152,6 +152,28 @@ Deno.test("config set without --expect begins anew where another client was fast
   });
 });
 
+Deno.test("ha add takes resources of every kind, with their own options", async () => {
+  await withDaemon(async ({ node, cli }) => {
+    const add = async (...args: string[]) => done(await cli(["ha", "add", ...args]));
+    await add("ip:10.0.0.5", "--cidr", "24", "--interface", "eth0");
+    await add("ip:six", "--address", "fd00::5/64");
+    await add(
+      ...["ocf:fs", "--agent", "heartbeat:Filesystem", "--param", "device=/dev/sdb"],
+      ...["--param", "directory=/srv/it's here", "--check-level", "20", "--start-timeout", "60"],
+    );
+    await add("systemd:nginx", "--on-stop-failure", "block", "--monitor-interval", "5");
+    assert.equal(
+      node.text("ha/resources.cfg"),
+      "ip: 10.0.0.5\n\tstate started\n\tcidr 24\n\tinterface eth0\n\n" +
+        "ip: six\n\tstate started\n\taddress fd00::5/64\n\n" +
+        "ocf: fs\n\tstate started\n\tagent heartbeat:Filesystem\n" +
+        "\tparams device=/dev/sdb 'directory=/srv/it'\\''s here'\n" +
+        "\tcheck_level 20\n\tstart_timeout 60\n\n" +
+        "systemd: nginx\n\tstate started\n\ton_stop_failure block\n\tmonitor_interval 5\n",
+    );
+  });
+});
+
 Deno.test("ha add, set, list, remove and migrate", async () => {
   await withDaemon(async ({ node, cli }) => {
     const added = await cli(["ha", "add", "exec:web", "--command", "x y", "--max-restart", "3"]);
@@ -173,6 +195,11 @@ Deno.test("ha add, set, list, remove and migrate", async () => {
     assert.equal(json(await cli(["ha", "list", "--json"])).schema, "pentad.resources/1");
     assert.match(done(await cli(["ha", "migrate", "exec:web", "nodeB"])).err, /^ordered: /);
     assert.equal(node.text("ha/crm_commands"), "migrate exec:web nodeB\n");
+    const show = done(
+      await cli(["ha", "show", "exec:web"], { terminal: true, env: { NO_COLOR: "1" } }),
+    );
+    assert.match(show.out, /command +x y[^]*printed on nodeA:\nhello\n/);
+    assert.equal(json(await cli(["ha", "show", "exec:web", "--json"])).output, "hello\n");
     assert.match(done(await cli(["ha", "remove", "exec:web"])).err, /is removed/);
     assert.equal(node.text("ha/resources.cfg"), "");
   });

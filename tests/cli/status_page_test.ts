@@ -5,7 +5,7 @@ import type { Io } from "../../mod/cli/mod.ts";
 import { type Format, Printer } from "../../mod/cli/print.ts";
 import { exitOf, localTime, printStatus } from "../../mod/cli/status_page.ts";
 import { warningsOf } from "../../mod/cli/warnings.ts";
-import { healthy } from "../api/fake_node.ts";
+import { healthy } from "../api/healthy.ts";
 
 interface Look {
   readonly format?: Format;
@@ -96,7 +96,14 @@ Deno.test("text from elsewhere cannot steer the terminal", () => {
   const hostile: StatusDocument = {
     ...status,
     streams: [{ name: "ha", state: "failed", now: evil }],
-    resources: [{ id: "exec:x", state: "error", wanted: evil, node: "nodeA", reason: evil }],
+    resources: [{
+      id: "exec:x",
+      state: "error",
+      wanted: evil,
+      node: "nodeA",
+      reason: evil,
+      detail: "",
+    }],
     watchdog: evil,
   };
   // deno-lint-ignore no-control-regex -- escapes are what must not be there
@@ -143,7 +150,14 @@ Deno.test("exitOf() is 0 exactly where there is nothing to warn of, and 4 withou
     [{ ...status, streams: [{ name: "join", state: "degraded", now: "x" }] }, ["join.degraded"]],
   ];
   for (const state of ["error", "recovery", "fence"]) {
-    const resources = [{ id: "exec:x", state, wanted: "started", node: null, reason: "y" }];
+    const resources = [{
+      id: "exec:x",
+      state,
+      wanted: "started",
+      node: null,
+      reason: "y",
+      detail: "",
+    }];
     degraded.push([{ ...status, resources }, [`ha.${state}`]]);
   }
   for (const [document, expected] of degraded) {

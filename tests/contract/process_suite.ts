@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { type ResourceId, resourceId } from "../../mod/base/id.ts";
 import { after, EPOCH, type Instant } from "../../mod/base/time.ts";
-import type { ProcessHealth, ProcessPort, ProcessSpec } from "../../mod/host/ports.ts";
+import type { Held, ProcessHealth, ProcessPort, ProcessSpec } from "../../mod/host/ports.ts";
 
 /** A host on which processes run. */
 export interface ProcessWorld {
@@ -53,6 +53,25 @@ class Hand {
 
   killAll(): Promise<string | null> {
     return this.#answer((done) => this.#world.port().killAll(done));
+  }
+
+  /** Something that this command undoes is about to be made. */
+  hold(id: ResourceId, note = "note"): Promise<string | null> {
+    const undo = [{ undo: "command", command: ["true"], environment: {}, timeoutMs: GRACE_MS }];
+    return this.#answer((done) =>
+      this.#world.port().hold({ id, undo: undo as Held["undo"], note }, done)
+    );
+  }
+
+  /** Held, and made. */
+  async make(id: ResourceId): Promise<void> {
+    assert.equal(await this.hold(id), null);
+    assert.equal(this.#world.port().refusal(id), null);
+    this.#world.port().made(id);
+  }
+
+  undo(id: ResourceId): Promise<string | null> {
+    return this.#answer((done) => this.#world.port().undo(id, done));
   }
 
   list(): Promise<readonly ResourceId[]> {
@@ -156,5 +175,46 @@ export function processSuite(name: string, makeWorld: () => ProcessWorld): void 
     assert.equal(await ended, WEB);
     assert.equal(await hand.killAll(), null);
     assert.deepEqual(await hand.list(), []);
+  });
+
+  test("counts what is held as running until it is undone and let go", async (hand, world) => {
+    assert.equal(world.port().note(WEB), null);
+    await hand.make(WEB);
+    assert.deepEqual(await hand.list(), [WEB]);
+    assert.equal(world.port().note(WEB), "note");
+    assert.notEqual(await hand.hold(WEB), null, "it is held still");
+    assert.equal(await hand.undo(WEB), null);
+    assert.equal(await hand.stop(WEB), null);
+    world.port().free(WEB);
+    assert.deepEqual(await hand.list(), []);
+    assert.equal(world.port().note(WEB), null);
+    await hand.make(WEB);
+  });
+
+  test("keeps what is held through a crash of the daemon", async (hand, world) => {
+    await hand.make(WEB);
+    await world.crash();
+    assert.deepEqual(await hand.list(), [WEB]);
+    assert.equal(world.port().note(WEB), "note");
+    assert.notEqual(world.port().refusal(WEB), null, "it was another life that held it");
+  });
+
+  test(
+    "undoes what is held in a kill of everything, and lets nothing be made by then",
+    async (hand, world) => {
+      await hand.make(WEB);
+      assert.equal(await hand.killAll(), null);
+      assert.deepEqual(await hand.list(), []);
+      assert.notEqual(world.port().refusal(WEB), null);
+      await hand.make(MAIL);
+      assert.deepEqual(await hand.list(), [MAIL]);
+    },
+  );
+
+  test("holds nothing without the guard", async (hand, world) => {
+    world.port().guardUntil(EPOCH);
+    assert.notEqual(await hand.hold(WEB), null);
+    assert.deepEqual(await hand.list(), []);
+    assert.equal(world.port().note(WEB), null);
   });
 }

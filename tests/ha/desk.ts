@@ -15,6 +15,7 @@ import { EPOCH, type Instant, instant } from "../../mod/base/time.ts";
 import { timingOf } from "../../mod/base/timing.ts";
 import { Tree } from "../../mod/config/tree.ts";
 import { HaCore, type HaEffect, type HaEvent } from "../../mod/ha/mod.ts";
+import type { FailureScope } from "../../mod/host/ports.ts";
 import type { Change, Fact, Operation, Outcome, Transaction } from "../../mod/streams.ts";
 
 export const TIMING = timingOf("fast");
@@ -51,12 +52,16 @@ export class DeskNode {
   applied = 0;
   /** Stops do not end. */
   holdStops = false;
+  /** Starts do not end. */
+  holdStarts = false;
   watchdog: string | null = "softdog";
   /** What outlives a daemon: the resources, and until when the keeper lets them run. */
   readonly running: Set<ResourceId>;
   readonly keeper: { until: Instant };
   /** Stops that have not ended. */
   readonly stopping = new Map<number, ResourceId>();
+  /** Starts that have not ended. */
+  readonly starting = new Map<number, ResourceId>();
   readonly effects: HaEffect[] = [];
 
   constructor(spec: ClusterSpec, life: Pick<DeskNode, "id" | "lives" | "running" | "keeper">) {
@@ -186,6 +191,18 @@ export class Desk {
     }
   }
 
+  /** The starts under way end, with this failure or none. */
+  endStarts(
+    node: DeskNode,
+    { failure = null, scope }: { failure?: string | null; scope?: FailureScope } = {},
+  ): void {
+    for (const [tag, id] of [...node.starting]) {
+      node.starting.delete(tag);
+      if (failure !== null) node.running.delete(id);
+      this.feed(node, { kind: "done", tag, failure, ...(scope && { scope }) });
+    }
+  }
+
   /** The stops under way end, with this failure or none. */
   endStops(node: DeskNode, failure: string | null = null): void {
     for (const [tag, id] of node.stopping) {
@@ -288,7 +305,9 @@ export class Desk {
         node.running.add(id);
         const where = this.nodes.filter((each) => each.running.has(id)).map((each) => each.name);
         if (where.length > 1) this.broken.push(`${id} runs on ${where.join(" and ")}`);
-        return done(effect.tag);
+        if (!node.holdStarts) return done(effect.tag);
+        node.starting.set(effect.tag, id);
+        return;
       }
       case "stop":
         node.stopping.set(effect.tag, effect.id);
@@ -297,7 +316,7 @@ export class Desk {
         return this.feed(node, {
           kind: "monitored",
           tag: effect.tag,
-          health: node.running.has(effect.id) ? { state: "running" } : { state: "stopped" },
+          health: node.running.has(effect.spec.id) ? { state: "running" } : { state: "stopped" },
         });
       case "kill-all":
         node.running.clear();

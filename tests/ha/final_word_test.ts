@@ -73,8 +73,41 @@ Deno.test("a resource that moves stays away until the old node obeys and says th
   assert.deepEqual(desk.broken, []);
 });
 
-Deno.test("a stop that fails is tried again, and nothing starts elsewhere before it succeeds", () => {
+Deno.test("a stop that fails fences its node: everything is killed, and only then it starts elsewhere", () => {
   const desk = running();
+  const b = desk.node(1);
+  b.holdStops = true;
+  desk.write("ha/crm_commands", "migrate exec:web nodeC\n");
+  desk.run(400);
+  b.take();
+  desk.endStops(b, "in state D");
+  const [kill] = b.take().filter(({ kind }) => kind === "kill-all" || kind === "stop");
+  assert.equal(kill?.kind, "kill-all");
+  desk.run(4000);
+  assert.deepEqual([...desk.node(2).running], [WEB]);
+  assert.deepEqual(desk.broken, []);
+});
+
+Deno.test("a stop that fails fences no node that has no watchdog: it is tried again", () => {
+  const desk = running();
+  const b = desk.restart(1);
+  b.watchdog = null;
+  desk.run(2000);
+  assert.deepEqual([...b.running], [WEB]);
+  b.holdStops = true;
+  desk.write("ha/crm_commands", "migrate exec:web nodeC\n");
+  desk.run(400);
+  b.take();
+  desk.endStops(b, "in state D");
+  desk.run(4 * TIMING.haRoundMs);
+  const kinds = b.take().map(({ kind }) => kind);
+  assert.ok(kinds.includes("stop") && !kinds.includes("kill-all"));
+  assert.deepEqual([...desk.node(2).running], []);
+});
+
+Deno.test("with on_stop_failure block a stop that fails is tried again, and nothing starts elsewhere", () => {
+  const desk = running();
+  desk.define("on_stop_failure block");
   const b = desk.node(1);
   b.holdStops = true;
   desk.write("ha/crm_commands", "migrate exec:web nodeC\n");

@@ -116,10 +116,10 @@ exec: b
   assert.deepEqual(faults, []);
   assert.deepEqual(resources.get(resourceId("exec:a")), {
     id: "exec:a",
-    command: ["sh", "-c", "sleep 1"],
+    action: { kind: "exec", command: ["sh", "-c", "sleep 1"], monitor: ["/bin/check", "it"] },
     wanted: "stopped",
-    ...{ maxRestart: 0, maxRelocate: 5, recoverOn: "storage", stopTimeoutMs: 3000 },
-    monitor: ["/bin/check", "it"],
+    ...{ maxRestart: 0, maxRelocate: 5, recoverOn: "storage", onStopFailure: "fence" },
+    ...{ startTimeoutMs: 20_000, stopTimeoutMs: 3000 },
     ...{ monitorIntervalMs: 1000, monitorTimeoutMs: 4000, diskLock: 7 },
     luns: ["0123456789abcdef0123456789abcdef", "f".repeat(32)],
   });
@@ -127,7 +127,8 @@ exec: b
   const b = resources.get(resourceId("exec:b"));
   assert.ok(b);
   assert.deepEqual([b.wanted, b.maxRestart, b.maxRelocate], ["started", 1, 1]);
-  assert.deepEqual([b.recoverOn, b.monitor, b.diskLock, b.luns], ["death", null, 1, []]);
+  assert.deepEqual([b.recoverOn, b.diskLock, b.luns], ["death", 1, []]);
+  assert.deepEqual(b.action, { kind: "exec", command: ["run"], monitor: null });
   assert.deepEqual([locksOf(b), locksOf(undefined)], [1, 1]);
   for (const luns of ["x", "ff", "F".repeat(32), "f".repeat(33), "'"]) {
     const { faults: [fault] } = readResources(`exec: a\n\tcommand run\n\tluns ${luns}\n`);

@@ -218,3 +218,62 @@ Deno.test("signalProcess() signals nobody where the process is not the one meant
   assert.equal(signalProcess(child.pid, 9, () => true), true);
   assert.equal((await child.status).signal, "SIGKILL");
 });
+
+Deno.test("what is about to be made is undone at the end of the guard, and once more when it was made", async () => {
+  await withWorld(async (world) => {
+    const trace = `${world.folder}/trace`;
+    const command = ["/bin/sh", "-c", `echo undone >>${trace}`];
+    const undo = [{ undo: "command", command, environment: {}, timeoutMs: 5000 }] as const;
+    const held = { id: WEB, undo, note: "" };
+    const port = world.port();
+    assert.equal(await new Promise<string | null>((done) => port.hold(held, done)), null);
+    port.guardUntil(EPOCH);
+    const times = () => {
+      try {
+        return Deno.readTextFileSync(trace).split("\n").length - 1;
+      } catch {
+        return 0;
+      }
+    };
+    while (times() < 2) {
+      assert.equal(port.note(WEB), "", "it may still be made");
+      await pause(10);
+    }
+    port.made(WEB);
+    while (port.note(WEB) !== null) await pause(10);
+  });
+});
+
+Deno.test("what a daemon was about to make when it died is undone and let go", async () => {
+  await withWorld(async (world) => {
+    const undo = [{
+      undo: "command",
+      command: ["true"],
+      environment: {},
+      timeoutMs: 5000,
+    }] as const;
+    const held = { id: WEB, undo, note: "" };
+    const port = world.port();
+    assert.equal(await new Promise<string | null>((done) => port.hold(held, done)), null);
+    port.guardUntil(after(boottime(), 200));
+    await new Promise((done) => port.list(done));
+    await world.crash();
+    while ([...Deno.readDirSync(`${world.folder}/held`)].length > 0) await pause(10);
+  });
+});
+
+Deno.test("what is held and cannot be read is not taken for nothing", async () => {
+  await withWorld(async (world) => {
+    const port = world.port();
+    await new Promise((done) => port.list(done));
+    const path = `${world.folder}/held/${WEB}`;
+    for (const text of ["", "{", "null", '{"format":1}', '{"format":9,"id":"exec:web"}']) {
+      Deno.writeTextFileSync(path, text);
+      assert.deepEqual(await new Promise((done) => port.list(done)), [WEB]);
+      assert.match(await killAll(world) ?? "", /cannot be read/);
+    }
+    Deno.writeTextFileSync(path, '{"format":1,"id":"exec:web","boot":"another"}');
+    assert.deepEqual(await new Promise((done) => port.list(done)), [], "of another boot");
+    assert.equal(await killAll(world), null);
+  });
+});

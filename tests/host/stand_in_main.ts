@@ -6,14 +6,21 @@
  *
  * @module
  */
+import { toHex } from "../../mod/base/bytes.ts";
 import { resourceId } from "../../mod/base/id.ts";
 import { after } from "../../mod/base/time.ts";
 import { boottime } from "../../mod/host/ffi/pidfd.ts";
+import { ActionDriver } from "../../mod/ha/action_driver.ts";
+import type { HaEvent } from "../../mod/ha/mod.ts";
+import { AF_PACKET, RawSocket } from "../../mod/host/ffi/socket.ts";
+import { linuxClock } from "../../mod/host/linux/clock.ts";
 import { Keeper } from "../../mod/host/linux/keeper.ts";
 import { keeperMain } from "../../mod/host/linux/keeper_main.ts";
 import { LinuxProcessPort } from "../../mod/host/linux/process.ts";
+import { LinuxAddressPort } from "../../mod/host/linux/virtual_address.ts";
 import { ProcessWatchdogPort } from "../../mod/host/linux/watchdog_process.ts";
 import type { Watchdog } from "../../mod/host/ports.ts";
+import { TextLineStream } from "./lines.ts";
 
 async function daemon(args: readonly string[]): Promise<never> {
   const [run = "", guardMs, watchdogMs, ...scripts] = args;
@@ -37,6 +44,57 @@ async function daemon(args: readonly string[]): Promise<never> {
   for (;;) await new Promise((done) => setTimeout(done, 1 << 30));
 }
 
+async function agents(args: readonly string[]): Promise<void> {
+  const [run = "", guardMs, ocf = ""] = args;
+  const selfCommand = [Deno.execPath(), "run", "-A", "--no-lock", import.meta.filename ?? ""];
+  const process = new LinuxProcessPort(new Keeper({ selfCommand, runDirectory: run }), { ocf });
+  process.guardUntil(after(boottime(), Number(guardMs)));
+  const ports = { process, address: new LinuxAddressPort(), load: NO_LOAD, clock: linuxClock() };
+  const print = (event: HaEvent) => Deno.stdout.writeSync(line(JSON.stringify(event)));
+  const driver = new ActionDriver(ports, print);
+  const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream())
+    .pipeThrough(new TextLineStream());
+  for await (const text of lines) driver.perform(JSON.parse(text));
+  Deno.exit(0);
+}
+
+async function capture(): Promise<void> {
+  // ETH_P_ALL of linux/if_ether.h, in network order
+  const socket = RawSocket.open(AF_PACKET, 0x0300);
+  if (typeof socket === "number") throw new Error(`errno ${socket}`);
+  Deno.stdout.writeSync(line("ready"));
+  for (;;) {
+    for (let frame = socket.receive(); frame !== null; frame = socket.receive()) {
+      const type = (frame[12] ?? 0) << 8 | (frame[13] ?? 0);
+      if (type === 0x0806 || (type === 0x86dd && frame[20] === 58)) {
+        Deno.stdout.writeSync(line(toHex(frame)));
+      }
+    }
+    await new Promise((done) => setTimeout(done, 2));
+  }
+}
+
+async function serve([hostname = "", port, words = ""]: readonly string[]): Promise<void> {
+  const listener = Deno.listen({ hostname, port: Number(port) });
+  Deno.stdout.writeSync(line("ready"));
+  for await (const connection of listener) {
+    await connection.write(line(words));
+    connection.close();
+  }
+}
+
+function line(text: string): Uint8Array {
+  return new TextEncoder().encode(`${text}\n`);
+}
+
+const NO_LOAD = {
+  sample: (done: (load: { load: number; memory: number; ioDelay: number }) => void) =>
+    done({ load: 0, memory: 0, ioDelay: 0 }),
+};
+
 const [what, ...args] = Deno.args;
 if (what === "keeper") Deno.exit(await keeperMain(args));
+if (what === "agents") await agents(args);
+if (what === "capture") await capture();
+if (what === "serve") await serve(args);
 await daemon(args);

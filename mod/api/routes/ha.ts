@@ -12,6 +12,8 @@ import {
   type Section,
 } from "../ha_files.ts";
 import { type Call, DONE, done, json, NOTHING, type Route, route } from "../route.ts";
+import { KIND_PROPERTIES } from "../../ha/agents/action.ts";
+import { readResources } from "../../ha/resource.ts";
 import { RESOURCE } from "../schemas.ts";
 import { readText, updateFile } from "../transact.ts";
 
@@ -21,6 +23,8 @@ const LINE = z.string().max(4096).regex(/^[^\p{Cc}]*$/u, "must be one line of te
 /** Tries of a start or a move before a resource counts as failed, as in Proxmox VE. */
 const TRIES = z.int().min(0).max(100);
 
+const SECONDS = z.int().min(1).max(86_400);
+
 const PROPERTIES = z.strictObject({
   command: LINE.min(1).optional().meta({ description: "What an exec resource runs" }),
   state: z.enum(["started", "stopped", "disabled", "ignored"]).optional(),
@@ -28,6 +32,22 @@ const PROPERTIES = z.strictObject({
   max_relocate: TRIES.optional(),
   recover_on: z.enum(["death", "storage"]).optional(),
   monitor: LINE.optional().meta({ description: "A command whose exit status 0 means healthy" }),
+  address: LINE.optional().meta({ description: "Of an ip resource, if not its name" }),
+  cidr: z.int().min(1).max(128).optional().meta({ description: "Length of the prefix in bits" }),
+  interface: LINE.optional().meta({ description: "Where the address goes, if not by its network" }),
+  agent: LINE.optional().meta({ description: "Of an ocf resource: PROVIDER:TYPE" }),
+  params: LINE.optional().meta({
+    description: "NAME=VALUE words for the agent, quoted as in a shell",
+  }),
+  check_level: z.int().min(0).max(100).optional(),
+  unit: LINE.optional().meta({ description: "Of a systemd resource, if not its name" }),
+  on_stop_failure: z.enum(["fence", "block"]).optional().meta({
+    description: "Whether a stop that fails fences the node",
+  }),
+  start_timeout: SECONDS.optional(),
+  stop_timeout: SECONDS.optional(),
+  monitor_timeout: SECONDS.optional(),
+  monitor_interval: SECONDS.optional(),
   comment: LINE.optional(),
 });
 type Properties = z.infer<typeof PROPERTIES>;
@@ -90,6 +110,27 @@ export const haRoutes: readonly Route[] = [
     answer: { status: 200, content: FULL },
     problems: ["ha.no-such-resource", "ha.bad-file"],
     handle: (call) => json(whole(call, find(sectionsOf(call), idOf(call)))),
+  }),
+  route({
+    method: "GET",
+    path: "/v1/ha/resources/{id}/output",
+    summary: "The end of what a resource and its agent printed on this node",
+    answer: {
+      status: 200,
+      content: z.strictObject({
+        schema: z.literal("pentad.output/1"),
+        id: z.string(),
+        node: z.string(),
+        output: z.string(),
+      }),
+    },
+    problems: ["ha.no-such-resource", "ha.bad-file"],
+    handle: async (call) => {
+      const { id } = find(sectionsOf(call), idOf(call));
+      const output = isResourceId(id) ? await call.node.resourceOutput(id) : "";
+      const node = call.node.status().node?.name ?? "";
+      return json({ schema: "pentad.output/1", id, node, output });
+    },
   }),
   route({
     method: "PATCH",
@@ -205,6 +246,7 @@ function whole(call: AnyCall, { id, properties }: Section): z.infer<typeof FULL>
     wanted: properties.get("state") ?? "started",
     node: now?.node ?? null,
     reason: now?.reason ?? "",
+    detail: now?.detail ?? "",
     properties: Object.fromEntries(properties),
   };
 }
@@ -241,13 +283,18 @@ async function add(call: AnyCall, id: string, properties: Properties): Promise<v
   });
 }
 
-/** What a kind cannot do without. */
-function checkKind(id: string, properties: Readonly<Record<string, unknown>>): void {
-  if (!id.startsWith("exec:")) {
-    throw new ProblemError("ha.bad-resource", `"${id}": this pentad knows the kind "exec" only`);
-  }
-  if (properties.command === undefined) {
-    throw new ProblemError("ha.bad-resource", `"${id}" needs a command`);
+/** Refuses what this pentad would read as no resource, and properties of other kinds. */
+function checkKind(id: string, properties: Properties | Readonly<Record<string, string>>): void {
+  const section: Section = { id, properties: merge(new Map(), properties) };
+  const [fault] = readResources(printResources([section])).faults;
+  if (fault !== undefined) throw new ProblemError("ha.bad-resource", `"${id}": ${fault.why}`);
+  const kind = id.slice(0, id.indexOf(":"));
+  const own = Object.entries(KIND_PROPERTIES).find(([name]) => name === kind)?.[1] ?? {};
+  for (const key of section.properties.keys()) {
+    const owners = Object.entries(KIND_PROPERTIES).filter(([, all]) => key in all);
+    if (owners.length === 0 || key in own) continue;
+    const names = owners.map(([name]) => name).join(", ");
+    throw new ProblemError("ha.bad-resource", `"${id}": "${key}" belongs to the kind ${names}`);
   }
 }
 
@@ -264,15 +311,11 @@ async function order(call: AnyCall, command: string): Promise<void> {
 }
 
 function nullable() {
-  const { command, state, max_restart, max_relocate, recover_on, monitor, comment } =
-    PROPERTIES.shape;
-  return {
-    command: command,
-    state: state,
-    max_restart: max_restart.nullable(),
-    max_relocate: max_relocate.nullable(),
-    recover_on: recover_on.nullable(),
-    monitor: monitor.nullable(),
-    comment: comment.nullable(),
-  };
+  const { command, state, ...others } = PROPERTIES.shape;
+  const entries = Object.entries(others).map(([key, type]) => [key, type.nullable()]);
+  return { command, state, ...Object.fromEntries(entries) as Nullable<typeof others> };
 }
+
+type Nullable<Shape extends Record<string, z.ZodType>> = {
+  [Key in keyof Shape]: z.ZodNullable<Shape[Key]>;
+};

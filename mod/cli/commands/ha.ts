@@ -5,11 +5,20 @@ import { ProblemError } from "../../base/problem.ts";
 import type { ResourceStatus } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
 import { wholeNumber } from "../options.ts";
+import { safeText } from "../print.ts";
 import { RESOURCE_HEAD, resourceRow } from "../status_page.ts";
+
+/** A resource with all that the file says of it. */
+type FullResource = ResourceStatus & { readonly properties: Record<string, string> };
+interface Output {
+  readonly node: string;
+  readonly output: string;
+}
 
 const RESOURCES = "/v1/ha/resources";
 const WANTED = ["started", "stopped", "disabled", "ignored"] as const;
 const TRIES_MAX = 100;
+const SECONDS_MAX = 86_400;
 
 /** The options of a resource, as the API's body wants them. */
 interface Properties {
@@ -19,12 +28,25 @@ interface Properties {
   readonly maxRelocate?: number | undefined;
   readonly recoverOn?: string | undefined;
   readonly monitor?: string | undefined;
+  readonly address?: string | undefined;
+  readonly cidr?: number | undefined;
+  readonly interface?: string | undefined;
+  readonly agent?: string | undefined;
+  readonly param?: readonly string[] | undefined;
+  readonly checkLevel?: number | undefined;
+  readonly unit?: string | undefined;
+  readonly onStopFailure?: string | undefined;
+  readonly startTimeout?: number | undefined;
+  readonly stopTimeout?: number | undefined;
+  readonly monitorTimeout?: number | undefined;
+  readonly monitorInterval?: number | undefined;
   readonly comment?: string | undefined;
 }
 
 export function haCommand(cli: Cli): CommandUnknownOpts {
   return new Command("ha").description("stream 3: what runs where")
     .addCommand(listCommand(cli))
+    .addCommand(showCommand(cli))
     .addCommand(addCommand(cli))
     .addCommand(setCommand(cli))
     .addCommand(removeCommand(cli))
@@ -41,9 +63,42 @@ function listCommand(cli: Cli): CommandUnknownOpts {
     });
 }
 
+function showCommand(cli: Cli): CommandUnknownOpts {
+  return new Command("show").description("one resource: how it is, and what it printed here")
+    .argument("<id>")
+    .action(async (id) => {
+      const path = addressOf(id);
+      const resource = await cli.client.get<FullResource>(path);
+      const { node: here, output } = await cli.client.get<Output>(`${path}/output`);
+      if (cli.print.format === "json") return cli.print.json({ ...resource, here, output });
+      showResource(cli, resource);
+      const { node } = resource;
+      if (output !== "") cli.print.line(`\nprinted on ${here}:`);
+      for (const line of output.trimEnd().split("\n")) cli.print.line(safeText(line));
+      if (node !== null && node !== here) {
+        cli.print.note(`it is on ${node}; what it prints there: pentad ha show ${id}, there`);
+      }
+    });
+}
+
+function showResource(cli: Cli, resource: FullResource): void {
+  const { id, state, wanted, node, reason, detail, properties } = resource;
+  const rows = [
+    ["id", id],
+    ["state", cli.print.state(state)],
+    ["wanted", safeText(wanted)],
+    ["node", node ?? "–"],
+    ["reason", safeText(reason)],
+    ...(detail === "" ? [] : [["last failure", safeText(detail)]]),
+    ...Object.entries(properties).filter(([key]) => key !== "state")
+      .map(([key, value]) => [key, safeText(value)]),
+  ];
+  cli.print.table(["PROPERTY", "VALUE"], rows);
+}
+
 function addCommand(cli: Cli): CommandUnknownOpts {
   return withProperties(new Command("add").description("let pentad keep a resource alive"))
-    .argument("<id>", "kind:name, as exec:web")
+    .argument("<id>", "kind:name; kinds are exec, ip, ocf, systemd")
     .action(async (id, options) => {
       await send(cli, "POST", { path: RESOURCES, json: { id, ...bodyOf(options) } });
       cli.print.note(`"${id}" is added; next: pentad ha list`);
@@ -84,8 +139,16 @@ function migrateCommand(cli: Cli): CommandUnknownOpts {
 
 function withProperties(command: Command) {
   const tries = wholeNumber(0, TRIES_MAX);
+  const seconds = wholeNumber(1, SECONDS_MAX);
   return command
-    .option("--command <text>", "what an exec resource runs")
+    .option("--command <text>", "exec: what it runs")
+    .option("--address <ip[/prefix]>", "ip: the address, if not the resource's name")
+    .option("--cidr <bits>", "ip: length of the prefix", wholeNumber(1, 128))
+    .option("--interface <name>", "ip: where it goes, if not by its network")
+    .option("--agent <provider:type>", "ocf: the agent, as heartbeat:Filesystem")
+    .option("--param <name=value...>", "ocf: parameters of the agent")
+    .option("--check-level <n>", "ocf: depth of the monitor", wholeNumber(0, 100))
+    .option("--unit <name>", "systemd: the unit, if not the resource's name")
     .addOption(new Option("--state <state>", "what is wanted").choices(WANTED))
     .option("--max-restart <n>", "restarts on one node before it moves", tries)
     .option("--max-relocate <n>", "moves before it counts as failed", tries)
@@ -94,24 +157,34 @@ function withProperties(command: Command) {
         ["death", "storage"] as const,
       ),
     )
-    .option("--monitor <text>", "a command whose exit status 0 means healthy")
+    .option("--monitor <text>", "exec: a command whose exit status 0 means healthy")
+    .option("--monitor-interval <s>", "seconds from one look to the next", seconds)
+    .option("--monitor-timeout <s>", "seconds that a look may take", seconds)
+    .option("--start-timeout <s>", "seconds that a start may take", seconds)
+    .option("--stop-timeout <s>", "seconds that a stop may take", seconds)
+    .addOption(
+      new Option("--on-stop-failure <policy>", "what a stop that fails means").choices(
+        ["fence", "block"] as const,
+      ),
+    )
     .option("--comment <text>", "for people");
 }
 
 function bodyOf(options: Properties): Record<string, string | number> {
-  const { command, state, maxRestart, maxRelocate, recoverOn, monitor, comment } = options;
-  const all = {
-    command,
-    state,
-    max_restart: maxRestart,
-    max_relocate: maxRelocate,
-    recover_on: recoverOn,
-    monitor,
-    comment,
-  };
+  const { param, ...plain } = options;
   const body: Record<string, string | number> = {};
-  for (const [key, value] of Object.entries(all)) if (value !== undefined) body[key] = value;
+  for (const [name, value] of Object.entries(plain)) {
+    // As the file and the API spell it: max_restart.
+    const key = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    if (value !== undefined) body[key] = value;
+  }
+  if (param !== undefined) body.params = param.map(quoted).join(" ");
   return body;
+}
+
+/** One word of a line of words, as a shell would be given it. */
+function quoted(word: string): string {
+  return /^[\w=./:,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 function addressOf(id: string): string {

@@ -16,7 +16,8 @@ const ROOT = "pentad";
 const DEPTH_MAX = 8;
 
 /** What the processes of a group do. */
-export type GroupKind = "resource" | "monitor";
+export type GroupKind = typeof GROUP_KINDS[number];
+const GROUP_KINDS = ["resource", "monitor", "undo"] as const;
 
 /** The groups of one node and one kind: `pentad/TOKEN/resource/exec:web`. See the module's note. */
 export class ControlGroups {
@@ -42,7 +43,7 @@ export class ControlGroups {
 
   /** Removes all groups of a node that are empty, of every kind. */
   static removeAll(token: string): void {
-    for (const kind of ["resource", "monitor"] as const) ControlGroups.of(token, kind)?.remove();
+    for (const kind of GROUP_KINDS) ControlGroups.of(token, kind)?.remove();
   }
 
   /** Makes the group of `id`; a process joins by writing 0 into its `cgroup.procs`. */
@@ -72,6 +73,13 @@ export class ControlGroups {
         // An older kernel, or no such group: each process is signalled by itself.
       }
     }
+  }
+
+  /** True where something lives in the group of `id`. */
+  isBusy(id: ResourceId): boolean {
+    return tree(`${this.#folder}/${id}`).some((folder) =>
+      readPids(`${folder}/cgroup.procs`).length > 0
+    );
   }
 
   /** Removes the groups that are empty; what is not stays, and with it all above it. */

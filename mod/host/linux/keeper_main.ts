@@ -11,13 +11,14 @@ import type { ResourceId } from "../../base/id.ts";
 import type { Millis } from "../../base/time.ts";
 import { boottime, SIGKILL } from "../ffi/pidfd.ts";
 import { ControlGroups } from "./cgroup.ts";
+import { HeldList, UNDO_LIMIT_MS } from "./held.ts";
 import { KeeperDuty } from "./keeper_duty.ts";
 import { KEEPER_ARGUMENT, KEEPER_PROTOCOL, type KeeperAsk } from "./keeper_wire.ts";
 import { LineReader, parseAsk } from "./keeper_wire.ts";
 import { nodeToken, runPaths } from "./run_directory.ts";
 import { readAllStats, readEnvironment, readStat, valueOf } from "./proc.ts";
 import { descendants, describeLeft, KILL_LIMIT_MS, signal } from "./process_hunt.ts";
-import { NODE_VARIABLE, pause, ProcessHunt, RESOURCE_VARIABLE } from "./process_hunt.ts";
+import { NODE_VARIABLE, pause, ProcessHunt } from "./process_hunt.ts";
 
 /** Timers count no suspended time, so the clock is looked at this often while a deadline is set. */
 const LOOK_MS: Millis = 50;
@@ -69,6 +70,7 @@ function ignore(): void {}
 class Keeper {
   readonly #duty = new KeeperDuty();
   readonly #hunt: ProcessHunt;
+  readonly #held: HeldList;
   readonly #token: string;
   readonly #log: string;
   readonly #self: string;
@@ -91,7 +93,8 @@ class Keeper {
     readonly self: string;
   }) {
     this.#token = nodeToken(options.folder);
-    this.#hunt = new ProcessHunt(RESOURCE_VARIABLE, this.#token);
+    this.#hunt = new ProcessHunt("resource", this.#token);
+    this.#held = new HeldList(options.folder, this.#token);
     this.#log = runPaths(options.folder).keeperLog;
     this.#listener = options.listener;
     this.#self = options.self;
@@ -171,6 +174,10 @@ class Keeper {
         // It was started after the guard had ended.
         if (!duty.held(boottime())) duty.want();
         return "ok";
+      case "made":
+        this.#pending.delete(ask.id);
+        if (!duty.held(boottime())) duty.want();
+        return "ok";
       case "gone":
         this.#pending.delete(ask.id);
         return "ok";
@@ -215,11 +222,32 @@ class Keeper {
     const before = this.#hunt.find({ environments: false });
     for (const each of before) signal(each, SIGKILL);
     const left = await this.#hunt.killAll({}, KILL_LIMIT_MS);
+    const why = left.length > 0 ? describeLeft(left) : await this.#undoAll();
     this.#sweeping = false;
-    if (left.length === 0) this.#duty.killed(wanted);
-    for (const done of waiting) done(left.length === 0 ? null : describeLeft(left));
+    if (why === null) this.#duty.killed(wanted);
+    for (const done of waiting) done(why);
     if (before.length > 0) this.#write(`killed ${before.map(({ id, pid }) => `${id} (${pid})`)}`);
+    if (why !== null) this.#write(why);
     this.#turn();
+  }
+
+  /** Whatever is held besides processes; null, or why it is not all undone. */
+  async #undoAll(): Promise<string | null> {
+    const failures = await Promise.all(
+      this.#held.ids().map(async (id) => {
+        await this.#held.interrupt(id);
+        const why = await this.#held.undo(id, UNDO_LIMIT_MS);
+        this.#write(why ?? `undone: ${id}`);
+        if (why !== null) return why;
+        // The daemon may be about to make it at this moment: then this was too early.
+        if (this.#pending.has(id)) return `"${id}" is being started`;
+        this.#held.remove(id);
+        return null;
+      }),
+    );
+    // What an undo left running, or what it was kept from ending.
+    const left = await this.#hunt.killAll({}, KILL_LIMIT_MS);
+    return failures.find((why) => why !== null) ?? (left.length > 0 ? describeLeft(left) : null);
   }
 
   /** The watchdog was not petted: resources first, then the daemon and all its helpers. */
@@ -234,8 +262,9 @@ class Keeper {
     const left = await this.#hunt.killAll({}, KILL_LIMIT_MS);
     this.#killMarked();
     this.#write(`bit daemon ${daemon.pid}: it was not petted; ${left.length} processes are left`);
+    this.#pending.clear();
     // What does not end is stuck in the kernel: stay and go on.
-    while ((await this.#hunt.killAll({}, KILL_LIMIT_MS)).length > 0) await pause(IDLE_MS);
+    while (await this.#undoAll() !== null) await pause(IDLE_MS);
     this.#ended.resolve(DONE);
   }
 
@@ -254,7 +283,9 @@ class Keeper {
       const busy = this.#connection !== null || this.#duty.daemon !== null || this.#sweeping ||
         this.#biting;
       this.#idle = busy ? 0 : this.#idle + 1;
-      if (busy || this.#hunt.find({ environments: true }).length === 0) continue;
+      const empty = this.#hunt.find({ environments: true }).length === 0 &&
+        this.#held.ids().length === 0;
+      if (busy || empty) continue;
       this.#idle = 0;
       // Nobody answers for what runs here.
       if (!this.#duty.held(boottime())) this.#duty.want();

@@ -9,6 +9,7 @@
  * | `kill-all` | none; answered when nothing is left |
  * | `add` | resource: it is about to be started |
  * | `main` | resource, pid, start time: it was started |
+ * | `made` | resource: what it holds besides processes was made |
  * | `gone` | resource: it was stopped, or was not started after all |
  * | `arm` | timeout in ms, sent at, pid and start time of the daemon |
  * | `pet` | sent at |
@@ -21,7 +22,7 @@ import { type Instant, instant, type Millis } from "../../base/time.ts";
 import type { ProcessName } from "./proc.ts";
 
 /** A keeper outlives its daemon, so an upgraded daemon may meet an older keeper. */
-export const KEEPER_PROTOCOL = 1;
+export const KEEPER_PROTOCOL = 2;
 /** Longest line of either side. */
 export const KEEPER_LINE_MAX = 512;
 
@@ -33,7 +34,7 @@ export type KeeperAsk =
   | { readonly verb: "hello"; readonly protocol: number }
   | { readonly verb: "guard"; readonly until: Instant; readonly sentAt: Instant }
   | { readonly verb: "kill-all" | "disarm" }
-  | { readonly verb: "add" | "gone"; readonly id: ResourceId }
+  | { readonly verb: "add" | "made" | "gone"; readonly id: ResourceId }
   | { readonly verb: "main"; readonly id: ResourceId; readonly main: ProcessName }
   | {
     readonly verb: "arm";
@@ -51,6 +52,7 @@ export function printAsk(ask: KeeperAsk): string {
     case "guard":
       return `guard ${ask.until} ${ask.sentAt}`;
     case "add":
+    case "made":
     case "gone":
       return `${ask.verb} ${ask.id}`;
     case "main":
@@ -88,6 +90,7 @@ function parseWords(verb: string, words: readonly string[]): KeeperAsk | null {
     case "disarm":
       return { verb };
     case "add":
+    case "made":
     case "gone":
       return isResourceId(first) ? { verb, id: first } : null;
     case "main": {

@@ -7,12 +7,16 @@
 import type { ResourceId } from "../../base/id.ts";
 import type { Instant, Millis } from "../../base/time.ts";
 import { boottime, SIGTERM } from "../ffi/pidfd.ts";
-import type { ProcessHealth, ProcessPort, ProcessSpec } from "../ports.ts";
+import type { AgentPlaces, Held, Operation, OperationResult } from "../process_port.ts";
+import type { ProcessHealth, ProcessPort, ProcessSpec } from "../process_port.ts";
+import { agentPlaces } from "./agent_places.ts";
+import { UNDO_LIMIT_MS } from "./held.ts";
+import { Holdings } from "./holdings.ts";
 import type { Keeper } from "./keeper.ts";
 import type { KeeperAsk } from "./keeper_wire.ts";
+import { KIND_OF, runOperation } from "./operation.ts";
 import { isAlive, type ProcessName, readStat } from "./proc.ts";
-import { describeLeft, KILL_LIMIT_MS, MONITOR_VARIABLE, pause, signal } from "./process_hunt.ts";
-import { ProcessHunt, RESOURCE_VARIABLE } from "./process_hunt.ts";
+import { describeLeft, KILL_LIMIT_MS, pause, ProcessHunt, signal } from "./process_hunt.ts";
 import { runPaths } from "./run_directory.ts";
 import { boundLog, describeStatus, readRecords, runMonitor } from "./session.ts";
 import { startFault, startSession, wordsOf, writeRecords } from "./session.ts";
@@ -21,8 +25,8 @@ import { startFault, startSession, wordsOf, writeRecords } from "./session.ts";
 const ADOPTED_LOOK_MS: Millis = 250;
 /** Between two looks at processes that were asked to end. */
 const STOP_LOOK_MS: Millis = 20;
-/** The keeper's own kill of everything, and the way there and back. */
-const KEEPER_KILL_MS: Millis = KILL_LIMIT_MS + 2000;
+/** The keeper's own kill of everything, with what it undoes, and the way there and back. */
+const KEEPER_KILL_MS: Millis = KILL_LIMIT_MS + UNDO_LIMIT_MS + 2000;
 
 interface Entry {
   readonly main: ProcessName;
@@ -34,22 +38,38 @@ interface Entry {
 
 /** Resources of a Linux host. See the module's note. */
 export class LinuxProcessPort implements ProcessPort {
+  readonly places: AgentPlaces;
   readonly #keeper: Keeper;
   readonly #hunt: ProcessHunt;
+  /** Processes of monitors and of what is undone. */
+  readonly #asides: Readonly<Record<"monitor" | "undo", ProcessHunt>>;
+  readonly #holdings: Holdings;
   readonly #entries = new Map<ResourceId, Entry>();
   readonly #children = new Set<Deno.ChildProcess>();
   readonly #listeners: ((id: ResourceId, how: string) => void)[] = [];
   /** Calls about one resource go one by one. */
   readonly #lanes = new Map<ResourceId, Promise<void>>();
+  /** So do looks, which must not wait behind a start. */
+  readonly #looks = new Map<ResourceId, Promise<OperationResult>>();
   readonly #ready: Promise<void>;
   readonly #timer: ReturnType<typeof setInterval>;
   #guard: Instant | null = null;
   #kills = 0;
   #killing = 0;
 
-  constructor(keeper: Keeper) {
+  constructor(keeper: Keeper, options: { readonly ocf?: string } = {}) {
     this.#keeper = keeper;
-    this.#hunt = new ProcessHunt(RESOURCE_VARIABLE, keeper.token);
+    this.#hunt = new ProcessHunt("resource", keeper.token);
+    this.#asides = {
+      monitor: new ProcessHunt("monitor", keeper.token),
+      undo: new ProcessHunt("undo", keeper.token),
+    };
+    this.#holdings = new Holdings(keeper, () => ({
+      kills: this.#kills,
+      killing: this.#killing > 0,
+      guard: this.#guard,
+    }));
+    this.places = agentPlaces(this.#paths.standIns, options.ocf);
     Deno.mkdirSync(this.#paths.logs, { recursive: true, mode: 0o700 });
     this.#adopt();
     keeper.onConnect(() => this.#replay());
@@ -76,14 +96,53 @@ export class LinuxProcessPort implements ProcessPort {
     this.#monitor(ask).then(done);
   }
 
+  operate(operation: Operation, done: (result: OperationResult) => void): void {
+    const { id, role } = operation;
+    const run = () => this.#operate(operation);
+    if (role !== "look") {
+      this.#ready.then(run).then(done);
+      return;
+    }
+    const look = (this.#looks.get(id) ?? this.#ready).then(run);
+    this.#looks.set(id, look);
+    look.then((result) => {
+      if (this.#looks.get(id) === look) this.#looks.delete(id);
+      done(result);
+    });
+  }
+
+  hold(held: Held, done: (failure: string | null) => void): void {
+    this.#inLane(held.id, () => this.#holdings.hold(held), done);
+  }
+
+  refusal(id: ResourceId): string | null {
+    return this.#holdings.refusal(id);
+  }
+
+  made(id: ResourceId): void {
+    this.#holdings.made(id);
+  }
+
+  note(id: ResourceId): string | null {
+    return this.#holdings.note(id);
+  }
+
+  undo(id: ResourceId, done: (failure: string | null) => void): void {
+    this.#ready.then(() => this.#holdings.undo(id)).then(done);
+  }
+
+  free(id: ResourceId): void {
+    this.#holdings.free(id);
+  }
+
   killAll(done: (failure: string | null) => void): void {
     this.#killAll().then(done);
   }
 
   list(done: (running: readonly ResourceId[]) => void): void {
     this.#ready.then(() => {
-      const found = this.#hunt.find({ environments: true });
-      done([...new Set(found.map(({ id }) => id))].sort());
+      const found = this.#hunt.find({ environments: true }).map(({ id }) => id);
+      done([...new Set([...found, ...this.#holdings.ids()])].sort());
     });
   }
 
@@ -101,7 +160,7 @@ export class LinuxProcessPort implements ProcessPort {
     this.#keeper.tell({ verb: "guard", until, sentAt: boottime() });
   }
 
-  /** Lets go of everything; resources go on under the keeper. Does not close the keeper's client. */
+  /** Lets go of everything; resources go on under the keeper, whose client is not closed. */
   close(): void {
     clearInterval(this.#timer);
     for (const entry of this.#entries.values()) entry.quiet = true;
@@ -113,8 +172,7 @@ export class LinuxProcessPort implements ProcessPort {
   }
 
   async #begin(): Promise<void> {
-    const token = this.#keeper.token;
-    const monitors = new ProcessHunt(MONITOR_VARIABLE, token).killAll({}, KILL_LIMIT_MS);
+    const monitors = this.#asides.monitor.killAll({}, KILL_LIMIT_MS);
     const connected = await this.#keeper.connect();
     // A keeper that was never told a guard cannot vouch for what it finds.
     const unguarded = connected === null || connected.fresh;
@@ -129,7 +187,11 @@ export class LinuxProcessPort implements ProcessPort {
       ? []
       : [{ verb: "guard", until: this.#guard, sentAt }];
     const living = [...this.#entries].filter(([, { main }]) => isAlive(main));
-    return [...guard, ...living.map(([id, { main }]) => ({ verb: "main" as const, id, main }))];
+    return [
+      ...guard,
+      ...this.#holdings.replay(),
+      ...living.map(([id, { main }]) => ({ verb: "main" as const, id, main })),
+    ];
   }
 
   #adopt(): void {
@@ -157,6 +219,24 @@ export class LinuxProcessPort implements ProcessPort {
       done(failure);
     });
     this.#lanes.set(id, lane);
+  }
+
+  async #operate(operation: Operation): Promise<OperationResult> {
+    const { id, role } = operation;
+    const kind = KIND_OF[role];
+    const start = {
+      refusal: () => this.refusal(id),
+      forked: (main: ProcessName) => {
+        this.#holdings.forked(id);
+        this.#keeper.tell({ verb: "main", id, main });
+      },
+    };
+    return await runOperation(operation, {
+      token: this.#keeper.token,
+      logs: this.#paths.logs,
+      hunt: kind === "resource" ? this.#hunt : this.#asides[kind],
+      ...(role === "start" ? start : {}),
+    });
   }
 
   async #start(spec: ProcessSpec): Promise<string | null> {
@@ -255,10 +335,12 @@ export class LinuxProcessPort implements ProcessPort {
       : this.#keeper.ask({ verb: "kill-all" }, KEEPER_KILL_MS);
     const left = await this.#hunt.killAll({}, KILL_LIMIT_MS);
     // A later kill by the keeper must not meet what is started after this one.
-    await keeper;
+    const why = await keeper;
     if (left.length > 0) return describeLeft(left);
     for (const [id, entry] of entries) this.#forget(id, entry);
-    return null;
+    if (this.#holdings.ids().length === 0) return null;
+    if (this.#keeper.process === null) return await this.#holdings.undoAll();
+    return why ?? "Something is held still";
   }
 
   #onEnd(id: ResourceId, entry: Entry, how: string): void {

@@ -11,7 +11,7 @@
 import { isResourceId, type ResourceId } from "../../base/id.ts";
 import type { Millis } from "../../base/time.ts";
 import { SIGKILL, signalProcess } from "../ffi/pidfd.ts";
-import { ControlGroups } from "./cgroup.ts";
+import { ControlGroups, type GroupKind } from "./cgroup.ts";
 import { isAlive, type ProcessName, readAllStats, readEnvironment } from "./proc.ts";
 import { type ProcessStat, readStat, valueOf } from "./proc.ts";
 
@@ -21,6 +21,16 @@ export const NODE_VARIABLE = "PENTAD_NODE";
 export const RESOURCE_VARIABLE = "PENTAD_RESOURCE";
 /** In the environment of a monitor command: `TOKEN:ID`. */
 export const MONITOR_VARIABLE = "PENTAD_MONITOR";
+
+/** In the environment of an operation that undoes something: `TOKEN:ID`. */
+export const UNDO_VARIABLE = "PENTAD_UNDO";
+
+/** Which variable marks the processes of which kind. */
+export const VARIABLE_OF: Readonly<Record<GroupKind, string>> = {
+  resource: RESOURCE_VARIABLE,
+  monitor: MONITOR_VARIABLE,
+  undo: UNDO_VARIABLE,
+};
 
 /** A kill of everything is tried so long before it counts as failed. */
 export const KILL_LIMIT_MS: Millis = 10_000;
@@ -55,10 +65,10 @@ export class ProcessHunt {
   readonly groups: ControlGroups | null;
   readonly #known = new Map<number, OwnProcess>();
 
-  /** Hunts for processes in whose environment `variable` is `TOKEN:ID`. */
-  constructor(variable: typeof RESOURCE_VARIABLE | typeof MONITOR_VARIABLE, token: string) {
-    this.#prefix = `${variable}=${token}:`;
-    this.groups = ControlGroups.of(token, variable === RESOURCE_VARIABLE ? "resource" : "monitor");
+  /** Hunts for processes of this kind, in whose environment its variable is `TOKEN:ID`. */
+  constructor(kind: GroupKind, token: string) {
+    this.#prefix = `${VARIABLE_OF[kind]}=${token}:`;
+    this.groups = ControlGroups.of(token, kind);
   }
 
   /** A process that is ours although nobody can see it by its environment. */

@@ -17,6 +17,10 @@ export interface RunPaths {
   readonly keeperLog: string;
   readonly records: string;
   readonly logs: string;
+  /** What is held besides processes, and how it is undone: a file for each resource. */
+  readonly held: string;
+  /** Stand-ins for programs of other cluster managers that agents call. */
+  readonly standIns: string;
 }
 
 /** Names the files of a run directory. */
@@ -29,6 +33,8 @@ export function runPaths(folder: string): RunPaths {
     keeperLog: `${folder}/keeper.log`,
     records: `${folder}/resources.json`,
     logs: `${folder}/logs`,
+    held: `${folder}/held`,
+    standIns: `${folder}/stand-ins`,
   };
 }
 

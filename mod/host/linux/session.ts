@@ -6,10 +6,10 @@
  */
 import { isResourceId, type ResourceId } from "../../base/id.ts";
 import type { Millis } from "../../base/time.ts";
-import type { ProcessSpec } from "../ports.ts";
-import type { ControlGroups } from "./cgroup.ts";
+import type { ProcessSpec } from "../process_port.ts";
+import type { ControlGroups, GroupKind } from "./cgroup.ts";
 import { kernelBoot, type ProcessName } from "./proc.ts";
-import { MONITOR_VARIABLE, NODE_VARIABLE, ProcessHunt, RESOURCE_VARIABLE } from "./process_hunt.ts";
+import { NODE_VARIABLE, ProcessHunt, VARIABLE_OF } from "./process_hunt.ts";
 
 /** A resource's log is begun anew past this size; its last part is kept beside it. */
 const LOG_BYTES_MAX = 256 * 1024;
@@ -22,18 +22,21 @@ const RECORDS_BYTES_MAX = 1024 * 1024;
 /**
  * The shell only opens the log, joins the control group, goes to its folder and becomes the command:
  * a pipe would break when the daemon ends. $0 is the log, $1 the group's folder or nothing, $2 the
- * folder, the rest the command. The folder and the command may lie on the daemon's own mount, and the
- * daemon's thread waits for the shell to be executed: so they are the shell's business.
+ * folder, $3 where errors go if not there too, the rest the command. The folder and the command may
+ * lie on the daemon's own mount, and the daemon's thread waits for the shell to be executed: so they
+ * are the shell's business.
  */
-const INTO_LOG =
-  'exec >>"$0" 2>&1; [ -z "$1" ] || echo 0 >"$1/cgroup.procs" || exit 71; cd "$2" || exit 71; shift 2; exec "$@"';
+const INTO_LOG = 'exec >>"$0"; if [ "$3" ]; then exec 2>"$3"; else exec 2>&1; fi; ' +
+  '[ -z "$1" ] || echo 0 >"$1/cgroup.procs" || exit 71; cd "$2" || exit 71; shift 3; exec "$@"';
 
 /** Whose process it is. */
 export interface SessionOwner {
   readonly token: string;
-  readonly kind: "resource" | "monitor";
+  readonly kind: GroupKind;
   /** Where its output goes. */
   readonly log: string;
+  /** Where its errors go, if not there too. */
+  readonly errors?: string;
   /** Null where there are none. */
   readonly groups: ControlGroups | null;
 }
@@ -60,9 +63,9 @@ export async function startFault(spec: ProcessSpec): Promise<string | null> {
 /** Starts `spec` in a session of its own. Throws an Error that says why it cannot be started. */
 export function startSession(spec: ProcessSpec, owner: SessionOwner): Deno.ChildProcess {
   const [group, directory] = [owner.groups?.make(spec.id) ?? "", spec.directory ?? "/"];
-  const variable = owner.kind === "resource" ? RESOURCE_VARIABLE : MONITOR_VARIABLE;
+  const variable = VARIABLE_OF[owner.kind];
   return new Deno.Command("/bin/sh", {
-    args: ["-c", INTO_LOG, owner.log, group, directory, ...spec.command],
+    args: ["-c", INTO_LOG, owner.log, group, directory, owner.errors ?? "", ...spec.command],
     env: {
       ...spec.environment,
       [NODE_VARIABLE]: owner.token,
@@ -81,7 +84,7 @@ export async function runMonitor(
   spec: ProcessSpec,
   owner: Omit<SessionOwner, "groups"> & { readonly timeoutMs: Millis },
 ): Promise<string | null> {
-  const hunt = new ProcessHunt(MONITOR_VARIABLE, owner.token);
+  const hunt = new ProcessHunt("monitor", owner.token);
   const fault = await startFault(spec);
   if (fault !== null) return `Cannot run the monitor command: ${fault}`;
   let child: Deno.ChildProcess;
