@@ -9,6 +9,8 @@ import { type ClusterSpec, memberOf, nameOf } from "../base/cluster.ts";
 import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import type { Change } from "../streams.ts";
 import { type Definitions, readResources } from "./resource.ts";
+import { NO_RULES, RuleBook } from "./rule_book.ts";
+import { readRules, type RuleFile, RULES_FILE } from "./rules.ts";
 import { EMPTY_STATUS, type ManagerStatus, parseStatus, STATUS_FILE } from "./status.ts";
 
 export const RESOURCES_FILE = "ha/resources.cfg";
@@ -26,6 +28,11 @@ const NOT_TEXT: Definitions = {
   faults: [{ line: 1, why: "it is not UTF-8" }],
 };
 
+const RULES_NOT_TEXT: RuleFile = {
+  ...{ rules: [], broken: true },
+  faults: [{ line: 1, why: "it is not UTF-8" }],
+};
+
 /** Who is the manager, by the lock. */
 export interface Lock {
   readonly epoch: number;
@@ -37,6 +44,8 @@ export class HaFiles {
   /** Log index of the newest change seen. */
   index = 0;
   definitions: Definitions = NO_DEFINITIONS;
+  /** As they were last read; after a start with a file that cannot be read there are none. */
+  rules: RuleBook = NO_RULES;
   status: ManagerStatus = EMPTY_STATUS;
   /** Version of the status file; 0 where there is none. */
   statusVersion = 0;
@@ -72,6 +81,7 @@ export class HaFiles {
 
   #clear(): void {
     this.definitions = NO_DEFINITIONS;
+    this.rules = NO_RULES;
     this.status = EMPTY_STATUS;
     this.statusVersion = 0;
     this.damaged = false;
@@ -93,6 +103,13 @@ export class HaFiles {
       case RESOURCES_FILE: {
         const text = bytes === null ? "" : decodeText(bytes);
         this.definitions = text === null ? NOT_TEXT : readResources(text);
+        return;
+      }
+      case RULES_FILE: {
+        const text = bytes === null ? "" : decodeText(bytes);
+        const file = text === null ? RULES_NOT_TEXT : readRules(text);
+        // What cannot be read as a whole takes no rule away.
+        this.rules = file.broken ? this.rules.withFaults(file.faults) : new RuleBook(file);
         return;
       }
       case STATUS_FILE: {

@@ -78,6 +78,7 @@ export function playScenario(story: string): string {
     nodes: Number(value("nodes") ?? 2),
     witness: words.includes("witness"),
     watchdog: !words.includes("unarmed"),
+    streams: value("streams")?.split(",") ?? null,
     ...(value("log") === undefined ? {} : { log: Number(value("log")) }),
   });
   for (const { text, at } of rest) stage.read(text, at);
@@ -90,6 +91,8 @@ interface StageAsk {
   readonly nodes: number;
   readonly witness: boolean;
   readonly watchdog: boolean;
+  /** `streams=ha`: what other streams say is not told; null: all is. */
+  readonly streams: readonly string[] | null;
   /** `log=N`: a node keeps N applied entries, and sends its state in small chunks. */
   readonly log?: number;
 }
@@ -103,6 +106,7 @@ class Stage {
   readonly #checks: Checks;
   readonly #admin: Admin;
   readonly #lines: string[] = [];
+  readonly #rules = new Map<string, string>();
   /** Copies of databases, by node: what puts them back. */
   readonly #kept = new Map<string, () => void>();
 
@@ -122,7 +126,7 @@ class Stage {
           if (answer !== null) say(node, answer);
         },
         onSaying: (node, { stream, text, routine, because }) => {
-          if (routine) return;
+          if (routine || (ask.streams !== null && !ask.streams.includes(stream))) return;
           say(node, `${stream} ${text}${because === null ? "" : `  (${formatReason(because)})`}`);
         },
         onLife: (node, what) => say(node, `host ${what}`),
@@ -171,6 +175,8 @@ class Stage {
       case "remove":
         if (isResourceId(first)) this.#admin.remove(first);
         return this.#admin.apply(), null;
+      case "rule":
+        return this.#rule(args);
       case "order":
         return this.#admin.order(args.join(" ")), null;
       case "write":
@@ -281,6 +287,16 @@ class Stage {
     if (problem !== null) return `answers: ${problem.code}, ${problem.why}`;
     if (index !== null) return `answers: done at index ${index}`;
     return `answers: ${report.warnings.join("; ")}`;
+  }
+
+  /** `KIND NAME key=value …`; without keys the rule is taken away. */
+  #rule([kind = "", name = "", ...properties]: readonly string[]): string | null {
+    if (properties.length === 0) this.#rules.delete(name);
+    else {
+      const lines = properties.map((each) => `\t${each.replace("=", " ")}\n`);
+      this.#rules.set(name, `${kind}: ${name}\n${lines.join("")}`);
+    }
+    return this.#admin.write("ha/rules.cfg", [...this.#rules.values()].join("\n")), null;
   }
 
   #resource(id: string, properties: readonly string[]): string | null {

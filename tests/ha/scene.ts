@@ -4,6 +4,8 @@ import { instant, type Millis } from "../../mod/base/time.ts";
 import type { Command } from "../../mod/ha/commands.ts";
 import type { Words } from "../../mod/ha/death.ts";
 import { readResources } from "../../mod/ha/resource.ts";
+import { RuleBook } from "../../mod/ha/rule_book.ts";
+import { readRules } from "../../mod/ha/rules.ts";
 import type { Situation } from "../../mod/ha/situation.ts";
 import type { NodeEntry, ServiceEntry } from "../../mod/ha/status.ts";
 import type { LocalState, Report } from "../../mod/ha/wire.ts";
@@ -21,6 +23,8 @@ export interface Scene {
   readonly services?: Readonly<Record<string, Partial<ServiceEntry>>>;
   /** `ha/resources.cfg`; by default it wants `exec:web` started. */
   readonly resources?: string;
+  /** `ha/rules.cfg`. */
+  readonly rules?: string;
   readonly commands?: readonly Command[];
   readonly health?: Readonly<Record<number, MemberState>>;
   /** How long a majority vouches for the silence. */
@@ -35,6 +39,12 @@ export interface Scene {
   readonly words?: Readonly<Record<number, Words>>;
   readonly storageFenced?: readonly number[];
   readonly steady?: readonly ResourceId[];
+}
+
+/** `kind name key=value …` as a section. */
+export function section(line: string): string {
+  const [kind = "", name = "", ...pairs] = line.split(" ");
+  return `${kind}: ${name}\n${pairs.map((each) => `\t${each.replace("=", " ")}\n`).join("")}`;
 }
 
 export function sceneOf(scene: Scene): Situation {
@@ -68,6 +78,7 @@ export function sceneOf(scene: Scene): Situation {
     timing: TIMING,
     status: { nodes, services },
     definitions: readResources(scene.resources ?? "exec: web\n\tcommand run\n"),
+    rules: new RuleBook(readRules(scene.rules ?? "")),
     commands: scene.commands ?? [],
     out: new Map(),
     health: (node) =>

@@ -117,7 +117,14 @@ exec: b
     id: "exec:a",
     command: ["sh", "-c", "sleep 1"],
     wanted: "stopped",
-    ...{ maxRestart: 0, maxRelocate: 5, recoverOn: "storage", stopTimeoutMs: 3000 },
+    ...{
+      maxRestart: 0,
+      maxRelocate: 5,
+      failback: true,
+      priority: 0,
+      recoverOn: "storage",
+      stopTimeoutMs: 3000,
+    },
     monitor: ["/bin/check", "it"],
     ...{ monitorIntervalMs: 1000, monitorTimeoutMs: 4000, diskLock: 7 },
   });
