@@ -8,6 +8,7 @@ import { EXIT, type ProblemKind } from "./exit.ts";
 import { MEMBER_PROBLEMS } from "./problem_members.ts";
 import { NODE_PROBLEMS } from "./problem_node.ts";
 import { PAST_PROBLEMS } from "./problem_past.ts";
+import { RULE_PROBLEMS } from "./problem_rules.ts";
 
 export { EXIT };
 
@@ -225,6 +226,7 @@ export const PROBLEMS = {
     status: 409,
     exit: EXIT.failed,
   },
+  ...RULE_PROBLEMS,
   "ha.no-such-node": {
     title: "Cannot find that node",
     remedy: "see pentad node list",

@@ -142,7 +142,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   }
 
   view(): HaView {
-    const { lock, status, definitions, out } = this.#files;
+    const { lock, status, definitions, rules, out } = this.#files;
     return {
       dc: lock?.holder ?? null,
       epoch: lock?.epoch ?? 0,
@@ -151,7 +151,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       watchdog: this.#arming.identity,
       resources: this.#board.all(),
       nodes: [...status.nodes].map(([node, entry]) => ({ node, ...entry })),
-      faults: definitions.faults,
+      faults: [...definitions.faults, ...rules.faults],
       out: [...out].map(([node, name]) => ({ node, name })),
     };
   }

@@ -54,13 +54,12 @@ const near = `resource-affinity near ${PAIR} affinity=positive`;
 const apart = `resource-affinity apart ${PAIR} affinity=negative`;
 const order = `ordering o ${PAIR}`;
 const out2: Scene = { nodes: { 2: { maintenance: true } } };
-const dead = (node: number): Scene => ({
-  nodes: { [node]: { state: "dead", proof: "wait" } },
-  health: { [node]: "down" },
-});
-const move = (id: string, node: number): Scene => ({
-  commands: [{ order: "migrate", id: resourceId(`exec:${id}`), node: nodeId(node) }],
-});
+function dead(node: number): Scene {
+  return { nodes: { [node]: { state: "dead", proof: "wait" } }, health: { [node]: "down" } };
+}
+function move(id: string, node: number): Scene {
+  return { commands: [{ order: "migrate", id: resourceId(`exec:${id}`), node: nodeId(node) }] };
+}
 
 const TABLE: Readonly<Record<string, Row>> = {
   "strict: there and nowhere else": { rules: [strict], of: "a", becomes: "a started@2" },

@@ -5,6 +5,7 @@ import { ProblemError } from "../../base/problem.ts";
 import type { ResourceStatus } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
 import { wholeNumber } from "../options.ts";
+import { haRulesCommand } from "./ha_rules.ts";
 import { RESOURCE_HEAD, resourceRow } from "../status_page.ts";
 
 const RESOURCES = "/v1/ha/resources";
@@ -28,7 +29,8 @@ export function haCommand(cli: Cli): CommandUnknownOpts {
     .addCommand(addCommand(cli))
     .addCommand(setCommand(cli))
     .addCommand(removeCommand(cli))
-    .addCommand(migrateCommand(cli));
+    .addCommand(migrateCommand(cli))
+    .addCommand(haRulesCommand(cli));
 }
 
 function listCommand(cli: Cli): CommandUnknownOpts {
