@@ -229,10 +229,14 @@ export type ServiceState =
   | "relocate"
   | "fence"
   | "recovery"
+  | "freeze"
   | "error";
 
 /** What an administrator wants of a resource. */
 export type RequestState = "started" | "stopped" | "disabled" | "ignored";
+
+/** Why a node stops: its host goes and comes back, its host goes, or (default) pentad alone does. */
+export type ShutdownHow = "reboot" | "poweroff" | "stop";
 
 /** How a node's death was proven (DESIGN.md section 3). */
 export type DeathProof =
@@ -365,7 +369,7 @@ export type Request =
   /** Eject this node's key from every disk: storage proof for `recover_on=storage`. */
   | { readonly request: "storage.fence"; readonly node: NodeId }
   /** Stop in order: stop own resources, give the manager lock back, write last words. */
-  | { readonly request: "ha.shutdown"; readonly tag: Tag }
+  | { readonly request: "ha.shutdown"; readonly tag: Tag; readonly how?: ShutdownHow }
   /** Make a one-time ticket; `secret` is 48 random bytes. Answered by a `join.ticket` fact. */
   | {
     readonly request: "join.invite";

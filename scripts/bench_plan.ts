@@ -47,6 +47,7 @@ function situationOf(dead: number): Situation {
   const nodes = new Map<NodeId, NodeEntry>(members.map(({ id }) => [id, {
     ...{ state: isDead(id) ? "dead" : "online", maintenance: false, armed: true, confirmed: false },
     proof: isDead(id) ? "wait" : null,
+    shutdown: null,
   }]));
   const ids = Array.from({ length: RESOURCES }, (_, at) => resourceId(`exec:r${at}`));
   const services = new Map<ResourceId, ServiceEntry>();
@@ -56,7 +57,7 @@ function situationOf(dead: number): Situation {
   ids.forEach((id, at) => {
     const node = nodeId(1 + at % NODES);
     const state = isDead(node) ? "fence" : "started";
-    services.set(id, { state, node, target: null, tried: [], why: "" });
+    services.set(id, { state, node, target: null, home: null, tried: [], why: null });
     reports.get(node)?.push({ id, state: "running", why: "" });
   });
   const present = (node: NodeId): Report | null =>
@@ -65,7 +66,13 @@ function situationOf(dead: number): Situation {
       services: reports.get(node) ?? [],
     };
   return {
-    ...{ self: nodeId(1), timing: timingOf("standard"), commands: [], out: new Map() },
+    ...{
+      self: nodeId(1),
+      timing: timingOf("standard"),
+      scheduling: "dynamic",
+      commands: [],
+      out: new Map(),
+    },
     spec: {
       ...{ id: clusterId("0".repeat(32)), name: "bench", profile: "standard", members },
       witness: null,

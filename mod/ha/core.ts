@@ -17,6 +17,7 @@ import { Agent } from "./agent.ts";
 import { Arming } from "./arming.ts";
 import { ResourceBoard, type Shown } from "./board.ts";
 import { HaContext } from "./context.ts";
+import { Departure } from "./departure.ts";
 import type { Words } from "./death.ts";
 import type { HaEffect, HaEvent, HaOptions } from "./events.ts";
 import { HaFiles } from "./files.ts";
@@ -65,7 +66,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   #barrierTenure = 0;
   #barrierTag: string | null = null;
   #barriers = 0;
-  #draining = false;
+  readonly #departure: Departure;
   /** In this maintenance the leadership was handed over, or tried to be: once is enough. */
   #handedOver = false;
   #dc = "";
@@ -89,6 +90,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       time: () => Math.floor(wallAtStart + (this.#context.now - startedAt) / 1000),
     };
     this.#manager = new Manager(this.#context, this.#files, this.#clerk);
+    this.#departure = new Departure(this.#context, this.#files, this.#clerk);
     const health = (node: NodeId) => this.#healths.get(node) ?? null;
     this.#herald = new Herald(this.#context, {
       files: this.#files,
@@ -120,9 +122,12 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     }
     this.#consume(event);
     if (now >= this.#roundAt) this.#round();
+    this.#departure.tend(this.#agent.empty);
     this.#drainIfAsked();
     this.#agent.tend(this.#permit());
-    if (this.#quorate && !this.#draining) this.#manager.manage(this.#knowledge, this.#position);
+    if (this.#quorate && !this.#departure.draining) {
+      this.#manager.manage(this.#knowledge, this.#position);
+    }
     this.#herald.report(false);
     this.#board.refresh(this.#files, this.#knowledge.present, {
       vitals: () => this.#herald.vitalsText(),
@@ -138,11 +143,12 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       this.#guard.deadline(),
       this.#agent.deadline(),
       this.#arming.deadline(this.#guard.held),
+      this.#departure.deadline(),
     );
   }
 
   view(): HaView {
-    const { lock, status, definitions, rules, out } = this.#files;
+    const { lock, status, definitions, rules, datacenter, out } = this.#files;
     return {
       dc: lock?.holder ?? null,
       epoch: lock?.epoch ?? 0,
@@ -151,7 +157,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       watchdog: this.#arming.identity,
       resources: this.#board.all(),
       nodes: [...status.nodes].map(([node, entry]) => ({ node, ...entry })),
-      faults: [...definitions.faults, ...rules.faults],
+      faults: [...definitions.faults, ...rules.faults, ...datacenter.faults],
       out: [...out].map(([node, name]) => ({ node, name })),
     };
   }
@@ -239,7 +245,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
 
   #onRequest(request: Request): void {
     if (request.request === "ha.shutdown") {
-      this.#draining = true;
+      this.#departure.begin(request.how ?? "stop");
       // Asked once more: what came after the first time did not end well.
       if (this.#herald.leaving) this.#context.tell({ fact: "ha.empty", boot: this.#context.boot });
     } else if (request.request === "ha.confirm-dead") {
@@ -270,7 +276,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#context.tell({ fact: "ha.guard", state: "held", until, because });
     if (turn !== "began") return;
     this.#context.say("guard held", because);
-    if (!this.#draining) this.#arming.open();
+    if (!this.#departure.draining) this.#arming.open();
     this.#askBarrier();
   }
 
@@ -321,9 +327,9 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     // Whoever was put out may run it, by decisions of which nothing is known here.
     const unique = out.size === 0 && !outDamaged;
     return {
-      start: fresh && armed && unique && self?.state === "online" && !this.#draining,
+      start: fresh && armed && unique && self?.state === "online" && !this.#departure.draining,
       stop: fresh && self !== undefined && self.state !== "fence",
-      drain: this.#draining && this.#agent.ready,
+      drain: this.#departure.draining && this.#agent.ready,
       status,
       definitions,
     };
@@ -358,7 +364,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   /** Once nothing runs here any more, the node says so and gives up what it holds. */
   #drainIfAsked(): void {
     const busy = !this.#agent.ready || !this.#agent.empty || this.#guard.dirty;
-    if (!this.#draining || this.#herald.leaving || busy) return;
+    if (!this.#departure.draining || this.#herald.leaving || busy) return;
     this.#herald.leaving = true;
     this.#manager.resign();
     this.#arming.close();

@@ -15,6 +15,7 @@ const HOLDS: ReadonlySet<string> = new Set([
   "request_stop",
   "relocate",
   "fence",
+  "freeze",
 ]);
 
 /** See the module's note. */
@@ -102,6 +103,7 @@ export function willBeOn(entry: ServiceEntry | undefined): NodeId | null {
     case "request_start":
     case "started":
     case "fence":
+    case "freeze":
       return entry.node;
     case "relocate":
       return entry.target;

@@ -8,6 +8,7 @@ import { decodeText } from "../base/bytes.ts";
 import { type ClusterSpec, memberOf, nameOf } from "../base/cluster.ts";
 import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import type { Change } from "../streams.ts";
+import { type Datacenter, DATACENTER_FILE, readDatacenter } from "./datacenter.ts";
 import { type Definitions, readResources } from "./resource.ts";
 import { NO_RULES, RuleBook } from "./rule_book.ts";
 import { readRules, type RuleFile, RULES_FILE } from "./rules.ts";
@@ -46,6 +47,7 @@ export class HaFiles {
   definitions: Definitions = NO_DEFINITIONS;
   /** As they were last read; after a start with a file that cannot be read there are none. */
   rules: RuleBook = NO_RULES;
+  datacenter: Datacenter = readDatacenter("");
   status: ManagerStatus = EMPTY_STATUS;
   /** Version of the status file; 0 where there is none. */
   statusVersion = 0;
@@ -82,6 +84,7 @@ export class HaFiles {
   #clear(): void {
     this.definitions = NO_DEFINITIONS;
     this.rules = NO_RULES;
+    this.datacenter = readDatacenter("");
     this.status = EMPTY_STATUS;
     this.statusVersion = 0;
     this.damaged = false;
@@ -112,6 +115,9 @@ export class HaFiles {
         this.rules = file.broken ? this.rules.withFaults(file.faults) : new RuleBook(file);
         return;
       }
+      case DATACENTER_FILE:
+        this.datacenter = readDatacenter(bytes === null ? "" : decodeText(bytes) ?? "");
+        return;
       case STATUS_FILE: {
         const status = bytes === null ? EMPTY_STATUS : parseStatus(bytes);
         this.damaged = status === null;

@@ -16,6 +16,8 @@ import type { Situation } from "./situation.ts";
 /** A move that is to be made. */
 export interface Move {
   readonly target: NodeId;
+  /** Where it goes back to once that is possible. */
+  readonly home: NodeId | null;
   readonly because: Reason;
 }
 
@@ -25,6 +27,8 @@ export interface Placed {
   readonly node: NodeId;
   /** Nodes on which it failed lately. */
   readonly tried: readonly NodeId[];
+  /** Where it was before it had to give way. */
+  readonly home: NodeId | null;
 }
 
 /** An order of a person for it or its group: the move, or why it is refused; null for no order. */
@@ -45,15 +49,17 @@ export function orderedMove(
   const entry = draft.nodes.get(order.node);
   if (entry?.state !== "online") return refuse(`${to} is not online`);
   if (entry.maintenance) return refuse(`${to} is in maintenance`);
+  if (entry.shutdown !== null) return refuse(`${to} stops`);
   const closed = closedTo(situation, draft, { id, when: "now" })({ id: order.node, name: to });
   if (closed !== null) return refuse(`rule "${closed.rule}": ${closed.why}`);
-  const better = failbackTarget(situation, draft, { id, node: order.node, tried: [] });
+  const there = { id, node: order.node, tried: [], home: null };
+  const better = failbackTarget(situation, draft, there);
   if (better !== null) {
     return refuse(`rule "${better.rule}" would bring it back to ${better.name} at once`);
   }
   const from = nameOf(spec, node);
   const because = reason("ha.migrated", { id, from, node: to, why: "asked for by a person" });
-  return { target: order.node, because };
+  return { target: order.node, home: null, because };
 }
 
 /** A move that rules or maintenance want; null: it stays. */
@@ -62,14 +68,16 @@ export function wantedMove(situation: Situation, draft: Draft, placed: Placed): 
   const { id, node, tried } = placed;
   const from = nameOf(spec, node);
   const closed = closedTo(situation, draft, { id, when: "then" })({ id: node, name: from });
-  const maintained = draft.nodes.get(node)?.maintenance === true;
+  const entry = draft.nodes.get(node);
+  const stops = entry?.shutdown?.how === "migrate";
+  const maintained = entry?.maintenance === true || stops;
   if (closed !== null || maintained) {
     const except = maintained ? [node] : [node, ...tried];
     const { node: target } = choose(situation, draft, { id, except });
     if (target === null) return null;
     const to = nameOf(spec, target);
     const because = maintained
-      ? reason("ha.drained", { id, from, node: to })
+      ? reason(stops ? "ha.parted" : "ha.drained", { id, from, node: to })
       : reason("ha.rule-moved", {
         id,
         from,
@@ -77,14 +85,20 @@ export function wantedMove(situation: Situation, draft: Draft, placed: Placed): 
         rule: closed?.rule ?? "",
         why: closed?.why ?? "",
       });
-    return { target, because };
+    return { target, home: maintained ? placed.home ?? node : null, because };
+  }
+  const home = homeTarget(situation, draft, placed);
+  if (home !== null) {
+    draft.place(home);
+    const because = reason("ha.home", { id, from, node: nameOf(spec, home) });
+    return { target: home, home: null, because };
   }
   const back = failbackTarget(situation, draft, placed);
   if (back !== null) {
     const to = nameOf(spec, back.target);
     draft.place(back.target);
     const because = reason("ha.failback", { id, from, node: to, rule: back.rule });
-    return { target: back.target, because };
+    return { target: back.target, home: null, because };
   }
   const group = rules.group(id);
   if (group === null) return null;
@@ -100,7 +114,26 @@ export function wantedMove(situation: Situation, draft: Draft, placed: Placed): 
   draft.place(best.node);
   const why = "the others are there";
   const because = reason("ha.rule-moved", { id, from, node: best.name, rule: group.by, why });
-  return { target: best.node, because };
+  return { target: best.node, home: placed.home, because };
+}
+
+/** Where it was before it gave way, if it may have it again and no rule prefers another. */
+function homeTarget(
+  situation: Situation,
+  draft: Draft,
+  { id, node, tried, home }: Placed,
+): NodeId | null {
+  const { rules, definitions } = situation;
+  if (home === null || home === node) return null;
+  const { rows } = candidates(situation, draft, { id, except: tried });
+  const fresh = rows.filter((row) => !draft.wasTried(id, row.node));
+  if (!highestTier(rules.nodeRule(id), fresh).some((row) => row.node === home)) return null;
+  const willing = rules.together(id).every((each) => {
+    const entry = draft.get(each);
+    const same = entry?.home === home || (entry?.state === "relocate" && entry.target === home);
+    return same && mayFailBack(definitions.resources.get(each));
+  });
+  return willing ? home : null;
 }
 
 /** A node of higher priority than the one it runs on, by its rule. */

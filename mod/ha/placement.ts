@@ -38,8 +38,8 @@ export function candidates(situation: Situation, draft: Draft, { id, except }: A
   // Whoever was put out may run it, whatever is decided here.
   const able = situation.out.size > 0 ? [] : situation.spec.members.filter((member) => {
     const entry = draft.nodes.get(member.id);
-    const fit = entry?.state === "online" && !entry.maintenance && !except.includes(member.id) &&
-      situation.present(member.id)?.leaving === false;
+    const fit = entry?.state === "online" && !entry.maintenance && entry.shutdown === null &&
+      !except.includes(member.id) && situation.present(member.id)?.leaving === false;
     const why = fit ? closedFor(member) : null;
     if (why !== null) closed.push({ name: member.name, ...why });
     return fit && why === null;
@@ -48,7 +48,7 @@ export function candidates(situation: Situation, draft: Draft, { id, except }: A
   const rows = scores(able.map((member) => ({
     node: member.id,
     name: member.name,
-    vitals: situation.vitals(member.id),
+    vitals: situation.scheduling === "basic" ? null : situation.vitals(member.id),
     resources: draft.held(member.id),
     placed: draft.placed.get(member.id) ?? 0,
     lean: lean(member),

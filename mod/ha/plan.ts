@@ -73,7 +73,14 @@ class Planner {
    * it has it, it is there; null while a node of which nothing is known may have it.
    */
   #found(id: ResourceId): ServiceEntry | null {
-    const blank: ServiceEntry = { state: "stopped", node: null, target: null, tried: [], why: "" };
+    const blank: ServiceEntry = {
+      state: "stopped",
+      node: null,
+      target: null,
+      home: null,
+      tried: [],
+      why: null,
+    };
     const { spec, status } = this.#situation;
     for (const { id: node } of spec.members) {
       const report = this.#situation.present(node);
@@ -104,6 +111,8 @@ class Planner {
         return this.#fenced(id, old, resource);
       case "recovery":
         return this.#recovering(id, old, resource);
+      case "freeze":
+        return this.#frozen(id, old, resource);
       case "error":
         // It failed when it was last looked at; a daemon that began anew may have started it since.
         return run ? old : this.#stopping(id, old, resource);
@@ -119,6 +128,10 @@ class Planner {
     const node = old.node;
     if (node === null) return { ...old, state: "stopped" };
     const name = nameOf(spec, node);
+    const frozen = this.#draft.nodes.get(node)?.shutdown?.how === "freeze";
+    if (frozen && resource?.wanted === "started") {
+      return this.#say(id, { ...old, state: "freeze" }, reason("ha.frozen", { id, node: name }));
+    }
     if (!this.#isOnline(node)) return this.#toFence(id, old, name);
     if (resource?.wanted !== "started") {
       const because = reason("ha.requested", { id, state: resource?.wanted ?? "removed" });
@@ -126,17 +139,18 @@ class Planner {
     }
     const { state, why } = this.#local(id, node);
     if (state === "failed") return this.#failed(id, old, { resource, why });
-    const placed = { id, node, tried: old.tried };
+    const placed = { id, node, tried: old.tried, home: old.home };
     const order = orderedMove(this.#situation, this.#draft, placed);
     if (order !== null && "refused" in order) {
       this.#said.push({ text: `${spoken(id)} stays`, because: order.refused });
     } else {
       // What does not run well yet is left alone, but for maintenance.
-      const may = state === "running" || this.#draft.nodes.get(node)?.maintenance === true;
+      const { maintenance, shutdown } = this.#draft.nodes.get(node) ?? {};
+      const may = state === "running" || maintenance === true || shutdown?.how === "migrate";
       const move = order ?? (may ? wantedMove(this.#situation, this.#draft, placed) : null);
       if (move !== null) {
-        const { target, because } = move;
-        return this.#say(id, { ...old, state: "relocate", target, tried: [] }, because);
+        const { target, home, because } = move;
+        return this.#say(id, { ...old, state: "relocate", target, home, tried: [] }, because);
       }
     }
     const forgive = old.tried.length > 0 && this.#situation.steady(id);
@@ -183,9 +197,30 @@ class Planner {
     const { node, target } = old;
     const name = node === null ? "?" : nameOf(this.#situation.spec, node);
     if (node === null || !this.#isOnline(node)) return this.#toFence(id, old, name);
-    if (!run) return { ...old, state: "request_stop", target: null };
+    if (!run) {
+      const because = reason("ha.requested", { id, state: "stopped" });
+      return this.#say(id, { ...old, state: "request_stop", target: null }, because);
+    }
     if (!this.#isGone(id, node)) return old;
     return this.#place(id, { ...old, target: null }, { preferred: target, except: old.tried });
+  }
+
+  /** Its node stopped in order and is to come back; a person's word that it will not frees it. */
+  #frozen(
+    id: ResourceId,
+    old: ServiceEntry,
+    resource: Resource | undefined,
+  ): ServiceEntry | null {
+    const { node } = old;
+    if (node === null) return { ...old, state: "stopped" };
+    const entry = this.#draft.nodes.get(node);
+    const run = resource?.wanted === "started";
+    const isDead = entry?.state === "dead";
+    if (!run) return isDead || this.#isGone(id, node) ? this.#rest(id, old, resource) : old;
+    if (isDead && entry?.confirmed === true) return this.#place(id, old, { proof: "confirmed" });
+    if (entry?.state !== "online" || entry.shutdown !== null) return old;
+    const because = reason("ha.thawed", { id, node: nameOf(this.#situation.spec, node) });
+    return this.#say(id, { ...old, state: "started" }, because);
   }
 
   /** Its node was proven dead, and nobody could take it. */
@@ -213,9 +248,7 @@ class Planner {
     if (node === null || entry === undefined) return old;
     const run = resource?.wanted === "started";
     if (entry.state === "online") {
-      const why = formatReason(
-        reason("ha.adopted", { id, node: nameOf(this.#situation.spec, node) }),
-      );
+      const why = reason("ha.adopted", { id, node: nameOf(this.#situation.spec, node) });
       return { ...old, state: run ? "started" : "request_stop", why };
     }
     let proof = entry.state === "dead" ? this.#proofOfNode(node) : null;
@@ -253,14 +286,15 @@ class Planner {
     if (proof !== null && from !== null && from !== choice.node) {
       this.#takeovers.push({ id, from, to: choice.node, proof });
     }
-    return this.#say(id, { ...old, state: "started", node: choice.node }, choice.because);
+    const home = old.home === choice.node ? null : old.home;
+    return this.#say(id, { ...old, state: "started", node: choice.node, home }, choice.because);
   }
 
   /** Nobody may have it now: it waits, and says for what. */
   #unplaced(old: ServiceEntry, proof: DeathProof | null, because: Reason): ServiceEntry {
     const state = proof !== null || old.state === "recovery" ? "recovery" : "stopped";
-    const why = formatReason(because);
-    return old.state === state && old.why === why ? old : { ...old, state, why };
+    const same = old.why !== null && formatReason(old.why) === formatReason(because);
+    return old.state === state && same ? old : { ...old, state, why: because };
   }
 
   /** What must run first, by a rule of order, and does not; null: nothing. */
@@ -286,14 +320,14 @@ class Planner {
   ): ServiceEntry | null {
     if (resource === undefined) return null;
     const because = reason("ha.requested", { id, state: resource.wanted });
-    const next: ServiceEntry = { ...old, state: "stopped", target: null, tried: [] };
+    const next: ServiceEntry = { ...old, state: "stopped", target: null, home: null, tried: [] };
     return this.#say(id, next, because);
   }
 
   #say(id: ResourceId, entry: ServiceEntry, because: Reason): ServiceEntry {
     const node = entry.node === null ? "" : `, node=${nameOf(this.#situation.spec, entry.node)}`;
     this.#said.push({ text: `${spoken(id)}: ${entry.state}${node}`, because });
-    return { ...entry, why: formatReason(because) };
+    return { ...entry, why: because };
   }
 
   /** The proof that let a resource of this node go. */

@@ -221,6 +221,7 @@ class Stage {
         this.#cluster.node(this.#index(name)).runtime?.request({
           request: "ha.shutdown",
           tag: "scenario",
+          ...(argument === "reboot" || argument === "poweroff" ? { how: argument } : {}),
         });
         return null;
       case "damage":

@@ -23,6 +23,7 @@ export interface Scene {
   readonly services?: Readonly<Record<string, Partial<ServiceEntry>>>;
   /** `ha/resources.cfg`; by default it wants `exec:web` started. */
   readonly resources?: string;
+  readonly scheduling?: Situation["scheduling"];
   /** `ha/rules.cfg`. */
   readonly rules?: string;
   readonly commands?: readonly Command[];
@@ -51,13 +52,26 @@ export function sceneOf(scene: Scene): Situation {
   const spec = specOf(3);
   const self = nodeId(1);
   const nodes = new Map<NodeId, NodeEntry>();
-  const online = { state: "online", maintenance: false, armed: true, confirmed: false } as const;
+  const online = {
+    state: "online",
+    maintenance: false,
+    armed: true,
+    confirmed: false,
+    shutdown: null,
+  } as const;
   for (const { id } of spec.members) {
     const given = scene.nodes?.[id];
     if (given !== null) nodes.set(id, { ...online, proof: null, ...given });
   }
   const services = new Map<ResourceId, ServiceEntry>();
-  const blank = { state: "stopped", node: null, target: null, tried: [], why: "" } as const;
+  const blank = {
+    state: "stopped",
+    node: null,
+    target: null,
+    home: null,
+    tried: [],
+    why: null,
+  } as const;
   for (const [id, entry] of Object.entries(scene.services ?? {})) {
     services.set(resourceId(id), { ...blank, ...entry });
   }
@@ -79,6 +93,7 @@ export function sceneOf(scene: Scene): Situation {
     status: { nodes, services },
     definitions: readResources(scene.resources ?? "exec: web\n\tcommand run\n"),
     rules: new RuleBook(readRules(scene.rules ?? "")),
+    scheduling: scene.scheduling ?? "dynamic",
     commands: scene.commands ?? [],
     out: new Map(),
     health: (node) =>
