@@ -11,6 +11,7 @@ import type { ForceAsk, ForceReport } from "./base/force.ts";
 import type { BootId, NodeId, RequestId, ResourceId } from "./base/id.ts";
 import type { Problem } from "./base/problem.ts";
 import type { Reason } from "./base/reason.ts";
+import type { ShutdownHow } from "./base/shutdown.ts";
 import type { Instant, Millis } from "./base/time.ts";
 
 /** The five streams, by number. */
@@ -235,9 +236,6 @@ export type ServiceState =
 /** What an administrator wants of a resource. */
 export type RequestState = "started" | "stopped" | "disabled" | "ignored";
 
-/** Why a node stops: its host goes and comes back, its host goes, or (default) pentad alone does. */
-export type ShutdownHow = "reboot" | "poweroff" | "stop";
-
 /** How a node's death was proven (DESIGN.md section 3). */
 export type DeathProof =
   | "wait"
@@ -350,11 +348,7 @@ export type Request =
   /** Hand the leadership to a node, or (null) to the best voter. Answered by a `config.outcome`. */
   | { readonly request: "config.transfer"; readonly tag: Tag; readonly to: NodeId | null }
   /** Go on alone, by a person's word. Answered by `config.forced`. */
-  | {
-    readonly request: "config.force-single";
-    readonly tag: Tag;
-    readonly ask: ForceAsk;
-  }
+  | { readonly request: "config.force-single"; readonly tag: Tag; readonly ask: ForceAsk }
   /**
    * Replace the witness register if its version is `expect`. Needs our live registration on the
    * arbiter disk; `held` asks for the witness vote as well (a vote, or narrowing the set).

@@ -1,4 +1,4 @@
-/** Problems of HA rules; see `problem.ts`. @module */
+/** Problems of HA rules, and of what a rehearsal shows; see `problem.ts`. @module */
 import { EXIT, type ProblemKind } from "./exit.ts";
 
 export const RULE_PROBLEMS = {
@@ -23,6 +23,12 @@ export const RULE_PROBLEMS = {
   "ha.rule-conflict": {
     title: "Cannot hold both rules",
     remedy: "change, disable or remove one of the two: pentad ha rules list",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
+  "node.not-ok-to-stop": {
+    title: "Cannot stop that node without harm",
+    remedy: "bring back what is down, or make room first; see pentad node list, pentad ha list",
     status: 409,
     exit: EXIT.unsafe,
   },

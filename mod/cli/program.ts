@@ -20,6 +20,7 @@ import { initCommand } from "./commands/init.ts";
 import { joinCommand } from "./commands/join.ts";
 import { leaveCommand } from "./commands/leave.ts";
 import { nodeCommand } from "./commands/node.ts";
+import { simulateCommand } from "./commands/simulate.ts";
 import { statusCommand } from "./commands/status.ts";
 import { storageCommand } from "./commands/storage.ts";
 import { versionCommand } from "./commands/version.ts";
@@ -55,6 +56,7 @@ export function buildProgram(cli: Cli): CommandUnknownOpts {
     configCommand(cli),
     haCommand(cli),
     storageCommand(cli),
+    simulateCommand(cli),
     completionCommand(cli, () => program),
     versionCommand(cli),
     helpCommand(cli, () => program),

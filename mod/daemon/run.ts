@@ -5,6 +5,7 @@ import type { Settings } from "../base/settings.ts";
 import { takeDirectoryLock } from "../host/linux/database.ts";
 import { Daemon } from "./daemon.ts";
 import { makeStateDirectory } from "./state.ts";
+import { whyStopped } from "./why_stopped.ts";
 
 /** Runs a daemon until it ends; returns the exit code. Throws a ProblemError where it cannot start. */
 export async function runDaemon(
@@ -24,7 +25,7 @@ export async function runDaemon(
     ended.resolve(70);
   });
   const stop = () => {
-    daemon.shutdown().catch((error) => {
+    whyStopped().then((how) => daemon.shutdown(how)).catch((error) => {
       console.error(`pentad ${settings.name}: ${describe(error)}`);
       ended.resolve(1);
     });

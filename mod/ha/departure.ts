@@ -8,7 +8,7 @@
  */
 import { reason } from "../base/reason.ts";
 import { after, type Instant, type Millis, NEVER } from "../base/time.ts";
-import type { ShutdownHow } from "../streams.ts";
+import type { ShutdownHow } from "../base/shutdown.ts";
 import type { HaContext } from "./context.ts";
 import type { ShutdownPolicy } from "./datacenter.ts";
 import type { HaFiles } from "./files.ts";
@@ -22,6 +22,7 @@ export const STUCK_MS: Millis = 45_000;
 
 /** What a policy makes of one kind of stop. */
 export function partingOf(policy: ShutdownPolicy, how: ShutdownHow): Parting {
+  if (how === "restart") return "freeze";
   if (how === "stop") return "failover";
   if (policy === "conditional") return how === "reboot" ? "freeze" : "failover";
   return policy;

@@ -31,6 +31,8 @@ export interface ClusterShape {
   readonly nodes: number;
   readonly witness: boolean;
   readonly profile: ClusterSpec["profile"];
+  /** Their names; nodeA, nodeB, … where there are none. */
+  readonly names?: readonly string[];
 }
 
 /** What is heard of a cluster. */
@@ -108,7 +110,7 @@ export class SimCluster {
   }
 
   #host(at: number, id: NodeId): SimNode {
-    const { name } = memberAt(at);
+    const name = this.spec.members[at]?.name ?? memberAt(at).name;
     const node = new SimNode(id, name, this.site.addHost(name, [hostName(at)]));
     node.host.onEnd = (how) => this.#onEnd(node, how);
     node.host.onUp = () => this.boot(node);
@@ -222,8 +224,15 @@ export function memberAt(at: number): Member {
   };
 }
 
-function specOf({ nodes, witness, profile }: ClusterShape, id: string, disk: string): ClusterSpec {
-  const members = Array.from({ length: nodes }, (_, at) => memberAt(at));
+function specOf(
+  { nodes, witness, profile, names = [] }: ClusterShape,
+  id: string,
+  disk: string,
+): ClusterSpec {
+  const members = Array.from({ length: nodes }, (_, at) => {
+    const member = memberAt(at);
+    return { ...member, name: names[at] ?? member.name };
+  });
   return {
     id: clusterId(id),
     name: "sim",

@@ -51,7 +51,7 @@ export class SimHost {
   onUp: () => void = nothing;
   readonly #site: Surroundings;
   readonly #prng: Prng;
-  readonly #load: HostLoad;
+  readonly load: HostLoad;
   readonly #resume = new Happening(() => this.#life?.resume());
   readonly #reboot = new Happening(() => this.powerOn());
   #life: Life | null = null;
@@ -70,7 +70,7 @@ export class SimHost {
     this.#prng = world.prng(`host ${name}`);
     this.clock = new HostClock(world, name);
     this.store = new DatabaseStore(world, name);
-    this.#load = new HostLoad(world, name);
+    this.load = new HostLoad(world, name);
     this.processes = site.plant.addHost(index, name);
     const { clock, processes } = this;
     this.keeper = new HostKeeper(world, { name, clock, processes });
@@ -114,7 +114,7 @@ export class SimHost {
       disk: new SimDiskPort(disks, this.index, life),
       watchdog: new SimWatchdog(this.watchdog, life),
       process: new SimProcesses(world, { life, clock, keeper, processes, prng: prng.split() }),
-      load: new SimLoad(world, this.#load, life),
+      load: new SimLoad(world, this.load, life),
     };
   }
 

@@ -18,4 +18,11 @@ export { Checks, type Violation } from "./checks.ts";
 export { type ClusterShape, SimCluster, type SimNode } from "./cluster.ts";
 export { type Fault, printFault } from "./faults.ts";
 export { drawPlan, play, type RunPlan, type RunResult } from "./run.ts";
+export {
+  printLine,
+  simulate,
+  type SimulatedEvent,
+  type Simulation,
+  type SimulationAsk,
+} from "./simulation.ts";
 export { playScenario, printScenario, readScenario, type ScenarioFile } from "./scenario.ts";

@@ -17,11 +17,12 @@
  */
 import { formatReason } from "../base/reason.ts";
 import { isResourceId, type NodeId, requestId, type ResourceId } from "../base/id.ts";
+import type { ShutdownHow } from "../base/shutdown.ts";
 import type { Fact, Request } from "../streams.ts";
 import { Admin } from "./admin.ts";
 import { Checks } from "./checks.ts";
 import { SHARED_DISK, SimCluster, type SimNode } from "./cluster.ts";
-import type { WorldOptions } from "./options.ts";
+import { CALM, type WorldOptions } from "./options.ts";
 
 /** A line of a story that cannot be read or did not come true. */
 export class ScenarioFault extends Error {
@@ -29,20 +30,6 @@ export class ScenarioFault extends Error {
 }
 
 const DASHES = "----";
-
-/** Nothing goes wrong but what the story says. */
-const CALM: Partial<WorldOptions> = {
-  netLoss: 0,
-  netDuplicate: 0,
-  netReplay: 0,
-  processStartFails: 0,
-  processStopHangs: 0,
-  diskSlow: 0,
-  databaseSlow: 0,
-  // Equal nodes: the first one by name is best.
-  loadStart: 0,
-  loadStep: 0,
-};
 
 /** A scenario file: the story as it stands, and the log that it expects. */
 export interface ScenarioFile {
@@ -221,7 +208,7 @@ class Stage {
         this.#cluster.node(this.#index(name)).runtime?.request({
           request: "ha.shutdown",
           tag: "scenario",
-          ...(argument === "reboot" || argument === "poweroff" ? { how: argument } : {}),
+          ...(isHow(argument) ? { how: argument } : {}),
         });
         return null;
       case "damage":
@@ -347,4 +334,8 @@ class Stage {
     if (at < 0) throw new ScenarioFault(`"${name}" is no node`);
     return at;
   }
+}
+
+function isHow(word: string): word is ShutdownHow {
+  return word === "reboot" || word === "poweroff" || word === "restart";
 }
