@@ -35,8 +35,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...["base", "streams.ts", "host", "host/ports.ts", "node", "runtime", "api", "explain"],
     ...["heartbeat", "config", "ha", "storage", "join"],
   ],
-  api: ["base", "streams.ts", "node", "explain", "ha", "config"],
-  cli: ["base", "streams.ts", "node", "explain", "api", "config", "host", "sim"],
+  api: ["base", "streams.ts", "node", "explain", "ha", "config", "join"],
+  cli: ["base", "streams.ts", "node", "explain", "api", "config", "join", "host", "sim"],
 };
 
 /** Files of a stream that only drivers (and the runtime) may reach, for they need ports. */

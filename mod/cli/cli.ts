@@ -10,6 +10,8 @@ export interface Wiring {
   daemon(settings: Settings): Promise<number>;
   diskWorker(args: readonly string[]): Promise<unknown>;
   keeper(args: readonly string[]): Promise<unknown>;
+  /** The one file that this program was started from; null where it runs from its source. */
+  readonly file: string | null;
   /** Reads a dead node's files. */
   readonly offline: OpenFiles;
 }
@@ -60,6 +62,13 @@ export class Cli {
   /** How long a change may take. */
   get waitMs(): number {
     return (this.#globals.wait ?? WAIT_SECONDS) * 1000;
+  }
+
+  /** The daemon's socket on this host; what works beside a daemon needs one. */
+  get socket(): string {
+    const target = this.#target();
+    if (target.kind === "socket") return target.path;
+    throw new ProblemError("cli.usage", "this works beside the daemon: without --api and --data");
   }
 
   async close(): Promise<void> {

@@ -42,7 +42,7 @@ export async function rehearse(cli: Cli, file: SimulationFile): Promise<Simulati
   const { simulate } = await import("../../sim/mod.ts");
   const result = simulate(simulationOf(file));
   const [broken] = result.violations;
-  if (broken !== undefined) throw new ProblemError("bug", `in a simulation: ${broken}`);
+  if (broken !== undefined) throw new Error(`In a simulation: ${broken}`);
   const missing = result.resources.filter(({ wanted, runs }) => wanted && !runs);
   if (missing.length > 0 || !result.quorate) cli.exit = EXIT.degraded;
   if (cli.print.format === "json") cli.print.json(documentOf(result));
