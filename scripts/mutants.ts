@@ -12,6 +12,7 @@ import { type Mutant, PAIR, THREE } from "./mutant.ts";
 import { LOCK_MUTANTS } from "./mutants_locks.ts";
 import { MEMBER_MUTANTS } from "./mutants_members.ts";
 import { RECOVERY_MUTANTS } from "./mutants_recovery.ts";
+import { RULES_MUTANTS } from "./mutants_rules.ts";
 import { SNAPSHOT_MUTANTS } from "./mutants_snapshot.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -181,6 +182,7 @@ const MUTANTS: readonly Mutant[] = [
   },
   ...SNAPSHOT_MUTANTS,
   ...RECOVERY_MUTANTS,
+  ...RULES_MUTANTS,
   ...MEMBER_MUTANTS,
   ...LOCK_MUTANTS,
   {
