@@ -11,9 +11,9 @@ const file = Deno.build.standalone ? Deno.execPath() : Deno.env.get("PENTAD_FILE
 
 Deno.exitCode = await run(Deno.args, {
   file,
-  daemon: async (settings) => {
+  daemon: async (settings, acceptMachine) => {
     const { runDaemon } = await import("./mod/daemon/run.ts");
-    return await runDaemon(settings, selfCommand);
+    return await runDaemon(settings, selfCommand, acceptMachine);
   },
   diskWorker: async () => (await import("./mod/host/linux/disk_worker.ts")).diskWorker(),
   offline: async (path) => (await import("./mod/daemon/offline.ts")).openOffline(path),

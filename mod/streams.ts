@@ -13,6 +13,7 @@ import type { Problem } from "./base/problem.ts";
 import type { Reason } from "./base/reason.ts";
 import type { ShutdownHow } from "./base/shutdown.ts";
 import type { Instant, Millis } from "./base/time.ts";
+import type { VerifyReport } from "./base/verify_report.ts";
 
 /** The five streams, by number. */
 export const STREAMS = ["heartbeat", "config", "ha", "storage", "join"] as const;
@@ -89,7 +90,9 @@ export type HeartbeatFact =
     readonly because: Reason;
   }
   /** Send time of the newest own beat that a majority (this node included) is known to have heard. */
-  | { readonly fact: "heartbeat.proof"; readonly provenAt: Instant };
+  | { readonly fact: "heartbeat.proof"; readonly provenAt: Instant }
+  /** A second life of a node beats beside the first: two machines have its identity. Null: no more. */
+  | { readonly fact: "heartbeat.twin"; readonly node: NodeId; readonly twin: BootId | null };
 
 // ---------------------------------------------------------------------------------- stream 2
 
@@ -208,6 +211,8 @@ export type ConfigFact =
   /** Both data nodes are in the commit set again: the witness vote is not needed any more. */
   | { readonly fact: "config.shared" }
   | { readonly fact: "config.diverged"; readonly node: NodeId; readonly because: Reason }
+  /** The answer to `config.verify`; null where it could not be done. */
+  | { readonly fact: "config.verified"; readonly tag: Tag; readonly report: VerifyReport | null }
   /** After `ha.shutdown`: nothing is left to be handed over, or nobody takes it. */
   | { readonly fact: "config.yielded" }
   /** The answer to `config.force-single`; `index` where it is done: that of the new description. */
@@ -344,7 +349,7 @@ export type Fact = HeartbeatFact | ConfigFact | HaFact | StorageFact | JoinFact;
 export type Request =
   | { readonly request: "config.propose"; readonly tag: Tag; readonly transaction: Transaction }
   | { readonly request: "config.change-spec"; readonly tag: Tag; readonly change: SpecChange }
-  | { readonly request: "config.barrier"; readonly tag: Tag }
+  | { readonly request: "config.barrier" | "config.verify"; readonly tag: Tag }
   /** Hand the leadership to a node, or (null) to the best voter. Answered by a `config.outcome`. */
   | { readonly request: "config.transfer"; readonly tag: Tag; readonly to: NodeId | null }
   /** Go on alone, by a person's word. Answered by `config.forced`. */

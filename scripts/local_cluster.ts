@@ -70,12 +70,12 @@ export class LocalNode {
   }
 
   /** Starts the daemon and waits until its API answers. */
-  async start(): Promise<void> {
+  async start(...flags: readonly string[]): Promise<void> {
     const log = await Deno.open(`${this.folder}/daemon.log`, { create: true, append: true });
     const words = [...this.#prefix, Deno.execPath(), ...pentad(), "daemon"];
     const [program = "", ...args] = words;
     const child = new Deno.Command(program, {
-      args: [...args, "--settings", this.settings],
+      args: [...args, "--settings", this.settings, ...flags],
       env: { [MARK]: this.#mark },
       stdin: "null",
       stdout: "piped",

@@ -30,7 +30,7 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "former member heard",
-    file: "config/core.ts",
+    file: "config/membership.ts",
     find: 'if (out === null || kind === "removed") return false;',
     put: 'if (out !== null || kind !== "removed") return false;',
     shape: "tests/config/force_test.ts",

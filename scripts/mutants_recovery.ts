@@ -53,8 +53,8 @@ export const RECOVERY_MUTANTS: readonly Mutant[] = [
   {
     name: "answers count of one that may have promised otherwise",
     file: "config/replication.ts",
-    find: "return diverged || recovery?.known === false || loss?.certain === true;",
-    put: "return diverged || recovery?.known === null || loss?.certain === true;",
+    find: "return diverged || recovery?.known === false ||",
+    put: "return diverged || recovery?.known === null ||",
     shape: RECOVERY,
     seeds: 1,
   },

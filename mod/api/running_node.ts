@@ -8,6 +8,7 @@ import type { TimingRow } from "../base/timing.ts";
 import type { FileDiffs, Point } from "../config/mod.ts";
 import type { Description } from "../join/mod.ts";
 import type { EventLine, StatusDocument } from "../node/view.ts";
+import type { VerifyReport } from "../base/verify_report.ts";
 import type { Operation, Outcome } from "../streams.ts";
 import type { MembershipNode } from "./membership_node.ts";
 
@@ -31,6 +32,8 @@ export interface HistoryEntry {
   readonly time: number;
   readonly diff: readonly string[];
   readonly problem: string | null;
+  /** It is not what was written; this is why, and nothing else of it is known. */
+  readonly damaged?: string | undefined;
 }
 
 /** Which transactions are asked for, the newest first. */
@@ -221,6 +224,8 @@ export interface RunningNode {
   changesAfter(index: number): Promise<ChangePage>;
   /** Calls `listener` when something new is applied, until the returned function is called. */
   onApplied(listener: () => void): () => void;
+  /** Reads back and checks everything that this node has on its disk. */
+  verify(): Promise<VerifyReport>;
   /** Makes a verified backup: at an absolute path on the host, or (null) in the state directory. */
   backup(file: string | null): Promise<BackupReport>;
   /** Makes this free host the only member of a new cluster with the tree of a backup. */

@@ -1,5 +1,6 @@
 /** The shapes of answers as zod schemas, for the OpenAPI document; checked against the view's types. @module */
 import { z } from "zod";
+import { VERIFIED_PARTS } from "../base/verify_report.ts";
 import type { EventLine, StatusDocument } from "../node/view.ts";
 import { STREAMS } from "../streams.ts";
 import type { MemberRow } from "./membership_node.ts";
@@ -62,7 +63,10 @@ export const STATUS = z.strictObject({
     term: z.int(),
     index: z.int(),
     crc32: z.string(),
+    content: z.string().meta({ description: "Hash of tree and locks at that index" }),
     writable: z.boolean(),
+    verified: z.strictObject({ age_ms: z.int(), rows: z.int(), damaged: z.array(z.string()) })
+      .nullable().meta({ description: "The last reading back of the database" }),
   }),
   backup: z.strictObject({
     state: z.enum(["none", "ok", "failed"]),
@@ -105,6 +109,23 @@ export const HISTORY_ENTRY = z.strictObject({
   time: z.int(),
   diff: z.array(z.string()),
   problem: z.string().nullable(),
+  damaged: z.string().optional().meta({
+    description: "It is not what was written; nothing else of it is known",
+  }),
+});
+
+/** What a verification found. */
+export const VERIFIED = z.strictObject({
+  rows: z.strictObject({
+    ...{ log: z.int(), tree: z.int(), locks: z.int(), requests: z.int(), history: z.int() },
+  }),
+  applied: z.int().meta({ description: "Index of the state that was read" }),
+  damaged: z.array(z.strictObject({
+    part: z.enum(VERIFIED_PARTS),
+    at: z.int().nullable().meta({ description: "Index or inode" }),
+    why: z.string(),
+  })),
+  count: z.int().meta({ description: "All that is damaged; a few are listed" }),
 });
 
 export const MEMBER = z.strictObject({

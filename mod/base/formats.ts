@@ -27,7 +27,7 @@ export const FORMATS: Formats = {
   peer: 4,
   join: 1,
   disk: 1,
-  database: 4,
+  database: 5,
   identity: 1,
 };
 

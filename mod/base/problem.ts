@@ -204,6 +204,12 @@ export const PROBLEMS = {
     status: 503,
     exit: EXIT.failed,
   },
+  "config.damaged": {
+    title: "Cannot read all of the database back",
+    remedy: "look at the disk (dmesg, smartctl); pentad config verify says what is damaged",
+    status: 503,
+    exit: EXIT.degraded,
+  },
   "ha.no-such-resource": {
     title: "Cannot find that resource",
     remedy: "see pentad ha list",

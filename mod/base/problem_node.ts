@@ -38,6 +38,19 @@ export const NODE_PROBLEMS = {
     status: 500,
     exit: EXIT.failed,
   },
+  "node.other-machine": {
+    title: "Cannot start: this state directory was made on another machine",
+    remedy: "move it away and join anew; if this machine took the place of that one, which must " +
+      "never come back: pentad daemon --accept-machine",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
+  "node.twin": {
+    title: "Cannot count a node that runs twice",
+    remedy: "stop the copy, remove its state directory there, and let it join anew",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
   "node.database-lost": {
     title: "Cannot use the database, and no peer holds another",
     remedy: "move the state directory aside, start, and pentad config restore BACKUP; " +

@@ -14,6 +14,9 @@ export const REASONS = {
   "heartbeat.heard-elsewhere":
     "{node} is silent here for {ms} ms, but another member knows it alive",
   "heartbeat.rebooted": "{node} came back in a new life",
+  "heartbeat.twin":
+    "{node} beats in two lives at once, {boot} and {other}: two machines have its identity",
+  "heartbeat.twin-gone": "{node} beats in one life again",
   "heartbeat.link-up": "{node} is heard and hears us on link {link}",
   "heartbeat.link-down": "{node} was silent on link {link} for {ms} ms",
   "heartbeat.link-one-way": "{node} is heard on link {link} but does not hear us",
@@ -26,6 +29,13 @@ export const REASONS = {
   "config.cascade": "{node} may hold transactions that nobody here has; the witness says {set}",
   "config.diverged": "{node} has crc32 {theirs} at index {index}, ours is {mine}",
   "config.odd": "{node} has another crc32 than most of its peers, and leads no more",
+  "config.told-odd": "{node} and a majority hold something else at index {index}",
+  "config.undecided":
+    "{node} and {other} differ at index {index} and no majority says which is wrong; both verify",
+  "config.damaged": "{what}; {count} of {rows} rows are damaged on the disk",
+  "config.mended":
+    "{rows} rows of the tree and the log behind index {index} are written anew out of memory",
+  "config.own-damage": "its own verification failed: {what}",
   "config.snapshot-needed": "{node} ends before index {base}, where the log begins here",
   "config.snapshot-installed": "{node} sent its state at index {index}; the log goes on from there",
   "config.rebuilds": "{node} differs from its peers, and is rebuilt from the state here",
@@ -33,6 +43,7 @@ export const REASONS = {
   "config.bad-snapshot": "{node} sent what is no state: {why}",
   "config.recovering": "it has no vote until its peers have given everything back: {why}",
   "config.recovered": "{node} gave back everything up to index {index}",
+  "config.unproven": "nothing proves that the database is not an older copy of itself: {why}",
   "config.peer-recovers":
     "{node} lost what it held, and gets it again from the log or as a snapshot",
   "config.lost": "{node} acknowledged up to index {match} and ends at {index}: an older copy?",

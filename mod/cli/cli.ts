@@ -7,7 +7,7 @@ import { type Format, Printer } from "./print.ts";
 
 /** What main.ts hands in. */
 export interface Wiring {
-  daemon(settings: Settings): Promise<number>;
+  daemon(settings: Settings, acceptMachine: boolean): Promise<number>;
   diskWorker(args: readonly string[]): Promise<unknown>;
   keeper(args: readonly string[]): Promise<unknown>;
   /** The one file that this program was started from; null where it runs from its source. */

@@ -33,7 +33,9 @@ export function warningsOf(status: StatusDocument): Warning[] {
     ...status.resources.flatMap(ofResource),
     ...status.nodes.flatMap(ofNode),
     ...ofVotes(status),
+    ...ofTwins(status),
     ...ofArms(status),
+    ...ofDatabase(status),
     ...ofBackup(status),
     ...ofMount(status),
   ];
@@ -123,6 +125,25 @@ function ofBackup({ backup }: StatusDocument): Warning[] {
   const { title, remedy } = PROBLEMS["config.backup-failed"];
   const what = `${title}: ${backup.why ?? "it is not known why"}`;
   return [{ grade: "warn", code: "config.backup-failed", what, fix: remedy }];
+}
+
+function ofDatabase({ config }: StatusDocument): Warning[] {
+  const { damaged = [] } = config.verified ?? {};
+  if (damaged.length === 0) return [];
+  const { title, remedy } = PROBLEMS["config.damaged"];
+  return [{ grade: "warn", code: "config.damaged", what: `${title}: ${damaged[0]}`, fix: remedy }];
+}
+
+/** Two machines with one identity: what a peer of theirs sees. */
+function ofTwins({ streams }: StatusDocument): Warning[] {
+  const now = streams.find(({ name }) => name === "heartbeat")?.now ?? "";
+  const { title, remedy } = PROBLEMS["node.twin"];
+  return [...now.matchAll(/; (\S+) runs twice/g)].map(([, node]): Warning => ({
+    grade: "bad",
+    code: "node.twin",
+    what: `${title}: ${node}`,
+    fix: remedy,
+  }));
 }
 
 function ofMount({ mount }: StatusDocument): Warning[] {

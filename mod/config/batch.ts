@@ -77,6 +77,7 @@ function joinApplied(all: readonly Applied[], last: Applied): Applied {
     index: last.index,
     term: last.term,
     stateCrc: last.stateCrc,
+    ...(last.content !== undefined && { content: last.content }),
     rows: [...rows.values()],
     removed: [...removed],
     ...(locks.size > 0 && { locks: [...locks.values()] }),

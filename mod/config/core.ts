@@ -22,7 +22,7 @@ import { onTimeoutNow, tendTransfer } from "./lead_transfer.ts";
 import { Leaving } from "./leaving.ts";
 import { Library, type PathStat } from "./library.ts";
 import { Log } from "./log.ts";
-import { onSwapped, readyLearner, tendWitness } from "./membership.ts";
+import { isStranger, onSwapped, promoteReady, tendWitness, witnessDeadline } from "./membership.ts";
 import { MountSeat } from "./mount_seat.ts";
 import { Raft } from "./raft.ts";
 import { appliedOf, Replica } from "./replica.ts";
@@ -34,14 +34,16 @@ import {
   spreadCommit,
   tickLeader,
 } from "./replication.ts";
-import { announceRecovery, onRecoveryWord } from "./recovery.ts";
+import { endDoubt, onDiffers, onTwin } from "./doubt.ts";
+import { announceRecovery, onRecoveryWord, onUnproven } from "./recovery.ts";
 import { Standing } from "./standing.ts";
 import { Transfers } from "./transfers.ts";
 import { Twins } from "./twins.ts";
+import { Verification } from "./verification.ts";
 import type { TreeReader } from "./tree.ts";
 import { messageFault } from "./faults.ts";
 import { viewOf } from "./view.ts";
-import { decodeEntry, decodeMessage, type Message, type MessageOf } from "./wire.ts";
+import { decodeEntry, decodeMessage, type MessageOf } from "./wire.ts";
 import { assert } from "../base/assert.ts";
 
 /** The state machine of stream 2. */
@@ -58,11 +60,15 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   readonly #standing: Standing;
   readonly #leaving: Leaving;
   readonly #force: Force;
+  readonly #verification: Verification;
+  /** Nothing proves that the database is the newest, for this reason. */
+  readonly #unproven: string | null;
   #started = false;
   #leads = false;
 
   constructor(options: ConfigOptions, now: Instant) {
     const { self, spec, stored, seed } = options;
+    this.#unproven = stored.unproven ?? null;
     const log = new Log(stored.entries, stored.base);
     this.#limits = options.limits ?? CONFIG_LIMITS;
     this.#replica = new Replica(stored);
@@ -79,8 +85,9 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       recovery: stored.recovery,
       sealed: stored.sealed,
     }, now);
-    this.#raft.applied = this.#replica.applied;
-    this.#raft.stateCrc = this.#replica.crc;
+    const { applied, crc: stateCrc, content } = this.#replica;
+    Object.assign(this.#raft, { applied, stateCrc, content });
+    this.#twins.note(this.#replica.applied, this.#replica.hashes);
     this.#library = new Library(() => this.#replica.tree);
     this.#transfers = new Transfers({
       raft: this.#raft,
@@ -91,6 +98,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#standing = new Standing(this.#raft);
     this.#leaving = new Leaving(this.#raft);
     this.#force = new Force(this.#raft);
+    this.#verification = new Verification(this.#raft, this.#replica);
     const frozen = () => this.#standing.frozen;
     this.#clients = new Clients({
       raft: this.#raft,
@@ -121,6 +129,9 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "persisted":
         raft.persisted(event.upTo);
         break;
+      case "verified":
+        this.#verification.onVerified(event.report);
+        break;
       case "fact":
         this.#onFact(event.fact);
         break;
@@ -133,7 +144,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     }
     tickElection(raft);
     tickLeader(raft);
-    this.#promote();
+    promoteReady(raft, (want) => this.#clients.accept(want, { local: 0 }, raft.self));
     tendWitness(raft);
     this.#leaving.tend();
     tendTransfer(raft);
@@ -148,24 +159,23 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#installer.tend();
     this.#compact();
     this.#mount.turn();
+    endDoubt(raft);
+    this.#verification.tend();
     this.#standing.tellPosition(this.#replica.applied, this.#replica.crc);
     return raft.effects;
   }
 
   deadline(): Instant {
     const raft = this.#raft;
-    const leads = raft.role === "leader";
-    const witness = leads && raft.hasWitness && !raft.witness.shared && raft.witness.swap === null
-      ? raft.witness.retryAt
-      : NEVER;
     return earliest(
-      leads ? raft.beatAt : raft.electionAt,
-      witness > raft.now ? witness : NEVER,
+      raft.role === "leader" ? raft.beatAt : raft.electionAt,
+      witnessDeadline(raft),
       this.#clients.deadline(),
       this.#leaving.deadline(),
       this.#force.deadline(),
       raft.leadTransfer?.until ?? NEVER,
       this.#mount.deadline(),
+      this.#verification.deadline(),
     );
   }
 
@@ -174,6 +184,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     return viewOf(this.#raft, {
       applied: this.#replica.applied,
       stateCrc: this.#replica.crc,
+      content: this.#replica.content,
+      verified: this.#verification.last,
       quorate: this.#standing.writable,
       blocked: this.#standing.blocked,
       removed: this.#standing.removed,
@@ -215,6 +227,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#raft.resetElection();
     const alone = isMajority(this.#raft.electorates, (id) => id === this.#raft.self, false);
     if (alone) this.#raft.electionAt = this.#raft.now;
+    if (this.#unproven !== null) onUnproven(this.#raft, this.#unproven);
     announceRecovery(this.#raft);
     this.#standing.tellSpec();
     this.#tellTree();
@@ -229,7 +242,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   #onFrame(from: NodeId, bytes: Uint8Array): void {
     const message = decodeMessage(bytes);
     if (message === null || messageFault(message) !== null) return;
-    if (this.#isStranger(from, message)) return;
+    if (isStranger(this.#raft, from, message)) return;
     switch (message.kind) {
       case "append":
         return onAppend(this.#raft, from, message);
@@ -261,27 +274,17 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "recovery":
       case "recovered":
       case "lost":
+        if (message.kind === "recovery") this.#force.onRecovering(from, message);
         return onRecoveryWord(this.#raft, from, message);
+      case "differs":
+        return onDiffers(this.#raft, from, message);
     }
-  }
-
-  /**
-   * A former member disturbs nobody: what it says is not heard, and it is told why. Only one that is
-   * being removed is answered for as long as it does not know.
-   */
-  #isStranger(from: NodeId, { kind }: Message): boolean {
-    const raft = this.#raft;
-    const out = raft.outBy(from);
-    if (out === null || kind === "removed") return false;
-    if (raft.parting.has(from) && (kind === "append-reply" || kind === "forward")) return false;
-    const asks = kind === "vote" || kind === "append" || kind === "forward";
-    if (asks) raft.send(from, { kind: "removed", index: out.index });
-    return true;
   }
 
   #onRequest(request: Request): void {
     if (request.request === "ha.shutdown") this.#leaving.onShutdown();
     else if (request.request === "config.force-single") this.#force.onRequest(request);
+    else if (request.request === "config.verify") this.#verification.onRequest(request.tag);
     else this.#clients.onRequest(request);
   }
 
@@ -311,7 +314,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
 
   /** The replica is another one now. */
   #onInstalled(): void {
-    this.#twins.restart(this.#replica.applied, this.#replica.crc);
+    this.#twins.restart(this.#replica.applied, this.#replica.hashes);
+    this.#verification.onInstalled();
     this.#standing.tellSpec();
     this.#tellTree();
     this.#mount.onReplaced();
@@ -322,6 +326,8 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "heartbeat.view":
         this.#standing.viewQuorate = fact.view.quorate;
         return this.#mount.onView(fact.view);
+      case "heartbeat.twin":
+        return onTwin(this.#raft, fact.node, fact.twin !== null);
       case "heartbeat.member":
         return this.#mount.onMember(fact.health);
       case "ha.empty":
@@ -333,16 +339,6 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       default:
         return;
     }
-  }
-
-  #promote(): void {
-    const learner = readyLearner(this.#raft);
-    if (learner === null) return;
-    const change = { change: "promote", node: learner.id } as const;
-    const refused = this.#clients.accept({ want: "change", change }, { local: 0 }, this.#raft.self);
-    if (refused !== null) return;
-    const because = reason("join.promoted", { node: learner.name });
-    this.#raft.say(`${learner.name} votes`, because);
   }
 
   #noteLead(): void {
@@ -373,10 +369,11 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       assert(stored !== undefined && entry !== null, "A committed entry is in the log and whole");
       const step = this.#replica.apply(index, entry);
       raft.applied = index;
-      raft.stateCrc = this.#replica.crc;
-      this.#twins.note(index, this.#replica.crc);
+      const { crc: stateCrc, content } = this.#replica;
+      Object.assign(raft, { stateCrc, content });
+      this.#twins.note(index, this.#replica.hashes);
       const { changes } = step;
-      const applied = appliedOf(step, { index, term: stored.term, stateCrc: this.#replica.crc });
+      const applied = appliedOf(step, { index, term: stored.term, stateCrc, content });
       const described = entry.kind === "spec" || entry.kind === "forced";
       // Until it is known to be committed, a change of several votes needs two majorities.
       raft.persist({ applied }, { lazy: !described });

@@ -15,7 +15,7 @@ import { after, EPOCH } from "../base/time.ts";
 import type { WitnessRegister } from "../streams.ts";
 import { isMajority } from "./electorate.ts";
 import { entryOf, type Raft } from "./raft.ts";
-import { maySecond } from "./recovery.ts";
+import { maySecond, sayRecovery } from "./recovery.ts";
 import { replicateAll } from "./replication.ts";
 import { askWitness, type Candidate } from "./witness.ts";
 import type { MessageOf } from "./wire.ts";
@@ -62,9 +62,13 @@ export function onVote(raft: Raft, from: NodeId, message: MessageOf<"vote">): vo
   };
   const leaderLives = raft.role === "leader" ||
     (raft.leader !== null && raft.now - raft.heardLeaderAt < raft.timing.electionMinMs);
+  if (raft.twins.has(from)) return reply(false);
   // With `transfer` it is the leader that lives who wants to be followed by the candidate.
   if ((leaderLives && !transfer) || term < raft.term) return reply(false);
   const upToDate = mayVote(raft, from, raft.log.isUpToDate(lastTerm, lastIndex));
+  // It lives and has no vote: one that holds as much may ask a person to go on alone.
+  const behind = raft.recovery !== null && raft.log.isUpToDate(lastTerm, lastIndex);
+  if (pre && behind) sayRecovery(raft, from);
   if (pre) return reply(upToDate && term > raft.term);
   if (term > raft.term) raft.enterTerm(term);
   const granted = upToDate && (raft.vote === null || raft.vote === from);
@@ -97,7 +101,7 @@ export function onVoteReply(raft: Raft, from: NodeId, message: MessageOf<"vote-r
     }
     return;
   }
-  if (!raft.electors.includes(from)) return;
+  if (!raft.electors.includes(from) || raft.twins.has(from)) return;
   if (pre && raft.role === "precandidate" && term === raft.term + 1) {
     raft.granted.add(from);
     if (wouldWin(raft)) campaign(raft);

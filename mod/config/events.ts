@@ -1,6 +1,7 @@
 /** What may come into stream 2 and what may go out. @module */
 import type { NodeId } from "../base/id.ts";
 import type { ClusterSpec } from "../base/cluster.ts";
+import type { Verified, VerifyReport } from "../base/verify_report.ts";
 import type { DatabaseBatch, DatabaseContent } from "../host/ports.ts";
 import type { ConfigLimits } from "./compaction.ts";
 import type { CommonEffect, CommonEvent } from "../streams.ts";
@@ -19,7 +20,9 @@ export type ConfigEvent =
   /** One opened frame of the peer channel; authenticated as a member's, its content still hostile. */
   | { readonly kind: "frame"; readonly from: NodeId; readonly bytes: Uint8Array }
   /** The persist effect with this number is durable; so are all before it that are not lazy. */
-  | { readonly kind: "persisted"; readonly upTo: number };
+  | { readonly kind: "persisted"; readonly upTo: number }
+  /** The database was verified, or could not be for this reason in words. */
+  | { readonly kind: "verified"; readonly report: VerifyReport | { readonly failure: string } };
 
 export type ConfigEffect =
   | CommonEffect
@@ -35,6 +38,8 @@ export type ConfigEffect =
     readonly bytes: Uint8Array;
     readonly eager: boolean;
   }
+  /** Everything that is durable is to be read back and checked; one at a time. */
+  | { readonly kind: "verify" }
   /**
    * A barrier: what follows in this and later effect lists (but for eager frames) waits until it is
    * durable. Numbers rise by one. The driver may join persists that wait into one transaction.
@@ -74,6 +79,10 @@ export interface ConfigView {
   readonly committed: number;
   readonly applied: number;
   readonly stateCrc: number;
+  /** Content hash of tree and locks at `applied`. */
+  readonly content: number;
+  /** The last verification of the database; null before the first. */
+  readonly verified: Verified | null;
   /** CRC chain of the log up to `committed`: equal on all replicas at equal index. */
   readonly committedChain: number;
   /** The log begins behind this index. */

@@ -47,6 +47,8 @@ export class Force {
   #until: Instant = EPOCH;
   readonly #answered = new Set<NodeId>();
   readonly #against = new Set<NodeId>();
+  /** Who lives and has no vote. */
+  readonly #recovering = new Set<NodeId>();
   #swaps = 0;
   #swapTag = "";
   #index = 0;
@@ -69,6 +71,7 @@ export class Force {
     this.#report = null;
     this.#answered.clear();
     this.#against.clear();
+    this.#recovering.clear();
     this.#enter("asking");
     this.#readRegister();
     const { last: lastIndex, lastTerm } = raft.log;
@@ -85,6 +88,14 @@ export class Force {
     this.#answered.add(from);
     if (granted) this.#against.delete(from);
     else this.#against.add(from);
+  }
+
+  /**
+   * A voter that answers lost its database and holds nothing that we lack. It can neither vote for a
+   * leader nor speak against us: it is as little as one that is dead, and is put out like one.
+   */
+  onRecovering(from: NodeId, { nonce }: MessageOf<"recovery">): void {
+    if (this.#phase === "asking" && nonce !== 0) this.#recovering.add(from);
   }
 
   /** The register was replaced, or not. True where that was our swap. */
@@ -137,14 +148,16 @@ export class Force {
   /** The voters had their time. */
   #judge(ask: Ask): void {
     const raft = this.#raft;
-    const here = (id: NodeId) => id === raft.self || this.#answered.has(id);
+    const here = (id: NodeId) =>
+      id === raft.self || (this.#answered.has(id) && !this.#recovering.has(id));
     const names = (ids: Iterable<NodeId>) => [...ids].map((id) => raft.name(id)).join(" and ");
     if (isMajority(raft.electorates, here, wouldWitnessVote(raft))) {
       const why = `${names(raft.electors.filter(here))} are a majority, and elect a leader`;
       return this.#end(problem("config.force-refused", why));
     }
-    if (this.#against.size > 0) {
-      const why = `${names(this.#against)} would not vote for this node: ` +
+    const against = [...this.#against].filter((id) => !this.#recovering.has(id));
+    if (against.length > 0) {
+      const why = `${names(against)} would not vote for this node: ` +
         "there is a leader, or there are newer entries";
       return this.#end(problem("config.force-refused", why));
     }

@@ -63,11 +63,12 @@ export class Installer {
     return true;
   }
 
-  /** Called at each step: what nobody goes on with is forgotten. */
+  /**
+   * Called at each step: what nobody goes on with is forgotten. A leader that was not heard for a while
+   * may go on, for a term has no other one.
+   */
   tend(): void {
-    const { term, leader } = this.#raft;
-    const { from, term: since } = this.#incoming ?? { from: leader, term };
-    if (from !== leader || since !== term) this.#incoming = null;
+    if (this.#incoming !== null && this.#incoming.term !== this.#raft.term) this.#incoming = null;
   }
 
   /** It would take us back, or is here already. */
@@ -108,10 +109,15 @@ export class Installer {
     const { keepLog } = raft.restart(base, content.spec && specAtOf(content.spec));
     this.#replica.restore({ applied: index, stateCrc, rows, requests, locks });
     raft.stateCrc = stateCrc;
+    raft.content = this.#replica.content;
     raft.diverged = false;
+    raft.doubt = null;
     raft.persist({
       hardState: raft.hardState(),
-      install: { base, spec, stateCrc, rows, requests, locks, keepLog, keepHistory: !forced },
+      install: {
+        ...{ base, spec, stateCrc, content: raft.content, rows, requests, locks },
+        ...{ keepLog, keepHistory: !forced },
+      },
     });
     this.#incoming = null;
     this.#installed = { from, term, transfer };

@@ -33,6 +33,10 @@ export interface Progress {
   diverged: boolean;
   /** Where that was seen. */
   divergedAt: number;
+  /** That was seen by comparing, and is not only its own word. */
+  differs: boolean;
+  /** It says so itself: it was told by a majority's word, or found its own damage. */
+  confessed: boolean;
   /** The highest index at which its tree was compared with ours and is the same. */
   agreed: number;
   /** Its log ends before ours begins: only a snapshot helps. */
@@ -47,6 +51,16 @@ export interface Progress {
   catchUp: CatchUp | null;
   /** It holds and has applied everything up to here. */
   applied: number;
+}
+
+/** Two replicas differ, and nobody knows which is wrong. */
+export interface Doubt {
+  /** The other one. */
+  readonly node: NodeId;
+  /** Where that was seen. */
+  readonly index: number;
+  /** When it was last said. */
+  readonly at: Instant;
 }
 
 /** A barrier that waits for its round. */

@@ -14,11 +14,12 @@ import { electorateOf, isMajority, needsBoth } from "./electorate.ts";
 import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { reason } from "../base/reason.ts";
-import { after } from "../base/time.ts";
+import { after, type Instant, NEVER } from "../base/time.ts";
 import type { Fact, SpecChange, WitnessRegister } from "../streams.ts";
 import { onWitnessVote } from "./election.ts";
 import type { Raft } from "./raft.ts";
 import type { SpecAt } from "./specs.ts";
+import type { Message } from "./wire.ts";
 import { sameSet, widened } from "./witness.ts";
 
 /** The next description, or why it may not be. */
@@ -177,4 +178,36 @@ function onWidened(raft: Raft, ok: boolean, register: WitnessRegister | null): v
   } else if (!ok && register !== null) {
     witness.retryAt = raft.now;
   }
+}
+
+/**
+ * A former member disturbs nobody: what it says is not heard, and it is told why. Only one that is
+ * being removed is answered for as long as it does not know.
+ */
+export function isStranger(raft: Raft, from: NodeId, { kind }: Message): boolean {
+  const out = raft.outBy(from);
+  if (out === null || kind === "removed") return false;
+  if (raft.parting.has(from) && (kind === "append-reply" || kind === "forward")) return false;
+  const asks = kind === "vote" || kind === "append" || kind === "forward";
+  if (asks) raft.send(from, { kind: "removed", index: out.index });
+  return true;
+}
+
+/** When a leader that waits for both next asks for the register. */
+export function witnessDeadline(raft: Raft): Instant {
+  const { shared, swap, retryAt } = raft.witness;
+  const waits = raft.role === "leader" && raft.hasWitness && !shared && swap === null;
+  return waits && retryAt > raft.now ? retryAt : NEVER;
+}
+
+/** A learner that keeps up gets its vote; `accept` takes the change into the log, or says why not. */
+export function promoteReady(
+  raft: Raft,
+  accept: (want: { readonly want: "change"; readonly change: SpecChange }) => Problem | null,
+): void {
+  const learner = readyLearner(raft);
+  if (learner === null) return;
+  const change = { change: "promote", node: learner.id } as const;
+  if (accept({ want: "change", change }) !== null) return;
+  raft.say(`${learner.name} votes`, reason("join.promoted", { node: learner.name }));
 }

@@ -24,7 +24,7 @@ import type {
 import type { Fact, Request } from "../streams.ts";
 import { type Electorate, electorateOf } from "./electorate.ts";
 import type { ConfigEffect } from "./events.ts";
-import type { Barrier, LeadTransfer, Progress, WitnessState } from "./leader_state.ts";
+import type { Barrier, Doubt, LeadTransfer, Progress, WitnessState } from "./leader_state.ts";
 import type { Log } from "./log.ts";
 import { type SpecAt, specAtOf, Specs, storedSpecOf } from "./specs.ts";
 import { encodeEntry, encodeMessage, type Entry, type Message } from "./wire.ts";
@@ -50,10 +50,14 @@ export class Raft {
   /** Applied to the tree up to here, and the tree's rolling CRC there; kept by the core. */
   applied: number;
   stateCrc = 0;
+  /** Content hash of tree and locks at `applied`; kept by the core. */
+  content = 0;
   /** Our own log is durable up to here. */
   durable: number;
-  /** We were found to differ from our peers, and are not rebuilt yet. */
+  /** We were found to differ from our peers, or damaged, and are not rebuilt yet. */
   diverged: boolean;
+  /** Another replica and this one differ, and no majority says which is wrong (`doubt.ts`). */
+  doubt: Doubt | null = null;
   /** We led with the witness alone, and do not know yet that the other node holds what we committed. */
   alone: boolean;
   /** We lost what we held, and have not got it all back yet. */
@@ -73,6 +77,8 @@ export class Raft {
   leadTransfer: LeadTransfer | null = null;
   /** This node stops: it leads no more if it can help it, and does not campaign. */
   leaving = false;
+  /** Members that run twice: nobody knows what the other of the two has promised. */
+  readonly twins = new Set<NodeId>();
   /** Former members that are still to be told of their removal: up to when. */
   readonly parting = new Map<NodeId, Instant>();
   readonly witness: WitnessState = {
@@ -378,7 +384,8 @@ export class Raft {
         ackedAt: this.now,
         round: 0,
       },
-      ...{ diverged: false, divergedAt: 0, agreed: 0, behind: false, transfer: null },
+      ...{ diverged: false, divergedAt: 0, differs: false, confessed: false, agreed: 0 },
+      ...{ behind: false, transfer: null },
       ...{ recovery: null, loss: null, catchUp: null, applied: 0 },
     });
   }

@@ -69,6 +69,20 @@ export function announceRecovery(raft: Raft): void {
   raft.say("recovering", reason("config.recovering", { why: raft.recovery.why }));
 }
 
+/**
+ * The database is sound, but its seal is damaged: it may be an older copy. It is kept, and this node
+ * has no vote until a leader has seen that nothing is missing. Where there is nobody to ask, it goes
+ * on: with a whole database and no peer there is nothing better to wait for.
+ */
+export function onUnproven(raft: Raft, why: string): void {
+  const others = raft.electors.some((id) => id !== raft.self);
+  // Whether we committed alone was in the seal; who may have, votes for nobody but by its log.
+  raft.alone ||= others && raft.hasWitness;
+  if (others) raft.recovery ??= { nonce: 1 + raft.prng.u32(), known: true, why };
+  raft.say("its seal is damaged", reason("config.unproven", { why }));
+  raft.persist({ recovery: raft.recovery });
+}
+
 /** What leader and recovering member say to each other. */
 export function onRecoveryWord(
   raft: Raft,
@@ -117,7 +131,8 @@ function onRecovery(raft: Raft, from: NodeId, message: MessageOf<"recovery">): v
   const round = ++raft.round;
   // What it acknowledged is not there any more.
   const begin = { match: 0, agreed: 0, next: raft.log.last + 1, floor: raft.log.last };
-  Object.assign(progress, { ...begin, diverged: false, behind: false, transfer: null, loss: null });
+  Object.assign(progress, { ...begin, diverged: false, differs: false, confessed: false });
+  Object.assign(progress, { behind: false, transfer: null, loss: null });
   progress.recovery = { nonce, known, round, confirmed: false };
   raft.beatAt = raft.now;
   const because = reason("config.peer-recovers", { node: raft.name(from) });

@@ -6,6 +6,7 @@
  */
 import { crc32 } from "../base/checksum.ts";
 import { clipText, encodeText, Writer } from "../base/bytes.ts";
+import { contentOf, locksPart, rowBytes, rowPart, withPart } from "../base/content_sum.ts";
 import type { ClusterSpec } from "../base/cluster.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import type {
@@ -67,6 +68,10 @@ interface Remembered {
 export class Replica {
   readonly #requests = new Map<string, Remembered>();
   readonly #limits: TreeLimits | undefined;
+  /** What each row, by inode, and the locks of each inode add to the content hash. */
+  readonly #rowParts = new Map<number, number>();
+  readonly #lockParts = new Map<number, number>();
+  #content = 0;
   #tree = new Tree([]);
   #locks = new LockTable();
   #applied = 0;
@@ -84,6 +89,11 @@ export class Replica {
     this.#locks = new LockTable(locks);
     this.#applied = applied;
     this.#crc = stateCrc;
+    this.#content = 0;
+    this.#rowParts.clear();
+    this.#lockParts.clear();
+    for (const row of rows) this.#count(this.#rowParts, row.ino, rowPart(rowBytes(row)));
+    for (const each of locks) this.#count(this.#lockParts, each.key, locksPart(each));
     this.#requests.clear();
     for (const { index, request, problem: code, why } of requests) {
       if (index + REQUEST_WINDOW < applied) continue;
@@ -126,6 +136,21 @@ export class Replica {
     return this.#crc;
   }
 
+  /** Content hash of tree and locks at that index (`base/content_sum.ts`). */
+  get content(): number {
+    return this.#content;
+  }
+
+  /** Both hashes there, for a comparison with another replica. */
+  get hashes(): { readonly state: number; readonly content: number } {
+    return { state: this.#crc, content: this.#content };
+  }
+
+  /** Is the content in memory what its hash says? Reads all of it. */
+  isSound(): boolean {
+    return contentOf(this.#tree.rows(), this.#locks.stored()) === this.#content;
+  }
+
   /** What became of a request, if it is remembered. */
   outcomeOf(request: string): Problem | null | undefined {
     return this.#requests.get(request)?.problem;
@@ -154,6 +179,7 @@ export class Replica {
 
   #locked(locks: LockStep, step: Step): Step {
     if (locks.changed.length > 0) this.#crc = crc32(bytesOfStored(locks.changed), this.#crc);
+    for (const each of locks.changed) this.#count(this.#lockParts, each.key, locksPart(each));
     const { outcome } = step;
     return { ...step, outcome: outcome.ok ? this.#done(outcome.index) : outcome, locks };
   }
@@ -197,10 +223,31 @@ export class Replica {
   #changed(index: number, { request }: Transaction, applied: Applied): Step {
     const { rows, removed, edits, changes, undo } = applied;
     this.#remember(request, { index, problem: null });
-    this.#crc = crc32(bytesOf(rows, removed), this.#crc);
+    this.#roll(rows, removed);
     const history = { index, request, problem: "", why: "", undo: bounded(undo) };
     const done = { outcome: this.#done(index), locks: null };
     return { ...done, changes, rows, removed, edits, history };
+  }
+
+  /** Everything that a transaction changed goes into both hashes; the same on every replica. */
+  #roll(rows: readonly StoredRow[], removed: readonly number[]): void {
+    for (const row of rows) {
+      const bytes = rowBytes(row);
+      this.#crc = crc32(bytes, this.#crc);
+      this.#count(this.#rowParts, row.ino, rowPart(bytes));
+    }
+    const gone = new Writer(8 * removed.length);
+    for (const ino of removed) {
+      gone.u64(ino);
+      this.#count(this.#rowParts, ino, 0);
+    }
+    this.#crc = crc32(gone.finish(), this.#crc);
+  }
+
+  #count(parts: Map<number, number>, key: number, part: number): void {
+    this.#content = withPart(this.#content, part, parts.get(key));
+    if (part === 0) parts.delete(key);
+    else parts.set(key, part);
   }
 
   #nothing(): Step {
@@ -241,10 +288,15 @@ function membersOf({ spec }: { readonly spec: ClusterSpec }): ReadonlySet<number
 /** What of a step is to be durable, for the entry of this term. */
 export function appliedOf(
   { rows, removed, history, locks }: Step,
-  { index, term, stateCrc }: { index: number; term: number; stateCrc: number },
+  { index, term, stateCrc, content }: {
+    readonly index: number;
+    readonly term: number;
+    readonly stateCrc: number;
+    readonly content: number;
+  },
 ): NonNullable<DatabaseBatch["applied"]> {
   return {
-    ...{ index, term, stateCrc, rows, removed },
+    ...{ index, term, stateCrc, content, rows, removed },
     ...(locks !== null && locks.changed.length > 0 && { locks: locks.changed }),
     history: history === null ? [] : [{ ...history, term }],
     forget: Math.max(0, index - REQUEST_WINDOW - 1),
@@ -255,17 +307,4 @@ function bounded(undo: readonly UndoRow[]): readonly UndoRow[] | null {
   let size = 0;
   for (const { before } of undo) size += before?.data.length ?? 0;
   return size <= UNDO_BYTES_MAX ? undo : null;
-}
-
-/** Everything that a transaction changed, as bytes; the same on every replica. */
-function bytesOf(rows: readonly StoredRow[], removed: readonly number[]): Uint8Array {
-  const writer = new Writer();
-  for (const row of rows) {
-    const name = encodeText(row.name);
-    writer.u64(row.ino).u64(row.parent).u8(row.kind === "file" ? 1 : 2).u64(row.mtime)
-      .u64(row.version).u16(row.writer).u16(name.length).bytes(name).u32(row.data.length)
-      .bytes(row.data);
-  }
-  for (const ino of removed) writer.u64(ino);
-  return writer.finish();
 }

@@ -11,6 +11,7 @@ import { after } from "../base/time.ts";
 import type { DatabaseBatch, LogBase } from "../host/ports.ts";
 import { isMajority, reachedBy } from "./electorate.ts";
 import type { Barrier, Progress } from "./leader_state.ts";
+import { tendDoubt } from "./doubt.ts";
 import type { Raft } from "./raft.ts";
 import { noteLoss, sayRecovery, tendRecovery } from "./recovery.ts";
 import { APPEND_BYTES_MAX, type MessageOf } from "./wire.ts";
@@ -55,6 +56,7 @@ function sendBeat(raft: Raft): void {
     }
     sendAppend(raft, node, progress);
     tendRecovery(raft, node, progress);
+    tendDoubt(raft, node, progress);
   }
 }
 
@@ -76,9 +78,17 @@ export function hasContact(raft: Raft): boolean {
     if (id === raft.self) return true;
     const { ackedAt, recovery } = raft.progress.get(id) ?? {};
     // With one whose answers do not count nothing could be committed.
-    return ackedAt !== undefined && recovery?.known !== false && raft.now - ackedAt < limit;
+    const counts = recovery?.known !== false && !raft.twins.has(id);
+    return ackedAt !== undefined && counts && raft.now - ackedAt < limit;
   };
   return isMajority(raft.electorates, answers, raft.witness.solo && raft.witness.held);
+}
+
+/** Is there a majority whose answers would count? Only a doubt can stand in the way (`doubt.ts`). */
+export function canCommit(raft: Raft): boolean {
+  if (raft.doubt === null) return true;
+  const counts = (id: NodeId) => raft.progress.get(id)?.diverged !== true;
+  return isMajority(raft.electorates, counts, raft.witness.solo);
 }
 
 /** Sends what is new to every member, at once. */
@@ -168,8 +178,8 @@ export function hearLeader(raft: Raft, from: NodeId, term: number): HardState {
 export function onAppend(raft: Raft, from: NodeId, message: MessageOf<"append">): void {
   const { term, commit, round } = message;
   const reply = (ok: boolean, index: number, chain: number) => {
-    const { term: now, applied, stateCrc: state, diverged } = raft;
-    const rest = { applied, state, round, diverged };
+    const { term: now, applied, stateCrc: state, content, diverged } = raft;
+    const rest = { applied, state, content, round, diverged };
     if (term >= now) sayRecovery(raft, from);
     raft.send(from, { kind: "append-reply", term: now, ok, index, chain, ...rest });
   };
@@ -276,16 +286,16 @@ export function advanceCommit(raft: Raft): void {
   if (index > raft.commit && raft.log.termAt(index) === raft.term) raft.commit = index;
 }
 
-/** What it says does not count: it differs, or may have promised a newer leader otherwise. */
-function isBlind({ diverged, recovery, loss }: Progress): boolean {
-  return diverged || recovery?.known === false || loss?.certain === true;
+/** What it says does not count: it differs, runs twice, or may have promised otherwise. */
+function isBlind(raft: Raft, id: NodeId, { diverged, recovery, loss }: Progress): boolean {
+  return diverged || recovery?.known === false || loss?.certain === true || raft.twins.has(id);
 }
 
 function committable(raft: Raft): number {
   const durable = (id: NodeId) => {
     if (id === raft.self) return raft.durable;
     const progress = raft.progress.get(id);
-    return progress === undefined || isBlind(progress) ? 0 : progress.match;
+    return progress === undefined || isBlind(raft, id, progress) ? 0 : progress.match;
   };
   // The register names only us: the witness agrees to whatever we hold.
   return reachedBy(raft.electorates, durable, raft.witness.solo ? raft.durable : 0);
@@ -313,7 +323,7 @@ export function answerBarriers(raft: Raft, applied: number): void {
   const roundOf = (id: NodeId) => {
     if (id === raft.self) return raft.round;
     const progress = raft.progress.get(id);
-    return progress === undefined || isBlind(progress) ? 0 : progress.round;
+    return progress === undefined || isBlind(raft, id, progress) ? 0 : progress.round;
   };
   // The register names only us: nobody else can have committed anything.
   const witness = raft.witness.solo ? raft.round : 0;

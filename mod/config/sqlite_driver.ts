@@ -28,7 +28,10 @@ export const HELD_MAX = 8192;
 export const READS_MAX = 64;
 
 /** What the driver performs. */
-export type PersistDriverEffect = Extract<ConfigEffect, { kind: "persist" | "frame" }>;
+export type PersistDriverEffect = Extract<
+  ConfigEffect,
+  { kind: "persist" | "frame" | "verify" }
+>;
 
 /** What the driver works with. */
 export interface PersistDriverParts {
@@ -90,6 +93,7 @@ export class PersistDriver {
   perform(effect: PersistDriverEffect): void {
     if (this.#stopped) return;
     if (effect.kind === "persist") return this.#persist(effect);
+    if (effect.kind === "verify") return this.#verify();
     const { to, bytes, eager } = effect;
     if (eager || this.#barrier <= this.#durable) this.#parts.send(to, bytes);
     else if (this.#held.length < HELD_MAX) this.#held.push({ to, bytes, behind: this.#barrier });
@@ -114,6 +118,13 @@ export class PersistDriver {
     this.#waiting = [];
     this.#later = [];
     this.#held = [];
+  }
+
+  /** It reads one state, that of a moment between two commits; what waits is not in it. */
+  #verify(): void {
+    this.#parts.database.verify((report) => {
+      if (!this.#stopped) this.#parts.feed({ kind: "verified", report });
+    });
   }
 
   #readNext(): void {

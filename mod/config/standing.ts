@@ -8,9 +8,10 @@ import { memberOf } from "../base/cluster.ts";
 import type { NodeId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import type { Position } from "../streams.ts";
+import { doubtText } from "./doubt.ts";
 import { cascade } from "./election.ts";
 import type { Raft } from "./raft.ts";
-import { hasContact } from "./replication.ts";
+import { canCommit, hasContact } from "./replication.ts";
 
 /** See the module's note. */
 export class Standing {
@@ -42,7 +43,7 @@ export class Standing {
       } says that this node was removed from the cluster at index ${at}; ` +
         "if that is so, pentad leave ends it here";
     }
-    return this.#blocked;
+    return doubtText(this.#raft) ?? this.#blocked;
   }
 
   /** This node is out, as far as it can know. */
@@ -114,7 +115,9 @@ export class Standing {
   get frozen(): string | null {
     const { role, leader } = this.#raft;
     const { blocked } = this;
-    const frozen = role !== "leader" && (!this.viewQuorate || blocked !== null);
+    // A leader that differs from whom it needs for a majority could commit nothing.
+    const stuck = !this.viewQuorate || blocked !== null;
+    const frozen = role === "leader" ? !canCommit(this.#raft) : stuck;
     if (!frozen && (leader !== null || this.viewQuorate)) return null;
     return blocked ?? "no majority of votes is present";
   }
@@ -122,7 +125,11 @@ export class Standing {
   /** Can something be written by way of this node? */
   get writable(): boolean {
     const raft = this.#raft;
-    if (raft.role === "leader") return raft.commit >= raft.termStart && hasContact(raft);
-    return raft.leader !== null && raft.now - raft.heardLeaderAt < 2 * raft.timing.electionMinMs;
+    if (raft.role === "leader") {
+      return raft.commit >= raft.termStart && hasContact(raft) && canCommit(raft);
+    }
+    // Of a replica in doubt nobody knows whether it would count.
+    return raft.doubt === null && raft.leader !== null &&
+      raft.now - raft.heardLeaderAt < 2 * raft.timing.electionMinMs;
   }
 }

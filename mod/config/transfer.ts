@@ -11,6 +11,9 @@ import { type Chunk, type Snapshot, SnapshotEncoder } from "./snapshot.ts";
 /** Chunks that are sent and not acknowledged; with a megabyte a connection is full. */
 export const WINDOW_CHUNKS = 4;
 
+/** The wait before all is sent again doubles so often. */
+const RESENDS_MAX = 3;
+
 /** What a transfer is made with. */
 export interface TransferOptions {
   /** In the leader's count; never used twice in a term. */
@@ -35,8 +38,10 @@ export class Transfer {
   /** How many of these were sent. */
   #sent = 0;
   #acknowledged = 0;
-  /** The chunk that was sent again because another came before it; once, then after a while. */
-  #repeated = -1;
+  /** Up to here chunks were sent twice: an answer that asks for one of them tells of no gap. */
+  #doubled = -1;
+  /** How often all was sent again in vain. */
+  #resends = 0;
 
   constructor({ number, snapshot, chunkBytes, forced }: TransferOptions, now: Instant) {
     this.number = number;
@@ -50,6 +55,11 @@ export class Transfer {
   /** Chunks that have arrived there. */
   get acknowledged(): number {
     return this.#acknowledged;
+  }
+
+  /** How much longer than usual to wait before all is sent again: where it is slow that helps nobody. */
+  get patience(): number {
+    return 2 ** Math.min(this.#resends, RESENDS_MAX);
   }
 
   /** What there is room to send now; each chunk is given out once, unless {@link resend} is called. */
@@ -69,22 +79,27 @@ export class Transfer {
     if (next === 0 && this.#acknowledged > 0) return this.#begin(now);
     const arrived = next - this.#acknowledged;
     // It got another chunk than the one that it needs: that one was lost, or overtaken.
-    if (arrived === 0 && this.#sent > 0 && this.#repeated !== next) {
-      this.#repeated = next;
-      this.#sent = 0;
-    }
+    if (arrived === 0 && next > this.#doubled) this.#repeat();
     // Not more than was sent, whatever it says; less is an answer that came late.
     if (arrived <= 0 || arrived > this.#sent) return;
     this.#window.splice(0, arrived);
     this.#sent -= arrived;
     this.#acknowledged = next;
+    this.#resends = 0;
     this.movedAt = now;
   }
 
   /** What is not acknowledged is due once more. */
   resend(now: Instant): void {
-    this.#sent = 0;
+    this.#repeat();
+    this.#resends++;
     this.movedAt = now;
+  }
+
+  #repeat(): void {
+    if (this.#sent === 0) return;
+    this.#doubled = this.#acknowledged + this.#sent;
+    this.#sent = 0;
   }
 
   #begin(now: Instant): void {
@@ -92,7 +107,7 @@ export class Transfer {
     this.#window = [];
     this.#sent = 0;
     this.#acknowledged = 0;
-    this.#repeated = -1;
+    this.#doubled = -1;
     this.movedAt = now;
   }
 }

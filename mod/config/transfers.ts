@@ -3,8 +3,8 @@
  *
  * A member needs a snapshot where its log ends before ours begins, or where it was found to differ
  * from its peers. The latter is rebuilt whatever it holds, and only when nothing can be lost by that:
- * an entry of our own term is committed, so that our state holds all that ever was; and every other
- * voter that answers was compared with us, so that it is not we who are the odd one.
+ * it says itself that it is wrong (`doubt.ts`); an entry of our own term is committed, so that our
+ * state holds all that ever was; and every other voter that answers was compared with us.
  *
  * @module
  */
@@ -58,7 +58,9 @@ export class Transfers {
       // What the log has let go meanwhile would be missing behind it.
       if (transfer === null || transfer.snapshot.base.index < raft.log.base.index) {
         this.#begin(node, progress);
-      } else if (raft.now - transfer.movedAt > RESEND_BEATS * raft.timing.raftBeatMs) {
+      } else if (
+        raft.now - transfer.movedAt > RESEND_BEATS * transfer.patience * raft.timing.raftBeatMs
+      ) {
         transfer.resend(raft.now);
         this.#send(node, transfer);
       }
@@ -96,7 +98,8 @@ export class Transfers {
     // Rebuilt, it holds this and nothing else, whatever it acknowledged before.
     progress.match = transfer.forced ? index : Math.max(progress.match, index);
     beginAt(progress, progress.match + 1);
-    Object.assign(progress, { transfer: null, behind: false, diverged: false });
+    Object.assign(progress, { transfer: null, behind: false });
+    Object.assign(progress, { diverged: false, differs: false, confessed: false });
     raft.beatAt = raft.now;
   }
 
@@ -142,12 +145,13 @@ export class Transfers {
   }
 }
 
-function mayRebuild(raft: Raft, node: NodeId, { divergedAt }: Progress): boolean {
-  if (raft.commit < raft.termStart) return false;
-  const voters = raft.electors;
-  // Between two nobody can tell who is right; the one who leads goes on.
-  if (voters.length <= 2) return true;
-  return voters.every((id) => {
+function mayRebuild(raft: Raft, node: NodeId, { divergedAt, confessed }: Progress): boolean {
+  // Only its own damage, or a majority, can tell that it is not we who are wrong.
+  if (!confessed) return false;
+  // Of a settled pair whoever leads holds all that is committed, and without the other, which does
+  // not count before it is rebuilt, it could commit nothing of its own term.
+  if (raft.commit < raft.termStart && !raft.isSettledPair) return false;
+  return raft.electors.every((id) => {
     const progress = raft.progress.get(id);
     if (id === raft.self || id === node || progress === undefined) return true;
     const answers = raft.now - progress.ackedAt < raft.timing.electionMinMs;

@@ -8,7 +8,10 @@ const DIVERGED = "this replica differs from its peers; it is rebuilt from the le
 /** The view of a replica; `rest` is what only its core knows. */
 export function viewOf(
   raft: Raft,
-  rest: Pick<ConfigView, "applied" | "stateCrc" | "quorate" | "blocked" | "removed">,
+  rest: Pick<
+    ConfigView,
+    "applied" | "stateCrc" | "content" | "verified" | "quorate" | "blocked" | "removed"
+  >,
 ): ConfigView {
   const { role, log } = raft;
   return {

@@ -176,8 +176,9 @@ const MESSAGE = union({
       /** CRC chain of the log at `index`. */
       chain: u32,
       applied: u64,
-      /** Rolling CRC of the tree at `applied`. */
+      /** Rolling CRC of the tree at `applied`; content hash of tree and locks there. */
       state: u32,
+      content: u32,
       round: u64,
       /** It was told that it differs from its peers, and waits to be rebuilt. */
       diverged: bool,
@@ -264,6 +265,8 @@ const MESSAGE = union({
   recovered: [12, struct({ term: u64, nonce: u64, commit: u64 })],
   /** It holds less than it acknowledged. */
   lost: [13, struct({ term: u64 })],
+  /** The receiver holds something else than the leader; `sure`: and than a majority. */
+  differs: [14, struct({ term: u64, index: u64, sure: bool })],
 });
 
 const PART = union({

@@ -6,6 +6,7 @@
  */
 import type {
   HistoryBounds,
+  HistoryEntry,
   HistoryList,
   HistoryPageAsk,
   OperationLine,
@@ -60,10 +61,11 @@ export function historyList(
   { limit, path, after }: HistoryPageAsk,
   limits: HistoryBounds,
 ): HistoryList {
-  const entries = [];
+  const entries: HistoryEntry[] = [];
   let next: number | null = null;
-  for (const record of view.records({ ...NEWEST_FIRST, below: after ?? NEWEST_FIRST.below })) {
-    const line = entryOf(record, path);
+  const ask = { ...NEWEST_FIRST, below: after ?? NEWEST_FIRST.below };
+  for (const read of view.recordsOrDamage(ask)) {
+    const line = "body" in read ? entryOf(read, path) : damagedEntry(read.index, read.why);
     if (line === null) continue;
     if (entries.length === limit) {
       next = entries.at(-1)?.txn_id ?? null;
@@ -72,6 +74,12 @@ export function historyList(
     entries.push(line);
   }
   return { entries, next, oldest: view.oldest, since: view.meta.since, limits };
+}
+
+/** What is said of a transaction that is not what was written: it may have been of any path. */
+export function damagedEntry(index: number, why: string): HistoryEntry {
+  const nothing = { term: 0, author: "", reason: "", time: 0, diff: [], problem: null };
+  return { txn_id: index, ...nothing, damaged: why };
 }
 
 /** A record as a line, or null where it does not touch the path, or cannot be read. */

@@ -26,6 +26,7 @@ import { toHex } from "../base/bytes.ts";
 import { nameOf } from "../base/cluster.ts";
 import { bootId } from "../base/id.ts";
 import { type ProblemCode, ProblemError } from "../base/problem.ts";
+import type { VerifyReport } from "../base/verify_report.ts";
 import { KEY_BYTES } from "../base/seal.ts";
 import type { Settings } from "../base/settings.ts";
 import { timingOf, type TimingRow, timingTable } from "../base/timing.ts";
@@ -47,7 +48,13 @@ import { treeGroup } from "../host/linux/tree_group.ts";
 import { linuxPorts } from "./ports.ts";
 import { Recorder } from "./recorder.ts";
 import { mountingOf, type Running, surround } from "./running.ts";
-import { type Identity, readIdentity, retireIdentity, writeIdentity } from "./state.ts";
+import {
+  claimMachine,
+  type Identity,
+  readIdentity,
+  retireIdentity,
+  writeIdentity,
+} from "./state.ts";
 
 /** A node whose database cannot be written stays readable for so long before its process ends. */
 const FAILED_MS = 60_000;
@@ -80,10 +87,16 @@ export class Daemon implements RunningNode {
     this.#recorder = new Recorder(() => settings.name);
   }
 
-  /** Goes on as the member that the state directory says, if it says one. */
-  async start(): Promise<void> {
-    const identity = readIdentity(this.#settings.state);
-    if (identity !== null) await this.#begin(identity);
+  /**
+   * Goes on as the member that the state directory says, if it says one; with `acceptMachine` on this
+   * machine too, where it was made on another.
+   */
+  async start(acceptMachine = false): Promise<void> {
+    const { state } = this.#settings;
+    const identity = readIdentity(state);
+    if (identity === null) return;
+    claimMachine(state, identity, { accepted: acceptMachine });
+    await this.#begin(identity);
   }
 
   /** False where the cores have not run for longer than they ever rest: the loop hangs. */
@@ -162,6 +175,8 @@ export class Daemon implements RunningNode {
   onApplied(listener: () => void): () => void {
     return this.#member().desk.onApplied(listener);
   }
+
+  readonly verify = (): Promise<VerifyReport> => this.#member().member.verify();
 
   backup(file: string | null): Promise<BackupReport> {
     return this.#member().backups.make(file);

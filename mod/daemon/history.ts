@@ -11,7 +11,7 @@ import type {
 import { ProblemError } from "../base/problem.ts";
 import { changesOf, type PathChange, pathsNamed, transactionOf } from "../config/mod.ts";
 import type { HistoryAsk, HistoryPage, HistoryRecord } from "../host/ports.ts";
-import { entryOf } from "./archive.ts";
+import { damagedEntry, entryOf } from "./archive.ts";
 
 /** Where pages come from: the runtime's own method. */
 export type HistorySource = (
@@ -35,9 +35,9 @@ export async function readHistory(
     const wanted = path === null ? limit - entries.length + 1 : limit + 1;
     const page = await nextPage(source, { below, from: 0, limit: wanted, undo: false });
     const { oldest, since } = page;
-    for (const record of page.records) {
-      below = record.index;
-      const line = entryOf(record, path);
+    for (const record of linesOf(page)) {
+      below = "index" in record ? record.index : record.txn_id;
+      const line = "index" in record ? entryOf(record, path) : record;
       if (line === null) continue;
       if (entries.length === limit) {
         const next = entries.at(-1)?.txn_id ?? null;
@@ -55,15 +55,24 @@ export async function readChanges(
   { index, applied }: { readonly index: number; readonly applied: number },
 ): Promise<ChangePage> {
   const ask = { below: Number.MAX_SAFE_INTEGER, from: index, limit: CHANGES_MAX, undo: true };
-  const { records, more, since } = await nextPage(source, { ...ask, oldestFirst: true });
-  const last = records.at(-1)?.index ?? index;
+  const page = await nextPage(source, { ...ask, oldestFirst: true });
+  const { records, more, since, damaged = [] } = page;
+  const last = Math.max(records.at(-1)?.index ?? index, damaged.at(-1)?.index ?? index);
   return {
     events: records.flatMap((record) => changeEvent(record) ?? []),
     // What lies behind the last of these and is applied is no transaction.
     upTo: more ? last : Math.max(last, applied),
     more,
-    lostBefore: since > index ? since : null,
+    // What is damaged cannot be told: whoever watches must look anew, as where it is not kept.
+    lostBefore: damaged.at(-1)?.index ?? (since > index ? since : null),
   };
+}
+
+/** Records of a page and what is said in the place of damaged ones, the newest first. */
+function linesOf({ records, damaged = [] }: HistoryPage): (HistoryRecord | HistoryEntry)[] {
+  const lines = damaged.map(({ index, why }) => damagedEntry(index, why));
+  const at = (each: HistoryRecord | HistoryEntry) => "index" in each ? each.index : each.txn_id;
+  return [...records, ...lines].sort((a, b) => at(b) - at(a));
 }
 
 /** One page. Throws where it cannot be read. */

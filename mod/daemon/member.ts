@@ -9,6 +9,7 @@ import { toHex } from "../base/bytes.ts";
 import { nameOf } from "../base/cluster.ts";
 import { type NodeId, nodeId, requestId } from "../base/id.ts";
 import { ProblemError } from "../base/problem.ts";
+import type { VerifyReport } from "../base/verify_report.ts";
 import { timingOf } from "../base/timing.ts";
 import type { ChangeAsk, TreeEntry } from "../api/running_node.ts";
 import type { NodeRuntime } from "../runtime/mod.ts";
@@ -16,6 +17,9 @@ import type { Fact, Outcome, Request, SpecChange, Tag, Transaction } from "../st
 
 /** Requests of the API that may wait at once. */
 const WAITING_MAX = 1024;
+
+/** A database at its bounds is read back in less, on a slow disk too. */
+const VERIFY_MS = 10 * 60_000;
 
 /** Bytes of a ticket's secret: 16 of id, 32 of key. */
 const INVITE_BYTES = 48;
@@ -91,6 +95,14 @@ export class Member {
     throw new ProblemError("config.no-quorum", "no majority confirmed the read");
   }
 
+  /** Reads back everything that is on the disk. */
+  async verify(): Promise<VerifyReport> {
+    const fact = await this.ask((tag) => ({ request: "config.verify", tag }), VERIFY_MS);
+    assert(fact.fact === "config.verified", "A report answers a verification");
+    if (fact.report === null) throw new ProblemError("api.busy", "the database is busy or ends");
+    return fact.report;
+  }
+
   /** A one-time ticket. */
   async newTicket(minutes: number): Promise<string> {
     const secret = crypto.getRandomValues(new Uint8Array(INVITE_BYTES));
@@ -149,13 +161,13 @@ export class Member {
   }
 
   /** Asks the streams, and waits for the fact that carries the request's tag. */
-  ask(make: (tag: Tag) => Request): Promise<Fact> {
+  ask(make: (tag: Tag) => Request, longMs?: number): Promise<Fact> {
     if (this.#waiting.size >= WAITING_MAX) {
       throw new ProblemError("api.busy", `${WAITING_MAX} requests wait already`);
     }
     const tag = this.#tag();
     // The streams answer within proposeMs; this is for a bug, so that no caller hangs for ever.
-    const limitMs = 2 * timingOf(this.#runtime.spec.profile).proposeMs;
+    const limitMs = longMs ?? 2 * timingOf(this.#runtime.spec.profile).proposeMs;
     return new Promise((done, late) => {
       this.#waiting.set(tag, { done, late, until: performance.now() + limitMs });
       this.#looking ??= setTimeout(() => this.#look(), LOOK_MS);

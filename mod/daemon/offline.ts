@@ -17,6 +17,7 @@ import type { ClusterSpec } from "../base/cluster.ts";
 import { nameOf } from "../base/cluster.ts";
 import { nodeId } from "../base/id.ts";
 import { ProblemError } from "../base/problem.ts";
+import type { VerifyReport } from "../base/verify_report.ts";
 import { type Point, Tree } from "../config/mod.ts";
 import { HISTORY_LIMITS } from "../host/linux/database_history.ts";
 import type { DatabaseView } from "../host/linux/database_view.ts";
@@ -34,7 +35,7 @@ export interface Offline {
 /** Opens a state directory or a backup file. Throws `node.bad-data`. */
 export function openOffline(path: string): Offline {
   const files = openFiles(path);
-  const app = createApp(new OfflineNode(files.view));
+  const app = createApp(new OfflineNode(files.view, () => files.verify()));
   return {
     fetch: (request) => Promise.resolve(app.fetch(request)),
     close: () => files.close(),
@@ -45,10 +46,12 @@ export function openOffline(path: string): Offline {
 export class OfflineNode implements RunningNode {
   readonly #view: DatabaseView;
   readonly #spec: ClusterSpec | null;
+  readonly #verify: () => VerifyReport;
   #tree: Tree | null = null;
 
-  constructor(view: DatabaseView) {
+  constructor(view: DatabaseView, verify: () => VerifyReport) {
     this.#view = view;
+    this.#verify = verify;
     this.#spec = damaged(() => specIn(view))?.spec ?? null;
   }
 
@@ -93,6 +96,10 @@ export class OfflineNode implements RunningNode {
         },
       }, { highWaterMark: 0 });
     });
+  }
+
+  verify(): Promise<VerifyReport> {
+    return answered(() => this.#verify());
   }
 
   applied(): number {

@@ -9,7 +9,11 @@
  */
 import { ProblemError } from "../base/problem.ts";
 import { DATABASE_NAME } from "../host/linux/database.ts";
+import type { DamagedPart, VerifyReport } from "../base/verify_report.ts";
+import { readSeal } from "../host/linux/database_seal.ts";
+import { verifyFile } from "../host/linux/database_verify.ts";
 import { DatabaseView } from "../host/linux/database_view.ts";
+import { walFault } from "../host/linux/database_wal.ts";
 
 /** Tries to copy a database that is written to. */
 const TRIES_MAX = 3;
@@ -17,6 +21,8 @@ const TRIES_MAX = 3;
 /** An opened database, and how to let go of it. */
 export interface OpenFiles {
   readonly view: DatabaseView;
+  /** Reads all of it back, SQLite's log and the seal beside it too. */
+  verify(): VerifyReport;
   /** Removes the copy, if one was made. */
   close(): void;
 }
@@ -37,6 +43,7 @@ export function openFiles(path: string): OpenFiles {
     const view = DatabaseView.open(place, { immutable: directory === null });
     return {
       view,
+      verify: () => withFiles(verifyFile(place, { immutable: directory === null }), database),
       close() {
         view.close();
         discard();
@@ -52,6 +59,19 @@ export function openFiles(path: string): OpenFiles {
       : String(error);
     throw new ProblemError("node.bad-data", `"${path}": ${why}`, { cause: error });
   }
+}
+
+/** What no table of it shows. */
+function withFiles(report: VerifyReport, database: string): VerifyReport {
+  const seal = readSeal(database);
+  const faults = [walFault(database), typeof seal === "string" ? seal : null]
+    .filter((why) => why !== null);
+  const damaged = faults.map((why): DamagedPart => ({ part: "file", at: null, why }));
+  return {
+    ...report,
+    damaged: [...damaged, ...report.damaged],
+    count: report.count + damaged.length,
+  };
 }
 
 /** A private directory with copies of both, of one and the same moment. */

@@ -18,6 +18,7 @@ const STOP_LIMIT_MS = 660_000;
 export async function runDaemon(
   settings: Settings,
   selfCommand: readonly string[],
+  acceptMachine = false,
 ): Promise<number> {
   makeStateDirectory(settings.state);
   const lock = takeDirectoryLock(settings.state);
@@ -47,7 +48,7 @@ export async function runDaemon(
     notifier.status(headline(daemon.status()));
   }, NOTIFY_MS);
   try {
-    await daemon.start();
+    await daemon.start(acceptMachine);
     notifier.ready();
     Deno.addSignalListener("SIGTERM", stop);
     Deno.addSignalListener("SIGINT", stop);

@@ -12,6 +12,7 @@ import { CLUSTER_SPEC, type ClusterSpec, specFault } from "../base/cluster.ts";
 import { fromHex } from "../base/bytes.ts";
 import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import { ProblemError } from "../base/problem.ts";
+import { type Machine, otherMachine, thisMachine } from "../host/linux/machine.ts";
 import { decode, encode } from "../base/schema.ts";
 import { KEY_BYTES } from "../base/seal.ts";
 
@@ -24,6 +25,8 @@ export interface Identity {
   readonly clusterKey: Uint8Array;
   /** The cluster as it was when this node was made; the log has newer ones. */
   readonly spec: ClusterSpec;
+  /** On which machine; absent for this one. */
+  readonly machine?: Machine;
 }
 
 /** Makes the state directory, private. */
@@ -49,7 +52,7 @@ export function readIdentity(directory: string): Identity | null {
   if (parsed.format !== STATE_FORMAT) {
     throw fault(`has format ${JSON.stringify(parsed.format)}, this pentad reads ${STATE_FORMAT}`);
   }
-  const { node, key, spec } = parsed;
+  const { node, key, spec, machine = NO_MACHINE } = parsed;
   const clusterKey = typeof key === "string" ? fromHex(key) : null;
   const specBytes = typeof spec === "string" ? fromHex(spec) : null;
   const decoded = specBytes && decode(CLUSTER_SPEC, specBytes);
@@ -58,7 +61,40 @@ export function readIdentity(directory: string): Identity | null {
   }
   if (clusterKey?.length !== KEY_BYTES) throw fault("holds no cluster key");
   if (!decoded || specFault(decoded) !== null) throw fault("holds no cluster description");
-  return { node: nodeId(node), clusterKey, spec: decoded };
+  if (!isMachine(machine)) throw fault("names no machine");
+  return { node: nodeId(node), clusterKey, spec: decoded, machine };
+}
+
+/**
+ * Two machines with one identity are two voters with one vote, and each could lose what the other
+ * promised. Throws `node.other-machine` where the directory was made on another one, unless a person
+ * accepts this one in its place. What a machine did not know of itself before is noted now.
+ */
+export function claimMachine(
+  directory: string,
+  identity: Identity,
+  { accepted, here = thisMachine() }: { readonly accepted: boolean; readonly here?: Machine },
+): void {
+  const { machine = NO_MACHINE } = identity;
+  const why = otherMachine(machine, here);
+  if (why !== null && !accepted) {
+    throw new ProblemError("node.other-machine", `"${directory}/node.json": ${why}`);
+  }
+  const next = why === null
+    ? { id: machine.id ?? here.id, product: machine.product ?? here.product }
+    : here;
+  if (next.id === machine.id && next.product === machine.product) return;
+  writeIdentity(directory, { ...identity, machine: next });
+}
+
+const NO_MACHINE: Machine = { id: null, product: null };
+
+function isMachine(value: unknown): value is Machine {
+  if (typeof value !== "object" || value === null) return false;
+  const { id, product } = value as Record<string, unknown>;
+  return [id, product].every((each) =>
+    each === null || (typeof each === "string" && /^[0-9a-f]{32}$/.test(each))
+  );
 }
 
 /** Makes this node a member: durable when it returns. */
@@ -68,6 +104,7 @@ export function writeIdentity(directory: string, identity: Identity): void {
     node: identity.node,
     key: toHex(identity.clusterKey),
     spec: toHex(encode(CLUSTER_SPEC, identity.spec)),
+    machine: identity.machine ?? thisMachine(),
   });
   const path = `${directory}/node.json`;
   const temporary = `${path}.new`;

@@ -20,7 +20,7 @@ import { plan } from "./plan.ts";
 import { proofReason } from "./node_plan.ts";
 import { spoken } from "./resource.ts";
 import type { Plan, Situation, Takeover } from "./situation.ts";
-import { printStatus } from "./status.ts";
+import { type ManagerStatus, printStatus } from "./status.ts";
 import { type Clerk, decisionOf, lockOf, unlockOf } from "./transactions.ts";
 
 /** What the core tells the manager about the cluster. */
@@ -64,6 +64,8 @@ export class Manager {
   #settled = 0;
   #retryAt: Instant = EPOCH;
   #flights = 0;
+  /** The decisions in force as they were printed last: most plans change nothing. */
+  #printed: { readonly status: ManagerStatus; readonly bytes: Uint8Array } | null = null;
 
   constructor(context: HaContext, files: HaFiles, clerk: Clerk) {
     this.#context = context;
@@ -176,7 +178,8 @@ export class Manager {
     const next = plan({ ...knowledge, ...decided });
     for (const node of next.eject) this.#context.ask({ request: "storage.fence", node });
     const bytes = printStatus(next.status);
-    const same = equalBytes(bytes, printStatus(status));
+    if (this.#printed?.status !== status) this.#printed = { status, bytes: printStatus(status) };
+    const same = equalBytes(bytes, this.#printed.bytes);
     if (same && lines.length === 0) return;
     const transaction = decisionOf(this.#clerk, this.#files, {
       epoch: this.#epoch,

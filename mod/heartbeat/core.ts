@@ -13,7 +13,7 @@ import { beatOf } from "./beat.ts";
 import { HeartbeatContext } from "./context.ts";
 import type { HeartbeatEffect, HeartbeatEvent, HeartbeatOptions, HeartbeatView } from "./events.ts";
 import { Gate, type Opened } from "./gate.ts";
-import type { Peer } from "./peer.ts";
+import { NEVER_HEARD, type Peer } from "./peer.ts";
 import { Proof } from "./proof.ts";
 import { Roster } from "./roster.ts";
 import { ALIVE_MS_MAX, type Beat, bootTag, type Echo, encodePacket } from "./wire.ts";
@@ -113,12 +113,17 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
   #onBeat({ peer, header, beat }: Opened): void {
     const { self, boot } = this.#options;
     const { now, timing: { deadMs } } = this.#context;
+    peer.lives.pauseMs = deadMs / 2;
     const newest = peer.lives.hear(header.boot, header.link, header.seq, now);
     const echo = beat.echoes.find((each) => each.node === self && each.boot === bootTag(boot));
     const sentAt = echo === undefined ? null : this.#proof.sentAt(echo.seq);
     const fresh = sentAt !== null && now - sentAt < deadMs;
     if (header.boot !== peer.boot) {
-      if (!fresh || sentAt <= peer.lives.adoptedAt) return;
+      if (!fresh || sentAt <= peer.lives.adoptedAt) {
+        const other = beat.echoes.find((each) => each.node === self)?.boot ?? NEVER_HEARD.boot;
+        if (other !== NEVER_HEARD.boot && other !== bootTag(boot)) peer.lives.strays(header.boot);
+        return;
+      }
       const why = peer.boot === null ? "heartbeat.started" : "heartbeat.rebooted";
       peer.adopt(header.boot, now);
       this.#context.say(`${peer.member.name} is alive`, reason(why, { node: peer.member.name }));

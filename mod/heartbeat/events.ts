@@ -52,6 +52,8 @@ export interface HeartbeatView {
   readonly refused: Readonly<Record<Refusal, number>>;
   readonly peers: readonly {
     readonly node: NodeId;
+    /** A second life that beats beside the accepted one: two machines with one identity. */
+    readonly twin: BootId | null;
     readonly links: readonly {
       readonly link: number;
       readonly up: boolean;

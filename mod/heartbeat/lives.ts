@@ -21,6 +21,9 @@ export const RETIRED_MAX = 32;
  */
 export const CANDIDATES_MAX = 16;
 
+/** A life beside another has beaten more often than this, without a pause. */
+const BEATS_MIN = 5;
+
 /** What is known of one life. */
 export interface Life {
   readonly boot: BootId;
@@ -30,6 +33,10 @@ export interface Life {
   /** When anything of it came, by link. */
   readonly linkAt: Map<number, Instant>;
   readonly windows: Map<number, ReplayWindow>;
+  /** It speaks to another life of ours. */
+  stray: boolean;
+  /** Since when it beats without a pause, and how many beats that are. */
+  run: { readonly since: Instant; readonly beats: number };
 }
 
 /** See the module's note. */
@@ -37,6 +44,8 @@ export class Lives {
   readonly #retired = new Set<BootId>();
   /** In the order in which their turn to be echoed comes. */
   readonly #candidates = new Map<BootId, Life>();
+  /** Who is silent for so long does not beat without a pause. */
+  pauseMs: Millis = Infinity;
   #current: Life | null = null;
   #adoptedAt: Instant = EPOCH;
 
@@ -72,7 +81,11 @@ export class Lives {
     life.linkAt.set(link, now);
     if (seq < life.seq) return false;
     // The same beat on a second link is not newer; it was heard when the first copy came.
-    if (seq > life.seq) life.at = now;
+    if (seq > life.seq) {
+      const goesOn = life.seq >= 0 && now - life.at < this.pauseMs;
+      life.run = goesOn ? { ...life.run, beats: life.run.beats + 1 } : { since: now, beats: 1 };
+      life.at = now;
+    }
     life.seq = seq;
     return true;
   }
@@ -99,10 +112,38 @@ export class Lives {
     return current;
   }
 
+  /**
+   * A second life that beats beside the accepted one, as two machines with one identity would: both
+   * for longer than a life that was replaced could still be heard. Recordings of a life that heard us
+   * are not taken for one (`core.ts`); null for none.
+   */
+  twin(now: Instant, deadMs: Millis): BootId | null {
+    const current = this.#current;
+    if (current === null || now - current.at >= deadMs) return null;
+    for (const { boot, at, run, stray } of this.#candidates.values()) {
+      const beside = Math.min(now - run.since, current.at - run.since, now - current.run.since);
+      if (!stray && now - at < deadMs && run.beats > BEATS_MIN && beside >= deadMs) return boot;
+    }
+    return null;
+  }
+
+  /** What this life says was said to another life of ours: it may be a recording. */
+  strays(boot: BootId): void {
+    this.#of(boot).stray = true;
+  }
+
   #of(boot: BootId): Life {
     const known = this.#current?.boot === boot ? this.#current : this.#candidates.get(boot);
     if (known !== undefined) return known;
-    const life: Life = { boot, seq: -1, at: EPOCH, linkAt: new Map(), windows: new Map() };
+    const life: Life = {
+      boot,
+      seq: -1,
+      at: EPOCH,
+      linkAt: new Map(),
+      windows: new Map(),
+      run: { since: EPOCH, beats: 0 },
+      stray: false,
+    };
     this.#candidates.set(boot, life);
     if (this.#candidates.size > CANDIDATES_MAX) this.#drop(boot);
     return life;

@@ -13,7 +13,13 @@ import { Lives } from "./lives.ts";
 import { ALIVE_MS_MAX, type Beat, bootTag, type Echo, HELD_MS_MAX, SEQ_ECHO_MAX } from "./wire.ts";
 
 /** What is echoed of a peer that was never heard: a life and a beat that nobody has. */
-const NEVER_HEARD = { boot: "00000000", seq: 0, heldMs: HELD_MS_MAX, links: 0, accepted: false };
+export const NEVER_HEARD = {
+  boot: "00000000",
+  seq: 0,
+  heldMs: HELD_MS_MAX,
+  links: 0,
+  accepted: false,
+};
 
 /** One member as this node knows it. */
 export class Peer {
@@ -21,6 +27,8 @@ export class Peer {
   /** Since when this node looks out for it. */
   readonly since: Instant;
   state: MemberState = "unknown";
+  /** A second life that beats beside the accepted one. */
+  twin: BootId | null = null;
   /** Its life has said that it hears us: until then it has had no time to. */
   greeted = false;
   /** Instant of our clock at which we learnt of its newest sign of life, from whomever. */

@@ -77,6 +77,21 @@ export class Roster {
     const before = peer.state;
     peer.state = this.#stateOf(peer);
     if (peer.state !== before) this.#tellMember(peer, this.#whyState(peer));
+    this.#lookForTwin(peer);
+  }
+
+  /** Two lives of one node at once: two machines that took one identity. */
+  #lookForTwin(peer: Peer): void {
+    const { now, timing } = this.#context;
+    const twin = peer.lives.twin(now, timing.deadMs);
+    if (twin === peer.twin) return;
+    peer.twin = twin;
+    const { id: node, name } = peer.member;
+    const because = twin === null
+      ? reason("heartbeat.twin-gone", { node: name })
+      : reason("heartbeat.twin", { node: name, boot: peer.boot ?? "?", other: twin });
+    this.#context.tell({ fact: "heartbeat.twin", node, twin });
+    this.#context.say(twin === null ? `${name} runs once` : `${name} runs twice`, because);
   }
 
   refreshView(): void {
@@ -98,6 +113,7 @@ export class Roster {
     const { now, timing: { deadMs } } = this.#context;
     return [...this.#peers.values()].map((peer) => ({
       node: peer.member.id,
+      twin: peer.twin,
       links: peer.links.map((link, at) => ({
         link: at,
         up: link.up,

@@ -1,4 +1,6 @@
 /** The port of stream 2's database, and what crosses it; see `ports.ts`. @module */
+import type { VerifyReport } from "../base/verify_report.ts";
+
 /** One row of the replicated tree as it lies in the database. */
 export interface StoredRow {
   readonly ino: number;
@@ -77,6 +79,8 @@ export interface DatabaseInstall {
   /** Null: no description has been in the log yet. */
   readonly spec: StoredSpec | null;
   readonly stateCrc: number;
+  /** As in {@link DatabaseBatch}. */
+  readonly content?: number;
   readonly rows: readonly StoredRow[];
   readonly requests: readonly StoredRequest[];
   readonly locks: readonly StoredLocks[];
@@ -101,6 +105,8 @@ export interface DatabaseBatch {
     readonly index: number;
     readonly term: number;
     readonly stateCrc: number;
+    /** Content hash of tree and locks (`base/content_sum.ts`) as memory has it; absent: not checked. */
+    readonly content?: number;
     readonly rows: readonly StoredRow[];
     readonly removed: readonly number[];
     /** Those that changed; absent for none. */
@@ -112,7 +118,10 @@ export interface DatabaseBatch {
   };
   /** Entries up to and with `base` go, after everything above. Not past the applied index. */
   readonly compact?: { readonly base: LogBase; readonly spec: StoredSpec | null };
-  /** Alone in its batch, but for `hardState`, `sealed` and `recovery`. */
+  /**
+   * Alone in its batch, but for `hardState`, `sealed`, `recovery`, and entries behind its base, which
+   * take the place of those that are there.
+   */
   readonly install?: DatabaseInstall;
   /** What the seal says of the members from now on: durable as the rest is. */
   readonly sealed?: SealedSpec;
@@ -180,6 +189,11 @@ export interface DatabaseContent {
   /** Null for a replica that is whole. */
   readonly recovery: StoredRecovery | null;
   readonly sealed: SealedSpec | null;
+  /**
+   * It is sound, and nothing proves that it is the newest: its seal is damaged, for this reason in
+   * words. It stays so until a batch says what becomes of it (`recovery`, null or not).
+   */
+  readonly unproven?: string;
 }
 
 /** Which transactions are asked for: those above `from` and below `below`. */
@@ -204,6 +218,8 @@ export interface HistoryPage {
   readonly since: number;
   /** The oldest transaction that is kept, whatever is asked for; null where there is none. */
   readonly oldest: number | null;
+  /** Transactions in the range of this page that are damaged, and so not among its records. */
+  readonly damaged?: readonly { readonly index: number; readonly why: string }[];
 }
 
 /** The durable side of stream 2. */
@@ -229,6 +245,9 @@ export interface DatabaseBeginning {
   readonly recovery: StoredRecovery;
 }
 
+/** What a verification ends in. */
+export type VerifyDone = (report: VerifyReport | { readonly failure: string }) => void;
+
 export interface Database {
   /** All of `batch`, durable, in order of the calls, before `done(null)`; `done(why)` on failure. */
   commit(batch: DatabaseBatch, done: (failure: string | null) => void): void;
@@ -237,5 +256,10 @@ export interface Database {
    * page at a time only, so that commits do not wait for it.
    */
   history(ask: HistoryAsk, done: (page: HistoryPage | { readonly failure: string }) => void): void;
+  /**
+   * Reads back and checks every row as of now, in slices between which commits go on. A text says
+   * why it could not be done. One at a time.
+   */
+  verify(done: VerifyDone): void;
   close(): void;
 }

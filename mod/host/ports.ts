@@ -32,6 +32,7 @@ export type {
   StoredRow,
   StoredSpec,
   UndoRow,
+  VerifyDone,
 } from "./database_port.ts";
 export type {
   FuseFailure,

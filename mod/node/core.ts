@@ -132,7 +132,14 @@ export class NodeCore implements Core<NodeEvent, NodeEffect> {
   }
 
   deadline(): Instant {
-    return earliest(...STREAMS.map((stream) => this[stream].deadline()));
+    const { heartbeat, config, ha, storage, join } = this;
+    return earliest(
+      heartbeat.deadline(),
+      config.deadline(),
+      ha.deadline(),
+      storage.deadline(),
+      join.deadline(),
+    );
   }
 
   #run(events: readonly StreamEvent[], now: Instant): NodeEffect[] {

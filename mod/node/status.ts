@@ -4,6 +4,7 @@ import { type ClusterSpec, type Member, nameOf } from "../base/cluster.ts";
 import type { BootId, NodeId } from "../base/id.ts";
 import { type ProblemCode, PROBLEMS } from "../base/problem.ts";
 import { formatMillis, type Instant } from "../base/time.ts";
+import { rowsOf } from "../base/verify_report.ts";
 import type { View, Vitals } from "../streams.ts";
 import type { Board } from "./board.ts";
 import type { NodeCore } from "./core.ts";
@@ -14,6 +15,7 @@ import type {
   ResourceStatus,
   StatusDocument,
   StreamStatus,
+  VerifiedStatus,
 } from "./view.ts";
 
 /** A running node as the status sees it; the runtime is one. */
@@ -44,6 +46,7 @@ export interface StatusHead {
 }
 
 const NO_WATCHDOG = "no watchdog";
+const NOTHING_KEPT = { content: formatCrc(0), verified: null, writable: false };
 
 /** Makes the document; `source` null on a host that is not a member of a cluster. */
 export function statusOf(source: StatusSource | null, head: StatusHead): StatusDocument {
@@ -109,10 +112,23 @@ function memberStatus(source: StatusSource, head: StatusHead): StatusDocument {
       term: config.term,
       index: config.applied,
       crc32: formatCrc(config.stateCrc),
+      content: formatCrc(config.content),
+      verified: verifiedStatus(source),
       writable: board.position?.writable === true && view.quorate,
     },
     backup,
     mount,
+  };
+}
+
+function verifiedStatus(source: StatusSource): VerifiedStatus | null {
+  const { verified } = source.node.config.view();
+  if (verified === null) return null;
+  const { report, at: then } = verified;
+  return {
+    age_ms: Math.max(0, Math.round(source.now() - then)),
+    rows: rowsOf(report),
+    damaged: report.damaged.map(({ why }) => why),
   };
 }
 
@@ -133,7 +149,7 @@ function strangerStatus({ name, at, mount }: StatusHead): StatusDocument {
     nodes: [],
     streams: [],
     resources: [],
-    config: { version: 0, term: 0, index: 0, crc32: formatCrc(0), writable: false },
+    config: { version: 0, term: 0, index: 0, crc32: formatCrc(0), ...NOTHING_KEPT },
     backup: null,
     mount,
   };
@@ -193,6 +209,13 @@ function stateOf({ node }: StatusSource, member: NodeId, heard: string): string 
   return entry.shutdown === null ? heard : "stopping";
 }
 
+/** Peers that hold something else than this leader. */
+function differing({ spec, node }: StatusSource): string {
+  const odd = node.config.view().peers.filter(({ diverged }) => diverged);
+  const names = odd.map((peer) => nameOf(spec, peer.node)).join(" and ");
+  return names === "" ? "" : `; ${names} ${odd.length > 1 ? "differ" : "differs"}`;
+}
+
 function streamsOf(source: StatusSource, view: View): StreamStatus[] {
   const { spec, board } = source;
   const ha = source.node.ha.view();
@@ -201,6 +224,8 @@ function streamsOf(source: StatusSource, view: View): StreamStatus[] {
   const online = `${view.online.length}/${spec.members.length}`;
   const running = ha.resources.filter((each) => each.state === "started").length;
   const bad = ha.resources.some((each) => each.state === "error" || each.state === "fence");
+  const twins = source.node.heartbeat.view().peers.filter(({ twin }) => twin !== null)
+    .map(({ node }) => nameOf(spec, node));
   const writable = board.position?.writable === true && view.quorate;
   const ready = storage.disks.filter((disk) => disk.state === "ready").length;
   const disks = `${ready}/${storage.disks.length} disks ready`;
@@ -212,21 +237,22 @@ function streamsOf(source: StatusSource, view: View): StreamStatus[] {
       name: "heartbeat",
       state: !view.quorate
         ? "failed"
-        : view.online.length < spec.members.length
+        : twins.length > 0 || view.online.length < spec.members.length
         ? "degraded"
         : "ok",
-      now: `online=${online}, votes=${view.present}/${view.expected}, view=${view.epoch}`,
+      now: `online=${online}, votes=${view.present}/${view.expected}, view=${view.epoch}` +
+        twins.map((name) => `; ${name} runs twice`).join(""),
     },
     {
       name: "config",
       state: config.blocked !== null || !writable
         ? "failed"
-        : config.peers.some((peer) => peer.diverged)
+        : config.peers.some((peer) => peer.diverged) || (config.verified?.report.count ?? 0) > 0
         ? "degraded"
         : "ok",
       now: config.blocked ??
         `${config.role}, term=${config.term}, index=${config.applied}, ` +
-          `crc32=${formatCrc(config.stateCrc)}`,
+          `crc32=${formatCrc(config.stateCrc)}${differing(source)}`,
     },
     {
       name: "ha",

@@ -33,11 +33,23 @@ export interface StatusDocument {
     readonly term: number;
     readonly index: number;
     readonly crc32: string;
+    /** Content hash of tree and locks. */
+    readonly content: string;
     readonly writable: boolean;
+    readonly verified: VerifiedStatus | null;
   };
   /** Scheduled backups of this node; null on a host that is no member. */
   readonly backup: BackupStatus | null;
   readonly mount: MountStatus;
+}
+
+/** The last time that the database was read back. */
+export interface VerifiedStatus {
+  /** How long ago it ended. */
+  readonly age_ms: number;
+  readonly rows: number;
+  /** What is damaged, in words; a few of it. */
+  readonly damaged: readonly string[];
 }
 
 /** The replicated tree as files of this host. */

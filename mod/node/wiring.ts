@@ -12,6 +12,7 @@ export const HEARD_BY: Readonly<Record<Fact["fact"], readonly StreamName[]>> = {
   "heartbeat.member": ["config", "ha", "storage"],
   "heartbeat.link": [],
   "heartbeat.proof": ["ha"],
+  "heartbeat.twin": ["config"],
   "config.spec": ["heartbeat", "ha", "storage", "join"],
   "config.position": ["heartbeat", "ha"],
   "config.applied": ["ha"],
@@ -19,6 +20,7 @@ export const HEARD_BY: Readonly<Record<Fact["fact"], readonly StreamName[]>> = {
   "config.barrier": ["ha"],
   "config.shared": ["storage"],
   "config.diverged": [],
+  "config.verified": [],
   "config.yielded": [],
   "config.forced": [],
   "ha.guard": ["storage"],
@@ -46,6 +48,7 @@ export const SERVED_BY: Readonly<Record<Request["request"], readonly StreamName[
   "config.barrier": ["config"],
   "config.transfer": ["config"],
   "config.force-single": ["config"],
+  "config.verify": ["config"],
   "storage.swap": ["storage"],
   "storage.fence": ["storage"],
   // Stream 4 leaves the last words once stream 3 says that nothing runs here.

@@ -31,6 +31,9 @@ export class Checks {
   /** Log index → CRC chain of the committed log there; tree CRC there. */
   readonly #chains = new Map<number, number>();
   readonly #crcs = new Map<number, number>();
+  readonly #contents = new Map<number, number>();
+  /** Nodes whose content the story changed: that others differ from them is what is wanted. */
+  readonly #drifted = new Set<SimNode>();
   /** World time at which the newest beat was sent that one host got from another: `to from`. */
   readonly #got = new Map<string, Millis>();
   readonly #provenAt = new Map<NodeId, Instant>();
@@ -48,13 +51,22 @@ export class Checks {
     for (const node of cluster.all) node.host.watchdog.onPet = () => this.#onPet(node);
   }
 
+  /** World time at which the newest beat of a node was sent that any other host got. */
+  lastHeard({ host }: SimNode): Millis {
+    const others = this.#cluster.all.filter((each) => each.host !== host);
+    const got = others.map((each) =>
+      this.#got.get(`${each.host.index} ${host.index}`) ?? -Infinity
+    );
+    return Math.max(...got);
+  }
+
   /** Each fact that a node tells. */
   onFact(node: SimNode, fact: Fact): void {
     if (fact.fact === "config.position") this.#onPosition(node, fact.position);
     else if (fact.fact === "ha.takeover") this.#onTakeover(node, fact);
     else if (fact.fact === "heartbeat.proof") this.#onProof(node, fact.provenAt);
     else if (fact.fact === "ha.guard" && fact.state === "held") this.#onGuard(node, fact.until);
-    else if (fact.fact === "config.diverged") {
+    else if (fact.fact === "config.diverged" && this.#drifted.size === 0) {
       this.fail("replicas are equal", `${node.name} says that node ${fact.node} diverged`);
     }
   }
@@ -91,7 +103,13 @@ export class Checks {
     this.#era = node;
     this.#chains.clear();
     this.#crcs.clear();
+    this.#contents.clear();
     this.#leaders.clear();
+  }
+
+  /** Something wrong is in a node's database on purpose. */
+  allowDrift(node: SimNode): void {
+    this.#drifted.add(node);
   }
 
   #onPosition(
@@ -119,6 +137,8 @@ export class Checks {
       });
     }
     this.#same(this.#crcs, "replicas are equal", { node, index: applied, crc: crc32 });
+    if (view.applied !== applied || this.#drifted.has(node)) return;
+    this.#same(this.#contents, "contents are equal", { node, index: applied, crc: view.content });
   }
 
   #same(

@@ -22,6 +22,8 @@ import { World } from "./world.ts";
 
 /** Path of the shared disk on every host. */
 export const SHARED_DISK = "/dev/shared";
+/** Where the tree is mounted. */
+export const TARGET = "/etc/pve";
 const DISK_BYTES = 8 * 1024 * 1024;
 /** How soon a daemon that died is started again. */
 const RESTART_MS: Range = [50, 2000];
@@ -78,6 +80,7 @@ export class SimCluster {
   readonly #events: ClusterEvents;
   readonly #key: Uint8Array;
   readonly #prng: Prng;
+  readonly #mounts: boolean;
 
   constructor(
     seed: number,
@@ -85,6 +88,8 @@ export class SimCluster {
       readonly shape: ClusterShape;
       readonly options: Partial<WorldOptions>;
       readonly spares?: number;
+      /** The members have the tree mounted on {@link TARGET}; default false. */
+      readonly mounts?: boolean;
       readonly events: ClusterEvents;
     },
   ) {
@@ -102,7 +107,8 @@ export class SimCluster {
       node.spec = this.spec;
       return node;
     });
-    const { spares = 0 } = parts;
+    const { spares = 0, mounts = false } = parts;
+    this.#mounts = mounts;
     this.spares = Array.from({ length: spares }, (_, at) =>
       // The number is a stand-in until it is given one.
       this.#host(shape.nodes + at, nodeId(NODE_ID_MAX - at)));
@@ -132,6 +138,17 @@ export class SimCluster {
     node.host.powerCut(null);
   }
 
+  /** The first spare host is an image of a node as it is now, at an address of its own. */
+  clone(node: SimNode): void {
+    const [spare] = this.spares;
+    assert(spare !== undefined, "A clone needs a spare host");
+    spare.host.powerCut(null);
+    spare.id = node.id;
+    spare.spec = node.spec;
+    spare.host.store.take(node.host.store);
+    spare.host.powerOn();
+  }
+
   /** The node at a place. */
   node(at: number): SimNode {
     const node = this.all[at];
@@ -147,13 +164,15 @@ export class SimCluster {
     const member = spec.members.find(({ id }) => id === node.id);
     assert(member !== undefined, "A simulated node is a member");
     const ports = node.host.boot();
+    // An image knows its host's own addresses, and is a member under those of another.
+    const { links, peer } = this.spares.includes(node) ? memberAt(this.all.indexOf(node)) : member;
     const runtime: NodeRuntime = new NodeRuntime(ports, {
       self: node.id,
       boot: bootId(toHex(ports.random.bytes(8))),
       clusterKey: this.#key,
       spec,
       disks: spec.witness === null ? [] : [SHARED_DISK],
-      bind: { links: member.links, peer: member.peer },
+      bind: { links, peer },
       configLimits: limitsOf(this.world.options),
       onFact: (fact) => {
         if (node.life !== runtime) return;
@@ -164,7 +183,9 @@ export class SimCluster {
         if (node.life === runtime) this.#events.onSaying(node, saying);
       },
       onReady: () => {
-        if (node.life === runtime) node.runtime = runtime;
+        if (node.life !== runtime) return;
+        node.runtime = runtime;
+        if (this.#mounts) this.#mount(node, runtime);
       },
       onFatal: () => node.host.crashDaemon(),
     });
@@ -174,6 +195,15 @@ export class SimCluster {
 
   bootAll(): void {
     for (const node of this.nodes) this.boot(node);
+  }
+
+  #mount(node: SimNode, runtime: NodeRuntime): void {
+    const ask = {
+      fuse: node.host.fusePort(),
+      options: { target: TARGET, source: "pentad" },
+      onLost: nothing,
+    };
+    runtime.mount(ask, (failure) => assert(failure === null, "A dead mount is taken over"));
   }
 
   #onEnd(node: SimNode, how: string): void {
@@ -240,4 +270,8 @@ function specOf(
     members,
     witness: witness ? { disk } : null,
   };
+}
+
+function nothing(): void {
+  // Only a daemon's death ends a mount here, and that one hears of nothing.
 }

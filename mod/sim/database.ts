@@ -5,17 +5,15 @@
  * @module
  */
 import { assert } from "../base/assert.ts";
+import type { VerifyReport } from "../base/verify_report.ts";
 import type { Prng } from "../base/prng.ts";
 import type {
   DamageKind,
-  Database,
   DatabaseBatch,
   DatabaseBeginning,
   DatabaseContent,
   DatabaseDamage,
   DatabaseInstall,
-  DatabaseOpened,
-  DatabasePort,
   HistoryAsk,
   HistoryPage,
   HistoryRecord,
@@ -28,12 +26,13 @@ import type {
   StoredRow,
   StoredSpec,
 } from "../host/ports.ts";
-import type { Life } from "./life.ts";
-import { draw, drawSlow } from "./options.ts";
-import { Happening, type World } from "./world.ts";
+import { BadPlaces, type Lie } from "./bad_places.ts";
+import type { World } from "./world.ts";
 
 /** Transactions that the history keeps; the real one counts bytes. */
 export const HISTORY_KEPT = 10_000;
+/** SQLite's words for EIO. */
+export const IO_ERROR = "disk I/O error";
 /** Transactions on one page. */
 const PAGE_MAX = 100;
 const FROM_THE_BEGINNING: LogBase = { index: 0, term: 0, chain: 0 };
@@ -77,7 +76,9 @@ export class DatabaseStore {
   #since = 0;
   #recovery: StoredRecovery | null = null;
   #damage: Pick<DatabaseDamage, "damaged" | "kind"> | null = null;
-  #failure: string | null = null;
+  readonly #bad: BadPlaces;
+  #failure: { readonly why: string; readonly kind: DamageKind } | null = null;
+  #failsOnce = false;
   /** The seal: exact, as the real one is. */
   #seal: Seal | null = null;
   #lost = 0;
@@ -85,6 +86,7 @@ export class DatabaseStore {
   constructor(world: World, name: string) {
     this.world = world;
     this.prng = world.prng(`database ${name}`);
+    this.#bad = new BadPlaces(world.prng(`lies ${name}`));
   }
 
   /** Openings find damage from now on, for this reason in words; `seal`: it is damaged too. */
@@ -93,9 +95,37 @@ export class DatabaseStore {
     if (seal) this.#seal = null;
   }
 
-  /** It is damaged, or has not got back all that it lost. */
+  /** The disk says of one of the next commits that it is done, and does something else. */
+  lie(lie: Lie): void {
+    this.#bad.arm(lie);
+  }
+
+  /**
+   * A file of the tree is another one, with checksums that are right: what a bug would leave. False
+   * where there is no file.
+   */
+  drift(): boolean {
+    const row = [...this.#rows.values()].findLast(({ kind }) => kind === "file");
+    if (row === undefined) return false;
+    this.#rows.set(row.ino, { ...row, data: new TextEncoder().encode("not what was written") });
+    return true;
+  }
+
+  /** Everything read back. */
+  verify(): VerifyReport {
+    const found = this.#damage;
+    const damaged = found === null ? [] : [{ part: "tree", at: null, why: found.damaged } as const];
+    const rows = {
+      ...{ log: this.#entries.length, tree: this.#rows.size, locks: this.#locks.size },
+      ...{ requests: this.#requests.size, history: this.#history.size },
+    };
+    return { rows, applied: this.#applied.index, damaged, count: damaged.length };
+  }
+
+  /** It is not damaged, nor about to be, and has got back all that it lost. */
   get isWhole(): boolean {
-    return this.#damage === null && this.#recovery === null;
+    return this.#damage === null && this.#recovery === null && this.#bad.isEmpty &&
+      this.#failure?.kind !== "damaged";
   }
 
   /** Databases that were put aside. */
@@ -121,6 +151,14 @@ export class DatabaseStore {
     };
   }
 
+  /** Becomes a copy of another, seal and all. */
+  take(other: DatabaseStore): void {
+    this.#take(other.#tables().content);
+    this.#history = new Map(other.#history);
+    this.#since = other.#since;
+    this.#seal = other.#seal;
+  }
+
   /** A new database: what lay there is moved out of the way. Nobody has it open. */
   wipe(): void {
     this.#take(NOTHING);
@@ -128,19 +166,21 @@ export class DatabaseStore {
     this.#since = 0;
     this.#seal = null;
     this.#damage = null;
+    this.#bad.clear();
   }
 
   /** Puts aside what is there and begins anew. */
   renew({ term, vote, sealed, recovery }: DatabaseBeginning): DatabaseContent | DatabaseDamage {
     if (this.#failure !== null) {
       const rescued = { term, vote, known: recovery.known, sealed };
-      return { damaged: this.#failure, kind: "unwritable", rescued };
+      return { damaged: this.#failure.why, kind: "unwritable", rescued };
     }
     this.#lost++;
     this.#take({ ...NOTHING, term, vote, recovery });
     this.#history.clear();
     this.#since = 0;
     this.#damage = null;
+    this.#bad.clear();
     this.#seal = { ...this.#state(), sealed };
     return this.content();
   }
@@ -165,22 +205,38 @@ export class DatabaseStore {
     return { term, vote, known, nonce, applied: this.#applied.index, last };
   }
 
-  /** Commits fail from now on (a full disk, say); null: they succeed again. */
-  failCommits(why: string | null): void {
-    this.#failure = why;
+  /**
+   * Commits fail from now on; null: they succeed again. `kind` is what an opening makes of it: a full
+   * disk is no damage, a device with errors is.
+   */
+  failCommits(why: string | null, kind: DamageKind = "unwritable"): void {
+    this.#failure = why === null ? null : { why, kind };
   }
 
-  get failure(): string | null {
-    return this.#failure;
+  /** The next commit fails, and the one after it would not. */
+  failOnce(): void {
+    this.#failsOnce = true;
+  }
+
+  /** How the commit under way fails, or null. What it wrote may be there all the same. */
+  failure(): string | null {
+    const once = this.#failsOnce ? IO_ERROR : null;
+    this.#failsOnce = false;
+    return this.#failure?.why ?? once;
   }
 
   /** A copy of everything, or the damage. */
   content(): DatabaseContent | DatabaseDamage {
+    const last = this.#entries.at(-1)?.index ?? this.#base.index;
+    const found = this.#bad.found(last);
+    if (found !== null) this.#damage ??= { damaged: found, kind: "damaged" };
     if (this.#damage === null && this.#failure === null) return this.#tables().content;
     const { term = 0, vote = 0, known = false, sealed = null } = this.#seal ?? {};
     const rescued = { term, vote, known, sealed };
     // Each opening is counted, so one that cannot be written is none.
-    if (this.#failure !== null) return { damaged: this.#failure, kind: "unwritable", rescued };
+    if (this.#failure !== null) {
+      return { damaged: this.#failure.why, kind: this.#failure.kind, rescued };
+    }
     return { damaged: "", kind: "damaged", ...this.#damage, rescued };
   }
 
@@ -219,6 +275,7 @@ export class DatabaseStore {
   apply(batch: DatabaseBatch): void {
     const { hardState, truncateFrom, entries, applied, compact, install } = batch;
     const { recovery, sealed } = batch;
+    this.#bad.note(batch, { entries: this.#entries, rows: this.#rows });
     if (truncateFrom !== undefined) this.#truncate(truncateFrom);
     for (const entry of entries ?? []) this.#put(entry);
     if (hardState !== undefined) this.#hard = hardState;
@@ -258,6 +315,8 @@ export class DatabaseStore {
 
   #install(install: DatabaseInstall): void {
     const { base, spec, stateCrc, rows, requests, locks, keepLog, keepHistory } = install;
+    // What lay there and was damaged is replaced.
+    this.#damage = null;
     this.#rows.clear();
     for (const row of rows) this.#rows.set(row.ino, row);
     this.#requests.clear();
@@ -291,109 +350,6 @@ export class DatabaseStore {
       const at = this.#entries.findIndex(({ index }) => index >= entry.index);
       const same = this.#entries[at]?.index === entry.index;
       this.#entries.splice(at, same ? 1 : 0, entry);
-    }
-  }
-}
-
-interface Commit {
-  readonly batch: DatabaseBatch;
-  readonly done: (failure: string | null) => void;
-}
-
-/** The database port of one life of a host's daemon. */
-export class SimDatabase implements DatabasePort {
-  readonly #store: DatabaseStore;
-  readonly #life: Life;
-
-  constructor(store: DatabaseStore, life: Life) {
-    this.#store = store;
-    this.#life = life;
-  }
-
-  open(done: DatabaseOpened): Database {
-    return new OpenDatabase(this.#store, this.#life, () => done(this.#store.content()));
-  }
-
-  renew(beginning: DatabaseBeginning, done: DatabaseOpened): Database {
-    return new OpenDatabase(this.#store, this.#life, () => done(this.#store.renew(beginning)));
-  }
-}
-
-class OpenDatabase implements Database {
-  readonly #store: DatabaseStore;
-  readonly #life: Life;
-  readonly #commits: Commit[] = [];
-  readonly #durable = new Happening(() => this.#onDurable());
-  #closed = false;
-
-  constructor(store: DatabaseStore, life: Life, open: () => void) {
-    this.#store = store;
-    this.#life = life;
-    if (!life.act()) return;
-    life.onEnd(() => this.#crash());
-    store.world.after(
-      draw(store.prng, store.world.options.databaseOpenMs),
-      () =>
-        life.deliver(() => {
-          if (!this.#closed) open();
-        }),
-    );
-  }
-
-  commit(batch: DatabaseBatch, done: (failure: string | null) => void): void {
-    if (this.#closed || !this.#life.act()) return;
-    this.#commits.push({ batch, done });
-    if (this.#commits.length === 1) this.#begin();
-  }
-
-  history(ask: HistoryAsk, done: (page: HistoryPage) => void): void {
-    if (this.#closed || !this.#life.act()) return;
-    const { world, prng } = this.#store;
-    world.after(draw(prng, world.options.databaseCommitMs), () => {
-      const page = this.#store.history(ask);
-      this.#life.deliver(() => {
-        if (!this.#closed) done(page);
-      });
-    });
-  }
-
-  /** What was handed over before is still written; nothing is told any more. */
-  close(): void {
-    if (this.#closed || !this.#life.alive) return;
-    this.#closed = true;
-    for (const { batch } of this.#commits.splice(0)) {
-      if (this.#store.failure === null) this.#store.apply(batch);
-    }
-    this.#store.world.cancel(this.#durable);
-  }
-
-  #begin(): void {
-    const { world, prng } = this.#store;
-    const { databaseCommitMs, databaseSlow, databaseSlowMs } = world.options;
-    const slow = { chance: databaseSlow, range: databaseSlowMs };
-    world.move(this.#durable, world.now + drawSlow(prng, databaseCommitMs, slow));
-  }
-
-  #onDurable(): void {
-    const commit = this.#commits[0];
-    if (commit === undefined) return;
-    const { failure } = this.#store;
-    if (failure === null) this.#store.apply(commit.batch);
-    this.#commits.shift();
-    this.#life.deliver(() => {
-      // A stopped daemon begins no further commit.
-      if (this.#commits.length > 0 && !this.#durable.scheduled) this.#begin();
-      if (!this.#closed) commit.done(failure);
-    });
-  }
-
-  /** Of what was in flight a drawn part is durable, in order: no commit without those before it. */
-  #crash(): void {
-    const { world, prng, failure } = this.#store;
-    world.cancel(this.#durable);
-    for (const { batch } of this.#commits.splice(0)) {
-      if (failure !== null || !prng.chance(world.options.databaseCrashDurable)) break;
-      this.#store.apply(batch);
     }
   }
 }

@@ -7,7 +7,9 @@
 import type { ResourceId } from "../base/id.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Millis } from "../base/time.ts";
+import type { Lie } from "./bad_places.ts";
 import { SHARED_DISK, type SimCluster } from "./cluster.ts";
+import { IO_ERROR } from "./database.ts";
 
 /** One thing that happens at `at`; what lasts is undone `ms` later. */
 export type Fault =
@@ -45,6 +47,18 @@ export type Fault =
     | { readonly fault: "damage"; readonly node: number; readonly seal: boolean }
     /** A copy of the database is made, and put back `ms` later. */
     | { readonly fault: "rollback"; readonly node: number; readonly ms: Millis }
+    /**
+     * A host's own disk fails (EIO): for a while all writes, with 0 one sync, whose data may be there
+     * or not; with `read` what is there cannot be read any more.
+     */
+    | {
+      readonly fault: "io-error";
+      readonly node: number;
+      readonly read: boolean;
+      readonly ms: Millis;
+    }
+    /** A commit is acknowledged and not written, or in another's place; it is read `ms` later. */
+    | { readonly fault: "lie"; readonly node: number; readonly lie: Lie; readonly ms: Millis }
     /** Nothing can be written to a host's own disk. */
     | { readonly fault: "full"; readonly node: number; readonly ms: Millis }
     | { readonly fault: "exit"; readonly resource: number }
@@ -52,8 +66,9 @@ export type Fault =
   );
 
 /** Faults of the databases, which are drawn apart from all others. */
-type StoreKind = "damage" | "rollback" | "full";
+type StoreKind = "damage" | "rollback" | "full" | "io-error" | "lie";
 type Kind = Exclude<Fault["fault"], StoreKind>;
+const STORE_KINDS = ["damage", "rollback", "full", "io-error", "lie", "lie"] as const;
 /** Databases are struck so often in one run, at most. */
 const STORE_FAULTS_MAX = 4;
 
@@ -121,10 +136,15 @@ export function drawStoreFaults(prng: Prng, options: FaultOptions): Fault[] {
   return Array.from({ length: prng.between(1, STORE_FAULTS_MAX) }, (): Fault => {
     const at = prng.between(from, to);
     const node = prng.between(0, nodes - 1);
-    const fault = prng.pick(["damage", "damage", "rollback", "full"] as const) ?? "damage";
+    const fault = prng.pick(STORE_KINDS) ?? "damage";
     if (fault === "damage") return { at, fault, node, seal: prng.chance(0.25) };
     const ms = Math.round(longest * prng.fraction() * prng.fraction());
-    return { at, fault, node, ms };
+    if (fault === "io-error") {
+      const read = prng.chance(0.3);
+      return { at, fault, node, read, ms: prng.chance(0.5) ? 0 : ms };
+    }
+    if (fault !== "lie") return { at, fault, node, ms };
+    return { at, fault, node, lie: prng.chance(0.5) ? "dropped" : "misdirected", ms };
   });
 }
 
@@ -134,7 +154,8 @@ export function drawStoreFaults(prng: Prng, options: FaultOptions): Fault[] {
  * committed alone. Of a pair without one each node holds everything, but not each knows its vote.
  */
 function maySpare(cluster: SimCluster, at: number, seal: boolean): boolean {
-  if (!cluster.nodes.every(({ host }) => host.store.isWhole)) return false;
+  const members = cluster.all.filter(({ spec }) => spec !== null);
+  if (!members.every(({ host }) => host.store.isWhole)) return false;
   if (cluster.nodes.length > 2) return true;
   if (seal) return false;
   if (cluster.spec.witness === null) return true;
@@ -251,6 +272,13 @@ export function strike(cluster: SimCluster, fault: Fault, struck: Struck): void 
       });
       return;
     }
+    case "io-error":
+      return failDisk(cluster, fault);
+    case "lie":
+      if (!maySpare(cluster, fault.node, false)) return;
+      host?.store.lie(fault.lie);
+      later?.(() => host?.crashDaemon());
+      return;
     case "full":
       host?.store.failCommits("database or disk is full");
       later?.(() => host?.store.failCommits(null));
@@ -264,6 +292,21 @@ export function strike(cluster: SimCluster, fault: Fault, struck: Struck): void 
         "drawn by the seed",
       );
   }
+}
+
+function failDisk(
+  cluster: SimCluster,
+  { node, read, ms }: Extract<Fault, { fault: "io-error" }>,
+): void {
+  if (!maySpare(cluster, node, false)) return;
+  const { host } = cluster.node(node);
+  if (read) {
+    host.store.damage(IO_ERROR);
+    return host.crashDaemon();
+  }
+  if (ms === 0) return host.store.failOnce();
+  host.store.failCommits(IO_ERROR, "damaged");
+  cluster.world.after(ms, () => host.store.failCommits(null));
 }
 
 function degrade(cluster: SimCluster, fault: Extract<Fault, { fault: "loss" | "slow" }>): void {

@@ -8,20 +8,25 @@ import type { Prng } from "../base/prng.ts";
 import type { Millis } from "../base/time.ts";
 import type { Ports } from "../host/ports.ts";
 import { HostClock, SimClock } from "./clock.ts";
-import { DatabaseStore, SimDatabase } from "./database.ts";
+import { DatabaseStore } from "./database.ts";
+import { SimDatabase } from "./database_port.ts";
 import type { SimDisks } from "./disk.ts";
 import { SimDiskPort } from "./disk_port.ts";
+import { HostFuse, SimFuse } from "./fuse.ts";
 import { HostKeeper } from "./keeper.ts";
 import { Life } from "./life.ts";
 import { HostLoad, SimLoad } from "./load.ts";
 import type { SimNetwork } from "./network.ts";
-import { draw } from "./options.ts";
+import { draw, type Range } from "./options.ts";
 import type { HostProcesses, SimPlant } from "./plant.ts";
 import { SimProcesses } from "./process.ts";
 import { SimTcp, type TcpWorld } from "./tcp.ts";
 import { SimUdp, type UdpSockets } from "./udp.ts";
 import { HostWatchdog, SimWatchdog } from "./watchdog.ts";
 import { Happening, type World } from "./world.ts";
+
+/** From a program's call to the daemon that reads it. */
+const FUSE_MS: Range = [0.02, 0.2];
 
 /** Why a daemon or its host ended. */
 export type HostEnd = "crash" | "power" | "watchdog";
@@ -45,6 +50,8 @@ export class SimHost {
   readonly watchdog: HostWatchdog;
   readonly keeper: HostKeeper;
   readonly processes: HostProcesses;
+  /** What is mounted here. */
+  readonly fuse = new HostFuse();
   /** The daemon ended (and with `power` and `watchdog` the host). Called after the fact. */
   onEnd: (how: HostEnd) => void = nothing;
   /** The host runs again after a reset: the caller boots a daemon. */
@@ -105,6 +112,7 @@ export class SimHost {
     const prng = world.prng(`daemon ${this.name} ${life.number}`);
     const { clock, keeper, processes } = this;
     const random = prng.split();
+    life.onEnd(() => this.fuse.crash());
     return {
       clock: new SimClock(world, { host: clock, life, prng: prng.split() }),
       random: { bytes: (length) => random.bytes(length) },
@@ -116,6 +124,21 @@ export class SimHost {
       process: new SimProcesses(world, { life, clock, keeper, processes, prng: prng.split() }),
       load: new SimLoad(world, this.load, life),
     };
+  }
+
+  /** The FUSE port of the daemon that lives; a request takes its time to be read. */
+  fusePort(): SimFuse {
+    const life = this.#life;
+    assert(life !== null && life.alive, `On host "${this.name}" a daemon lives`);
+    const { world } = this.#site;
+    return new SimFuse(this.fuse, (run) => {
+      world.after(draw(this.#prng, FUSE_MS), () => life.deliver(run));
+    });
+  }
+
+  /** How many daemons have lived here. */
+  get lives(): number {
+    return this.#lives;
   }
 
   /** Only the daemon dies. Its keeper, its resources and its watchdog go on. */

@@ -40,6 +40,8 @@ export class Membership {
   /** Lives of daemons that were told to stop. */
   readonly #stops = new WeakSet<NodeRuntime>();
   #tags = 0;
+  /** Stops of a leader that found nobody to hand over to, or that left no majority behind. */
+  stranded = 0;
 
   constructor(cluster: SimCluster, admin: Admin) {
     this.#cluster = cluster;
@@ -60,7 +62,11 @@ export class Membership {
     if (fact.fact === "config.yielded" && node.life !== null && this.#stops.has(node.life)) {
       const { life } = node;
       // Not in the midst of the step that tells it.
-      this.#cluster.world.after(0, () => node.life === life && node.host.crashDaemon());
+      this.#cluster.world.after(0, () => {
+        if (node.life !== life) return;
+        if (this.#strands(node)) this.stranded++;
+        node.host.crashDaemon();
+      });
     }
     if (fact.fact !== "ha.empty" || node.life !== this.#stopping?.life) return;
     this.#stopping.empty = true;
@@ -112,6 +118,15 @@ export class Membership {
     if (runtime === null) return;
     this.#stops.add(runtime);
     runtime.request({ request: "ha.shutdown", tag: this.#tag() });
+  }
+
+  /** Whoever stops leads, and nobody follows it; or those who stay are no majority. */
+  #strands(node: SimNode): boolean {
+    const members = this.#cluster.all.filter(({ spec }) => spec !== null);
+    const rest = members.filter((each) => each !== node && each.runtime !== null);
+    const leads = node.runtime?.node.config.view().role === "leader";
+    const follows = rest.some((each) => each.runtime?.node.config.view().leader === node.id);
+    return (leads && !follows) || 2 * rest.length <= members.length;
   }
 
   #goOut(

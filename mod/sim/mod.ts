@@ -17,7 +17,6 @@ export { Happening, World } from "./world.ts";
 export { Checks, type Violation } from "./checks.ts";
 export { type ClusterShape, SimCluster, type SimNode } from "./cluster.ts";
 export { type Fault, printFault } from "./faults.ts";
-export { drawPlan, play, type RunPlan, type RunResult } from "./run.ts";
 export {
   printLine,
   simulate,
@@ -25,4 +24,7 @@ export {
   type Simulation,
   type SimulationAsk,
 } from "./simulation.ts";
+export { drawPlan, type RunPlan } from "./plan.ts";
+export { NAMES_KEY, type Recorded, type RecordedInput } from "./registers.ts";
+export { play, type RunResult } from "./run.ts";
 export { playScenario, printScenario, readScenario, type ScenarioFile } from "./scenario.ts";

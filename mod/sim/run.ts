@@ -5,36 +5,17 @@
  * @module
  */
 import { type ResourceId, resourceId } from "../base/id.ts";
-import { Prng } from "../base/prng.ts";
 import { Admin } from "./admin.ts";
 import { Checks, type Violation } from "./checks.ts";
 import { Clients } from "./clients.ts";
 import { Contenders } from "./contenders.ts";
-import { type ClusterShape, SimCluster, type SimNode } from "./cluster.ts";
-import { drawFaults, drawStoreFaults, type Fault, strike } from "./faults.ts";
-import { type MemberOrder, Membership } from "./membership.ts";
-import type { WorldOptions } from "./options.ts";
-
-/** Everything that is drawn from a seed. */
-export interface RunPlan {
-  readonly seed: number;
-  readonly shape: ClusterShape;
-  readonly world: Partial<WorldOptions>;
-  readonly resources: number;
-  readonly clients: number;
-  /** Clients that all write the same files. */
-  readonly contenders: number;
-  readonly safetyMs: number;
-  readonly faults: readonly Fault[];
-  /** Orders of an administrator: at a time, a change of what is wanted or a move. */
-  readonly orders: readonly { readonly at: number; readonly order: string }[];
-  /** Who comes and goes, and who is to lead. */
-  readonly members: readonly MemberOrder[];
-  /** Hosts beside the members that the cluster is made with. */
-  readonly spares: number;
-  /** Nothing fails: then nobody has a reason to stand for election. */
-  readonly calm: boolean;
-}
+import { SimCluster, type SimNode } from "./cluster.ts";
+import { strike } from "./faults.ts";
+import { Forced } from "./forced.ts";
+import { Membership } from "./membership.ts";
+import { Mounts } from "./mounts.ts";
+import { CALM_MS, type RunPlan } from "./plan.ts";
+import { type Recorded, Registers } from "./registers.ts";
 
 /** How a run ended. */
 export interface RunResult {
@@ -50,132 +31,18 @@ export interface RunResult {
   readonly snapshots: number;
   /** Databases that were lost and given back by the others. */
   readonly recoveries: number;
+  /** Sections of programs under a lock. */
+  readonly sections: number;
+  /** What was asked of the registers, and answered: for a checker of linearizability. */
+  readonly history: readonly Recorded[];
 }
 
-/** When faults begin: by then the cluster has formed. */
-const CALM_MS = 6000;
-const SAFETY_MS = [20_000, 60_000] as const;
 /** How long a healed cluster may take to come to rest. */
 const LIVENESS_MS = 60_000;
-/** A node that stopped in order is back, and has caught up, after so long. */
-const AWAY_MS = 12_000;
+/** Clients of one that goes on alone. */
+const CLIENTS_ALONE = 3;
 /** Between two looks at those who wait. */
 const NUDGE_MS = 500;
-
-/** Draws a plan from a seed. */
-export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
-  const prng = new Prng(seed * 4 + (shape.witness ? 1 : 0) + (shape.nodes > 2 ? 2 : 0));
-  const safetyMs = prng.between(...SAFETY_MS);
-  const resources = prng.between(0, 3);
-  const world: Partial<WorldOptions> = {
-    netLoss: prng.chance(0.3) ? prng.fraction() * 0.1 : 0.001,
-    netDuplicate: prng.chance(0.3) ? prng.fraction() * 0.1 : 0.001,
-    netReplay: prng.chance(0.3) ? prng.fraction() * 0.05 : 0.0005,
-    netDelayMs: [0.1, prng.chance(0.2) ? prng.between(5, 40) : 2],
-    timerLateMs: [0, prng.chance(0.2) ? prng.between(10, 60) : 5],
-    databaseCommitMs: [0.3, prng.chance(0.2) ? prng.between(10, 60) : 6],
-    processStartFails: prng.chance(0.2) ? 0.2 : 0.005,
-    processStopHangs: prng.chance(0.2) ? 0.3 : 0.02,
-    databaseCrashDurable: prng.fraction(),
-    diskCrashTorn: prng.fraction(),
-    rebootMs: [500, 8000],
-    watchdogPresent: prng.chance(0.9),
-    ...drawLog(new Prng(seed * 4 + 3)),
-  };
-  const members = drawMembers(new Prng(seed * 4 + 2), shape, safetyMs);
-  const spares = members.some(({ order }) => order === "join") ? 1 : 0;
-  const ask = {
-    nodes: shape.nodes + spares,
-    witness: shape.witness,
-    resources,
-    count: prng.between(1, 14),
-    from: CALM_MS,
-    to: safetyMs,
-    longest: 20_000,
-  };
-  const store = new Prng(seed * 4 + 1_000_003);
-  // In a part of those whose members stay the databases suffer too.
-  const suffers = spares === 0 && store.chance(0.5);
-  const faults = [
-    ...drawFaults(prng, ask),
-    ...(suffers ? drawStoreFaults(store, ask) : []),
-  ].sort((a, b) => a.at - b.at);
-  const clients = prng.between(2, 30);
-  const contenders = prng.chance(0.5) ? prng.between(2, 6) : 0;
-  const orders = drawOrders();
-  // What is left of a pair has to be elected anew, with the witness or when the other one is back.
-  const isQuiet = shape.nodes > 2 || members.every(({ order }) => order !== "stop");
-  const calm = members.length > 0 && isQuiet && seed % 8 === 0;
-  const rest = {
-    seed,
-    shape,
-    resources,
-    clients,
-    contenders,
-    safetyMs,
-    orders,
-    members,
-    spares,
-    calm,
-  };
-  return calm ? { ...rest, world: {}, faults: [] } : { ...rest, world, faults };
-
-  function drawOrders(): RunPlan["orders"] {
-    if (resources === 0) return [];
-    let at = CALM_MS;
-    return Array.from({ length: prng.between(0, 8) }, () => {
-      // Some come in a burst: an order in the midst of another's consequences.
-      if (!prng.chance(0.4)) at = prng.between(CALM_MS, safetyMs);
-      else at = Math.min(safetyMs, at + prng.between(0, 400));
-      const id = `exec:r${prng.between(0, resources - 1)}`;
-      const node = `node${"ABCDEFGH".charAt(prng.between(0, shape.nodes - 1))}`;
-      const order = prng.pick([
-        `migrate ${id} ${node}`,
-        `maintenance ${node} on`,
-        `maintenance ${node} off`,
-        `state ${id} stopped`,
-        `state ${id} started`,
-      ]);
-      return { at, order: order ?? "" };
-    }).sort((a, b) => a.at - b.at);
-  }
-}
-
-/** Half of all clusters of three or more see somebody come and go, half of all another leader. */
-function drawMembers(prng: Prng, shape: ClusterShape, safetyMs: number): MemberOrder[] {
-  const orders: MemberOrder[] = [];
-  const at = () => prng.between(CALM_MS, safetyMs);
-  if (shape.nodes >= 3 && prng.chance(0.5)) {
-    const times = Array.from({ length: prng.between(1, 4) }, at).sort((a, b) => a - b);
-    for (const [place, time] of times.entries()) {
-      orders.push({ at: time, order: place % 2 === 0 ? "join" : "leave", to: null });
-    }
-  }
-  if (shape.nodes >= 2 && prng.chance(0.5)) {
-    for (let left = prng.between(1, 5); left > 0; left--) {
-      const to = prng.chance(0.5) ? null : prng.between(0, shape.nodes - 1);
-      orders.push({ at: at(), order: "transfer", to });
-    }
-  }
-  if (prng.chance(0.3)) {
-    for (let left = prng.between(1, 3); left > 0; left--) {
-      orders.push({ at: at(), order: "stop", to: prng.between(0, shape.nodes - 1) });
-    }
-  }
-  return orders.sort((a, b) => a.at - b.at);
-}
-
-/** Half of all clusters keep so little of their log that whoever was away needs a snapshot. */
-function drawLog(prng: Prng): Partial<WorldOptions> {
-  if (!prng.chance(0.5)) return {};
-  return {
-    logTailBytes: prng.between(0, 1500),
-    logTailEntries: prng.between(0, 8),
-    // Less, and a slow network would never bring a snapshot over before its log is gone.
-    logTailBytesMax: prng.between(20_000, 80_000),
-    snapshotChunkBytes: prng.between(200, 2000),
-  };
-}
 
 /** Plays a plan. */
 export function play(plan: RunPlan, hear: (line: string) => void = quiet): RunResult {
@@ -192,9 +59,12 @@ class Run {
   readonly #checks: Checks;
   readonly #clients: Clients;
   readonly #contenders: Contenders;
+  readonly #registers: Registers;
+  readonly #mounts: Mounts;
   readonly #ids: readonly ResourceId[];
   readonly #admin: Admin;
   readonly #membership: Membership;
+  readonly #forced: Forced;
   /** The term in which the cluster had formed. */
   #calmTerm = 0;
   /** How often a leader handed over: each may cost a term. */
@@ -213,12 +83,15 @@ class Run {
       shape,
       options: world,
       spares: plan.spares,
+      mounts: plan.scribes + plan.lockers > 0,
       events: {
         onFact: (node, fact) => {
           this.#checks.onFact(node, fact);
           this.#clients.onFact(node, fact);
           this.#contenders.onFact(node, fact);
+          this.#registers.onFact(node, fact);
           this.#membership.onFact(node, fact);
+          this.#forced.onFact(node, fact);
           if (fact.fact === "ha.takeover") this.#takeovers++;
         },
         onSaying: (node, { stream, text, routine }) => {
@@ -234,8 +107,12 @@ class Run {
     this.#checks = new Checks(this.#cluster);
     this.#clients = new Clients(this.#cluster, this.#checks);
     this.#contenders = new Contenders(this.#cluster, this.#checks, plan.contenders);
+    this.#mounts = new Mounts(this.#cluster, this.#checks, plan);
+    this.#registers = new Registers(this.#cluster, plan.registers, CALM_MS);
     this.#admin = new Admin(this.#cluster);
     this.#membership = new Membership(this.#cluster, this.#admin);
+    this.#forced = new Forced(this.#cluster, this.#checks, this.#admin);
+    this.#forced.onDone = () => this.#goOn();
     this.#ids = Array.from({ length: plan.resources }, (_, at) => resourceId(`exec:r${at}`));
     this.#cluster.site.plant.onChange((id, host, runs) => {
       if (runs) this.#starts++;
@@ -258,15 +135,16 @@ class Run {
       world.at(500 + i * safetyMs / clients, () => this.#clients.begin());
     }
     this.#runUntil(safetyMs);
+    const { force } = this.#plan;
+    if (force !== null) this.#forced.begin(this.#cluster.node(force));
     this.#heal();
     const end = safetyMs + LIVENESS_MS;
     while (world.now < end && this.#unrest() !== null) this.#runUntil(world.now + NUDGE_MS);
     const unrest = this.#unrest();
     if (unrest !== null) this.#checks.fail("a healed cluster comes to rest", unrest);
     else {
-      this.#clients.verify();
-      this.#contenders.verify();
-      this.#verifyCalm();
+      this.#clients.verify(this.#present());
+      if (this.#forced.survivor === null) this.#verifyWhole();
     }
     return {
       violations: this.#checks.violations,
@@ -278,6 +156,8 @@ class Run {
       takeovers: this.#takeovers,
       snapshots: this.#snapshots,
       recoveries: this.#recoveries,
+      sections: this.#mounts.sections,
+      history: this.#forced.survivor === null ? this.#registers.history : [],
     };
   }
 
@@ -287,7 +167,10 @@ class Run {
       world.runUntil(Math.min(time, world.now + NUDGE_MS));
       this.#clients.nudge();
       this.#contenders.nudge();
+      this.#registers.nudge();
+      this.#mounts.nudge();
       this.#membership.nudge();
+      this.#forced.nudge();
     }
     if (this.#checks.violations.length > 0) return;
   }
@@ -297,6 +180,8 @@ class Run {
     const { site, all } = this.#cluster;
     this.#clients.calm();
     this.#contenders.calm();
+    this.#registers.calm();
+    this.#mounts.calm();
     site.network.heal();
     site.disks.heal();
     for (const node of all) {
@@ -309,31 +194,30 @@ class Run {
   /** What is not as it must be at the end; null where all is. */
   #unrest(): string | null {
     if (this.#checks.violations.length > 0) return null;
-    const moving = this.#membership.unrest();
+    const moving = this.#membership.unrest() ?? this.#forced.unrest();
     if (moving !== null) return moving;
-    const runtimes = this.#membership.present().map((node) => node.runtime);
-    for (const [at, runtime] of runtimes.entries()) {
-      const name = this.#cluster.node(at).name;
+    const runtimes = this.#present().map(({ runtime }) => runtime);
+    for (const { name, runtime } of this.#present()) {
       if (runtime === null) return `${name} does not run`;
       if (runtime.board.view?.quorate !== true) return `${name} has no quorum`;
       if (runtime.board.position?.writable !== true) return `${name} cannot write`;
       if (!runtime.node.ha.view().guard.held) return `${name} holds no guard`;
     }
-    const open = this.#clients.open() + this.#contenders.open();
+    const open = this.#clients.open() + this.#contenders.open() + this.#registers.open();
     if (open > 0) return `${open} clients have no answer`;
+    if (this.#mounts.open() > 0) return `${this.#mounts.open()} programs have no answer`;
     const views = runtimes.map((runtime) => runtime?.node.config.view());
     if (views.some((view) => view?.recovering !== null)) return "a replica recovers";
     if (new Set(views.map((view) => `${view?.applied} ${view?.stateCrc}`)).size !== 1) {
       return "replicas are not equal";
     }
-    return this.#resourceUnrest(runtimes[0]?.node.ha.view().nodes ?? []);
+    return this.#resourceUnrest();
   }
 
-  #resourceUnrest(
-    nodes: readonly { readonly state: string; readonly maintenance: boolean }[],
-  ): string | null {
+  #resourceUnrest(): string | null {
+    const ha = this.#present()[0]?.runtime?.node.ha.view();
+    const nodes = ha?.nodes ?? [];
     const able = nodes.filter((node) => node.state === "online" && !node.maintenance).length;
-    const ha = this.#cluster.node(0).runtime?.node.ha.view();
     for (const id of this.#ids) {
       const runs = this.#cluster.site.plant.running().get(id)?.size ?? 0;
       const shown = ha?.resources.find((each) => each.id === id);
@@ -348,6 +232,25 @@ class Run {
     return null;
   }
 
+  /** Who takes part at the end. */
+  #present(): readonly SimNode[] {
+    const { survivor } = this.#forced;
+    return survivor === null ? this.#membership.present() : [survivor];
+  }
+
+  /** One goes on alone: what is acknowledged from now on must stay as ever. */
+  #goOn(): void {
+    const { survivor } = this.#forced;
+    if (survivor !== null) this.#clients.forgive(survivor);
+    for (let more = 0; more < CLIENTS_ALONE; more++) this.#clients.begin();
+  }
+
+  #verifyWhole(): void {
+    this.#contenders.verify();
+    this.#mounts.verify();
+    this.#verifyCalm();
+  }
+
   #term(): number {
     const terms = this.#cluster.nodes.map((node) => node.runtime?.node.config.view().term ?? 0);
     return Math.max(...terms);
@@ -357,11 +260,10 @@ class Run {
   #verifyCalm(): void {
     const risen = this.#term() - this.#calmTerm;
     const handed = this.#handed;
-    // One that stops while another is still away may find nobody to hand over to.
-    const stops = this.#plan.members.filter(({ order }) => order === "stop").map(({ at }) => at);
-    const alone = stops.filter((at) => stops.some((each) => each < at && at - each < AWAY_MS));
-    if (!this.#plan.calm || risen <= handed + alone.length) return;
-    const what = `${risen} terms began, and ${handed} times a leader handed over`;
+    const { stranded } = this.#membership;
+    if (!this.#plan.calm || risen <= handed + stranded) return;
+    const what =
+      `${risen} terms began, ${handed} times a leader handed over, ${stranded} times it could not`;
     this.#checks.fail("a healthy leader is not disturbed", what);
   }
 

@@ -66,6 +66,7 @@ export function playScenario(story: string): string {
     witness: words.includes("witness"),
     watchdog: !words.includes("unarmed"),
     streams: value("streams")?.split(",") ?? null,
+    spares: words.includes("spare") ? 1 : 0,
     ...(value("log") === undefined ? {} : { log: Number(value("log")) }),
   });
   for (const { text, at } of rest) stage.read(text, at);
@@ -80,6 +81,7 @@ interface StageAsk {
   readonly watchdog: boolean;
   /** `streams=ha`: what other streams say is not told; null: all is. */
   readonly streams: readonly string[] | null;
+  readonly spares: number;
   /** `log=N`: a node keeps N applied entries, and sends its state in small chunks. */
   readonly log?: number;
 }
@@ -98,7 +100,7 @@ class Stage {
   readonly #kept = new Map<string, () => void>();
 
   constructor(ask: StageAsk) {
-    const { seed, nodes, witness, watchdog, log } = ask;
+    const { seed, nodes, witness, watchdog, log, spares } = ask;
     const say = (node: SimNode, what: string) => {
       const time = (this.#cluster.world.now / 1000).toFixed(3).padStart(7);
       this.#lines.push(`${time} ${node.name} ${what}`);
@@ -106,6 +108,7 @@ class Stage {
     this.#cluster = new SimCluster(seed, {
       shape: { nodes, witness, profile: "fast" },
       options: { ...CALM, watchdogPresent: watchdog, ...(log === undefined ? {} : shortLog(log)) },
+      spares,
       events: {
         onFact: (node, fact) => {
           this.#checks.onFact(node, fact);
@@ -214,6 +217,25 @@ class Stage {
       case "damage":
         host.store.damage("log entry 3 fails its CRC-32");
         return host.crashDaemon(), null;
+      case "lie":
+        if (argument !== "dropped" && argument !== "misdirected") return "dropped|misdirected";
+        return host.store.lie(argument), null;
+      case "io-error":
+        return host.store.failOnce(), null;
+      case "drift":
+        this.#checks.allowDrift(this.#cluster.node(this.#index(name)));
+        host.crashDaemon();
+        return host.store.drift() ? null : "it holds no file";
+      case "rot":
+        return host.store.damage(`tree row ${argument} fails its CRC-32`), null;
+      case "verify":
+        this.#cluster.node(this.#index(name)).runtime?.request({
+          request: "config.verify",
+          tag: "scenario",
+        });
+        return null;
+      case "clone":
+        return this.#cluster.clone(this.#cluster.node(this.#index(name))), null;
       case "keep":
         this.#kept.set(name, host.store.copy());
         return null;
@@ -270,6 +292,10 @@ class Stage {
         ? "answers: done"
         : `answers: ${outcome.problem.code}, ${outcome.problem.why}`;
     }
+    if (fact.fact === "config.verified") {
+      const [first] = fact.report?.damaged ?? [];
+      return `answers: ${first?.why ?? "all is what was written"}`;
+    }
     if (fact.fact !== "config.forced") return null;
     const { problem, report, index } = fact;
     if (problem !== null) return `answers: ${problem.code}, ${problem.why}`;
@@ -296,7 +322,7 @@ class Stage {
 
   /**
    * `exec:web runs nodeA`, `exec:web runs nowhere`, `nodeA quorate yes`, `nodeA writable no`,
-   * `nodeA holds a/path`, `nodeA recovers no`.
+   * `nodeA holds a/path`, `nodeA recovers no`, `nodeA differs no`.
    */
   #expect(what: string, verb: string, wanted: string): string | null {
     if (verb === "runs") {
@@ -314,7 +340,9 @@ class Stage {
       const recovers = runtime.node.config.view().recovering === null ? "no" : "yes";
       return recovers === wanted ? null : `${what}: recovers is ${recovers}`;
     }
-    const is = verb === "quorate"
+    const is = verb === "differs"
+      ? runtime?.node.config.view().diverged === true
+      : verb === "quorate"
       ? runtime?.board.view?.quorate === true
       : verb === "writable"
       ? runtime?.board.position?.writable === true && runtime.board.view?.quorate === true

@@ -1,4 +1,5 @@
 /** A node without streams: a tree in memory, a conversation in an array. For tests of API and CLI. */
+import type { VerifyReport } from "../../mod/base/verify_report.ts";
 import { nodeId } from "../../mod/base/id.ts";
 import { ProblemError } from "../../mod/base/problem.ts";
 import type {
@@ -231,6 +232,14 @@ export class FakeNode implements RunningNode, MembershipNode {
     this.changes.push({ txn_id, time: 1, author: "root@nodeA", reason: "api PUT", changes });
     for (const listener of this.appliedListeners) listener();
   }
+  /** What {@link verify} finds. */
+  report: VerifyReport = {
+    rows: { log: 40, tree: 20, locks: 1, requests: 30, history: 30 },
+    ...{ applied: 412, damaged: [], count: 0 },
+  };
+  verify(): Promise<VerifyReport> {
+    return Promise.resolve(this.report);
+  }
   backup(file: string | null): Promise<BackupReport> {
     this.calls.push({ backup: file });
     const report = { bytes: 4096, txn_id: 412, at: "2026-11-22T09:04:00.000Z" };
@@ -374,7 +383,11 @@ export function healthy(): Mutable<StatusDocument> {
     resources: [
       { id: "exec:web", state: "started", wanted: "started", node: "nodeA", reason: "placed" },
     ],
-    config: { version: 412, term: 2, index: 412, crc32: "0xa4f2c1e8", writable: true },
+    config: {
+      ...{ version: 412, term: 2, index: 412, crc32: "0xa4f2c1e8", content: "0x12345678" },
+      writable: true,
+      verified: { age_ms: 1_440_000, rows: 900, damaged: [] },
+    },
     backup: {
       ...{ state: "ok", at: "2026-11-22T03:15:00.000Z", file: "/state/backup/config.db" },
       ...{ why: null, next: "2026-11-23T03:15:00.000Z" },

@@ -63,7 +63,9 @@ Deno.test("status --json is the document of the API, byte for byte a schema that
     assert.deepEqual(keys((status.streams as unknown[])[0]), ["name", "state", "now"]);
     const resource = keys((status.resources as unknown[])[0]);
     assert.deepEqual(resource, ["id", "state", "wanted", "node", "reason"]);
-    assert.deepEqual(keys(status.config), ["version", "term", "index", "crc32", "writable"]);
+    assert.deepEqual(keys(status.config), [
+      ...["version", "term", "index", "crc32", "content", "writable", "verified"],
+    ]);
     for (const form of [["-o", "json"], ["-ojson"], ["--output=json"]]) {
       const ran = await cli(["status", ...form]);
       assert.deepEqual(json(ran), status);

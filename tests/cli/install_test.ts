@@ -1,7 +1,10 @@
 /** The program on its host, below a folder of its own: into place, repaired, changed, away. */
 import assert from "node:assert/strict";
 import { FORMATS } from "../../mod/base/formats.ts";
-import { cli } from "./world.ts";
+import { ProblemError } from "../../mod/base/problem.ts";
+import { settingsOf } from "../../mod/cli/install/places.ts";
+import { asRoot } from "../../mod/cli/install/run.ts";
+import { cli, type Ran } from "./world.ts";
 
 /** A stand-in for the one file: it says which version it is. */
 function program(path: string, version: string, formats: object = FORMATS): string {
@@ -18,6 +21,11 @@ async function withRoot(body: (root: string, file: string) => Promise<void>): Pr
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
+}
+
+function refused({ code, err }: Ran, exit: number, problem: string): void {
+  assert.equal(code, exit, err);
+  assert.ok(err.includes(problem), err);
 }
 
 function tree(root: string, below = ""): string[] {
@@ -78,7 +86,7 @@ Deno.test("upgrade and rollback change one link, and refuse what could not go on
     const run = (...words: string[]) => cli([...words, "--root", root], { file });
     const inUse = () => Deno.readLinkSync(`${root}/usr/local/bin/pentad`);
     await run("install", ...HOST);
-    assert.equal((await run("rollback")).code, 9);
+    refused(await run("rollback"), 9, "install.no-previous");
     const next = program(`${root}/next`, "1.1.0");
     for (let twice = 0; twice < 2; twice++) {
       const upgraded = await run("upgrade", next);
@@ -91,15 +99,15 @@ Deno.test("upgrade and rollback change one link, and refuse what could not go on
     assert.equal(inUse(), "/opt/pentad/1.1.0/pentad");
 
     const strange = program(`${root}/strange`, "2.0.0", { ...FORMATS, peer: FORMATS.peer + 1 });
-    const refused = await run("upgrade", strange);
-    assert.equal(refused.code, 7);
-    assert.match(refused.err, /form \d+ of peer/);
+    const spoken = await run("upgrade", strange);
+    refused(spoken, 7, "install.format");
+    assert.match(spoken.err, /form \d+ of peer/);
     const older = program(`${root}/older`, "0.9.0", { ...FORMATS, database: 1 });
-    assert.equal((await run("upgrade", older)).code, 7);
+    refused(await run("upgrade", older), 7, "install.format");
     for (const bad of ["../../x", "", "a b"]) {
-      assert.equal((await run("upgrade", program(`${root}/bad`, bad))).code, 1);
+      refused(await run("upgrade", program(`${root}/bad`, bad)), 1, "install.no-file");
     }
-    assert.equal((await run("upgrade", `${root}/no-such-file`)).code, 1);
+    refused(await run("upgrade", `${root}/no-such-file`), 1, "install.no-file");
     assert.equal(inUse(), "/opt/pentad/1.1.0/pentad");
   });
 });
@@ -110,9 +118,7 @@ Deno.test("uninstall refuses a member, and leaves nothing but what it names", as
     await run("install", ...HOST);
     const identity = `${root}/var/lib/pentad/node.json`;
     Deno.writeTextFileSync(identity, "{}");
-    const member = await run("uninstall");
-    assert.equal(member.code, 7);
-    assert.match(member.err, /install\.still-member/);
+    refused(await run("uninstall"), 7, "install.still-member");
     Deno.removeSync(identity);
     assert.equal((await run("uninstall", "--dry-run")).code, 10);
     const gone = await run("uninstall");
@@ -127,13 +133,31 @@ Deno.test("uninstall refuses a member, and leaves nothing but what it names", as
 
 Deno.test("install says what it cannot do", async () => {
   await withRoot(async (root, file) => {
-    assert.equal((await cli(["install", "--root", root])).code, 1);
+    refused(await cli(["install", "--root", root]), 1, "install.no-file");
     assert.equal((await cli(["install", "--root", "here"], { file })).code, 2);
     Deno.mkdirSync(`${root}/usr/local/bin`, { recursive: true });
     Deno.writeTextFileSync(`${root}/usr/local/bin/pentad`, "somebody else's");
-    const refused = await cli(["install", "--root", root, ...HOST], { file });
-    assert.match(refused.err, /install\.in-the-way/);
+    const other = await cli(["install", "--root", root, ...HOST], { file });
+    refused(other, 1, "install.in-the-way");
     const risk = await cli(["uninstall", "--root", root, "--accept-risk", "all"], { file });
     assert.equal(risk.code, 2);
   });
+});
+
+function codeOf(body: () => unknown): string {
+  try {
+    body();
+  } catch (error) {
+    if (error instanceof ProblemError) return error.problem.code;
+  }
+  return "none";
+}
+
+Deno.test("who may not write, and a host of which nothing is known, are told by name", () => {
+  const denied = () => asRoot(() => Deno.writeTextFileSync("/proc/sys/kernel/ostype", "x"));
+  assert.equal(codeOf(denied), "install.not-root");
+  for (const [name, address] of [["-", "192.0.2.1"], ["nodeA", null], ["", "192.0.2.1"]] as const) {
+    assert.equal(codeOf(() => settingsOf({ name, address })), "install.unknown-host");
+  }
+  assert.equal(codeOf(() => settingsOf({ name: "nodeA.example.org", address: "::1" })), "none");
 });

@@ -96,8 +96,9 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   plain({
     kind: fc.constant("append-reply" as const),
     ...{ term: count, ok: fc.boolean(), index: count, applied: count, round: count },
-    ...{ chain: u32, state: u32, diverged: fc.boolean() },
+    ...{ chain: u32, state: u32, content: u32, diverged: fc.boolean() },
   }),
+  plain({ kind: fc.constant("differs" as const), term: count, index: count, sure: fc.boolean() }),
   plain({
     kind: fc.constant("vote" as const),
     ...{ term: count, pre: fc.boolean(), transfer: fc.boolean() },

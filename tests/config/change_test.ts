@@ -123,14 +123,15 @@ Deno.test("Twins.differs() compares log and tree at equal indexes, as far back a
   const rest = { round: 0, diverged: false };
   const ack = { kind: "append-reply", term: 1, ok: true, ...rest } as const;
   const chain = raft.log.chainAt(1) ?? 0;
-  twins.note(1, 77);
-  const same = { ...ack, index: 1, chain, applied: 1, state: 77 };
+  twins.note(1, { state: 77, content: 5 });
+  const same = { ...ack, index: 1, chain, applied: 1, state: 77, content: 5 };
   assert.equal(twins.differs(raft, same), null);
   assert.deepEqual(twins.differs(raft, { ...same, chain: chain ^ 1 })?.index, 1);
   assert.deepEqual(twins.differs(raft, { ...same, state: 78 })?.index, 1);
+  assert.deepEqual(twins.differs(raft, { ...same, content: 6 })?.index, 1, "content alone");
   assert.equal(twins.differs(raft, { ...same, index: 9, chain: 5 }), null, "not ours to tell");
   assert.equal(twins.differs(raft, { ...same, applied: 9, state: 5 }), null);
-  twins.note(1 + REMEMBERED_MAX, 5);
+  twins.note(1 + REMEMBERED_MAX, { state: 5, content: 5 });
   assert.equal(twins.differs(raft, { ...same, state: 78 }), null, "forgotten");
 });
 
@@ -144,6 +145,7 @@ Deno.test("a peer that differs is named, does not count, and gets nothing more",
     ok: true,
     applied: 0,
     state: 0,
+    content: 0,
     round: 0,
     diverged: false,
   } as const;

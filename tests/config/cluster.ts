@@ -20,6 +20,7 @@ import type {
   HistoryRecord,
   StoredRow,
 } from "../../mod/host/ports.ts";
+import type { VerifyReport } from "../../mod/base/verify_report.ts";
 import type { Fact, Outcome, Request, Transaction, WitnessRegister } from "../../mod/streams.ts";
 
 export function specOf(nodes: number, witness: boolean): ClusterSpec {
@@ -55,10 +56,25 @@ export const EMPTY: DatabaseContent = {
 /** What the disk of one node holds. */
 export class FakeDatabase {
   content: DatabaseContent = EMPTY;
+  /** What a verification finds, until a state is installed; null: all is well. */
+  rot: string | null = null;
+  /** The same for ever: the disk is at fault. */
+  bad: string | null = null;
+  /** How often it was verified. */
+  verified = 0;
   /** Snapshots that were installed. */
   installs = 0;
   /** In log order. */
   history: readonly HistoryRecord[] = [];
+
+  verify(): VerifyReport {
+    this.verified++;
+    const { content: { applied } } = this;
+    const rot = this.bad ?? this.rot;
+    const damaged = rot === null ? [] : [{ part: "tree", at: 1, why: rot } as const];
+    const rows = { log: 0, tree: 0, locks: 0, requests: 0, history: 0 };
+    return { rows, applied: applied.index, damaged, count: damaged.length };
+  }
 
   write(batch: DatabaseBatch): void {
     const { hardState, truncateFrom, compact, install } = batch;
@@ -67,7 +83,11 @@ export class FakeDatabase {
     if (batch.recovery !== undefined) rest = { ...rest, recovery: batch.recovery };
     if (batch.sealed) rest = { ...rest, sealed: batch.sealed };
     if (truncateFrom !== undefined) entries = entries.filter(({ index }) => index < truncateFrom);
-    if (batch.entries) entries = [...entries, ...batch.entries];
+    if (batch.entries) {
+      const [first] = batch.entries;
+      entries = [...entries.filter(({ index }) => index < (first?.index ?? Infinity))];
+      entries = [...entries, ...batch.entries];
+    }
     if (batch.applied) {
       rest = { ...rest, ...appliedTo(rest, batch.applied) };
       const added = batch.applied.history.map((each): HistoryRecord => {
@@ -79,6 +99,7 @@ export class FakeDatabase {
     if (compact) ({ base, spec } = compact);
     if (install) {
       this.installs++;
+      this.rot = null;
       ({ base, spec } = install);
       const { stateCrc, rows, requests, locks, keepLog } = install;
       if (!keepLog) entries = [];
@@ -287,6 +308,7 @@ export class Desk {
     if (effect.kind === "fuse-reply" || effect.kind === "fuse-notice") {
       return this.onFuse(node.id, effect.bytes);
     }
+    if (effect.kind === "verify") return this.#verify(node);
     const blocked = node.held.length > 0;
     const eager = effect.kind === "frame" && effect.eager;
     if (effect.kind === "persist" && effect.lazy && !blocked) {
@@ -297,6 +319,14 @@ export class Desk {
     if (eager || (!blocked && effect.kind === "frame")) return this.#send(node, effect);
     node.held.push(effect);
     if (!blocked) this.#sync(node);
+  }
+
+  #verify(node: Node): void {
+    const { life } = node;
+    this.at(20, () => {
+      const report = node.database.verify();
+      if (node.life === life) this.feed(node, { kind: "verified", report });
+    });
   }
 
   #sync(node: Node): void {

@@ -5,7 +5,7 @@ import type { HistoryRecord } from "../../mod/host/ports.ts";
 import { historyLine } from "../../mod/config/history.ts";
 import { undoOf } from "../../mod/config/undo.ts";
 import type { Fact } from "../../mod/streams.ts";
-import { Desk, specOf } from "./cluster.ts";
+import { Desk, EMPTY, specOf } from "./cluster.ts";
 import { Lone } from "./lone.ts";
 
 type Forced = Extract<Fact, { fact: "config.forced" }>;
@@ -119,6 +119,47 @@ Deno.test("it is refused where one who answers holds newer entries: there it wou
   assert.match(problem?.why ?? "", /node2 would not vote for this node/);
   assert.notEqual(force(fresh, 2, true).index, null);
   assert.notEqual(fresh.node(2).core?.stat("f1"), null);
+});
+
+/** Of three, one that lost its database is back, and one is dead for good. */
+function withOneRecovering(seed: number): Desk {
+  const desk = left(seed, 3, [1]);
+  const lost = desk.node(2);
+  const { term, vote, sealed } = lost.database.content;
+  const recovery = { nonce: 9, known: true, why: "a row fails its CRC-32" };
+  lost.database.content = { ...EMPTY, term, vote, sealed, recovery };
+  desk.start(lost);
+  desk.run(2000);
+  assert.equal(desk.leader(), undefined, "who recovers elects nobody");
+  return desk;
+}
+
+Deno.test("a voter that lives and lost its database is neither a majority nor against it", () => {
+  const desk = withOneRecovering(11);
+  const { problem, index } = force(desk, 1, true);
+  assert.equal(problem, null, problem?.why);
+  assert.notEqual(index, null);
+  desk.until(() => desk.leader()?.id === 1);
+  assert.notEqual(desk.node(1).core?.stat("f1000"), null, "what was acknowledged");
+  assert.equal(written(desk, 1, 2), true);
+});
+
+Deno.test("it is against it where it got back what the asker lacks", () => {
+  const desk = withOneRecovering(12);
+  const lost = desk.node(2);
+  const asker = desk.node(1).database.content;
+  desk.crash(lost);
+  const [first] = asker.entries.slice(-1);
+  assert.ok(first);
+  const newer = { ...first, index: first.index + 1 };
+  lost.database.content = {
+    ...asker,
+    ...{ entries: [...asker.entries, newer], recovery: lost.database.content.recovery },
+  };
+  desk.start(lost);
+  desk.run(500);
+  const { problem } = force(desk, 1, true);
+  assert.equal(problem?.code, "config.force-refused");
 });
 
 Deno.test("who is put out disturbs nobody when it comes back, and is told", () => {

@@ -83,6 +83,7 @@ Deno.test("an answer beyond our own log, or from nobody we know, counts for noth
     chain: 0,
     applied: 0,
     state: 0,
+    content: 0,
     round: 0,
     diverged: false,
   } as const;

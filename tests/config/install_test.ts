@@ -153,6 +153,22 @@ Deno.test("chunks that are lost, late or doubled are asked for, and change nothi
   assert.equal(lone.database.installs, 1);
 });
 
+Deno.test("a leader that was not heard for a while goes on where it was; one of a newer term begins anew", () => {
+  const lone = new Lone();
+  const snapshot = snapshotAt(50);
+  const chunks = chunksOf(snapshot);
+  const hear = (at: number, sending: Sending = {}) => {
+    lone.hear(2, messageOf(snapshot, chunks[at] ?? assert.fail(), sending));
+    return lone.last(2, "snapshot-reply")?.next;
+  };
+  assert.deepEqual([hear(0), hear(1)], [1, 2]);
+  lone.pass(10_000);
+  assert.deepEqual([lone.core.view().role, lone.core.view().leader], ["candidate", null]);
+  assert.equal(hear(2), 3, "the same leader, the same transfer");
+  assert.equal(hear(3, { term: TERM + 1 }), 0);
+  assert.equal(hear(0, { term: TERM + 1 }), 1);
+});
+
 Deno.test("what is older than what is here, in term or index, is not taken", () => {
   const lone = new Lone();
   send(lone, snapshotAt(50));
@@ -238,7 +254,7 @@ Deno.test("a replica that is told that it differs does not lead until it is rebu
 Deno.test("after a snapshot the log goes on at once, whatever was under way before it", () => {
   const lone = new Lone();
   lone.lead(2);
-  const rest = { applied: 0, state: 0, round: 0, diverged: false };
+  const rest = { applied: 0, state: 0, content: 0, round: 0, diverged: false };
   const reply = { kind: "append-reply", term: 1, ok: true, ...rest } as const;
   lone.hear(3, { ...reply, index: 1, chain: lone.chain(1) });
   // Two appends are on their way to node 3 when its log turns out to be another one.
@@ -249,6 +265,10 @@ Deno.test("after a snapshot the log goes on at once, whatever was under way befo
   const { lastIndex, stateCrc } = lone.core.view();
   const base = { index: 1, chain: lone.chain(1) };
   lone.hear(2, { ...reply, ...base, applied: 1, state: stateCrc });
+  lone.pass(50);
+  assert.equal(lone.last(3, "differs")?.sure, true);
+  assert.equal(lone.last(3, "snapshot"), undefined, "not before it knows");
+  lone.hear(3, { ...reply, index: 1, chain: 12345, diverged: true });
   lone.acknowledge(2, lastIndex);
   const sent = lone.last(3, "snapshot");
   assert.ok(sent?.forced && sent.last);

@@ -111,7 +111,7 @@ export class Lone {
   acknowledge(from: number, index: number, round = 0): void {
     const { term } = this.core.view();
     const chain = this.chain(index);
-    const rest = { chain, applied: 0, state: 0, round, diverged: false };
+    const rest = { chain, applied: 0, state: 0, content: 0, round, diverged: false };
     this.hear(from, { kind: "append-reply", term, ok: true, index, ...rest });
   }
 

@@ -37,6 +37,10 @@ class Bench {
           this.log.push(`read below ${ask.below}`);
           done({ records: [], more: false, since: 0, oldest: null });
         },
+        verify: (done) => {
+          this.log.push("verify");
+          done({ failure: "nothing is there" });
+        },
         close: () => {},
       },
       clock: this.clock,

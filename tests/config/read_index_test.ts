@@ -1,5 +1,6 @@
 /** Read barriers: as many as there are, a round each is not what they cost. */
 import assert from "node:assert/strict";
+import { encodeEntry } from "../../mod/config/wire.ts";
 import { Desk, specOf } from "./cluster.ts";
 import { Lone } from "./lone.ts";
 
@@ -48,4 +49,18 @@ Deno.test("a barrier at any node makes what was acknowledged before it readable 
       assert.notEqual(reader.core?.stat(`f${number}`), null, `seed ${seed}, node ${reader.id}`);
     }
   }
+});
+
+Deno.test("a follower whose barrier is answered waits until it has applied what the leader had", () => {
+  const lone = new Lone();
+  const entry = { term: 1, body: encodeEntry({ kind: "noop" }) };
+  const append = { kind: "append", term: 1, round: 0 } as const;
+  lone.hear(2, { ...append, prevIndex: 0, prevTerm: 0, entries: [entry, entry], commit: 1 });
+  lone.request({ request: "config.barrier", tag: "a" });
+  const id = lone.last(2, "forward")?.id ?? assert.fail();
+  const answered = () => lone.facts.filter(({ fact }) => fact === "config.barrier").length;
+  lone.hear(2, { kind: "forward-reply", id, answer: { kind: "barrier", ok: true, index: 2 } });
+  assert.deepEqual([lone.core.view().applied, answered()], [1, 0]);
+  lone.hear(2, { ...append, prevIndex: 2, prevTerm: 1, entries: [], commit: 2 });
+  assert.deepEqual([lone.core.view().applied, answered()], [2, 1]);
 });

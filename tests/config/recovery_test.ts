@@ -270,3 +270,63 @@ Deno.test("of a pair whose witness may know more, one that lost term and vote is
   desk.start(second);
   desk.until(() => isWhole(second) && holds(second, 1));
 });
+
+Deno.test("with a damaged seal nobody votes before a leader saw that nothing is missing; nothing is put aside", () => {
+  for (const nodes of [2, 3]) {
+    const desk = new Desk(60 + nodes, specOf(nodes, false));
+    desk.until(() => desk.leader() !== undefined);
+    const tag = desk.propose(desk.node(1), 1);
+    desk.until(() => desk.outcomes.has(tag));
+    desk.run(300);
+    for (const node of desk.nodes) desk.crash(node);
+    const doubted = desk.node(1);
+    const { database } = doubted;
+    database.content = { ...database.content, unproven: "the seal fails its CRC-32" };
+    desk.start(doubted);
+    desk.run(50);
+    assert.match(doubted.core?.view().recovering ?? "", /seal fails its CRC-32/);
+    assert.equal(database.content.recovery?.known, true, "it is remembered");
+    const { unproven: _unproven, ...decided } = database.content;
+    database.content = decided;
+    desk.run(3000);
+    assert.equal(desk.leader(), undefined);
+    for (const node of desk.nodes.slice(1)) desk.start(node);
+    desk.until(() => doubted.core?.view().recovering === null);
+    assert.equal(database.installs, 0, "it kept what it had");
+    assert.notEqual(doubted.core?.stat("f1"), null);
+    desk.until(() => desk.leader() !== undefined);
+    const again = desk.propose(doubted, 2);
+    desk.until(() => desk.outcomes.get(again)?.ok === true);
+  }
+});
+
+Deno.test("with a damaged seal and no peer a node goes on, and says so", () => {
+  const desk = new Desk(70, specOf(1, false));
+  desk.until(() => desk.leader() !== undefined);
+  const node = desk.node(1);
+  desk.crash(node);
+  node.database.content = { ...node.database.content, unproven: "the seal fails its CRC-32" };
+  desk.start(node);
+  desk.until(() => desk.leader() === node);
+  assert.equal(node.core?.view().recovering, null);
+});
+
+Deno.test("of a pair with a witness, one that may have gone on alone votes by its log only", () => {
+  const lone = new Desk(71, specOf(2, true));
+  lone.until(() => lone.leader() !== undefined);
+  lone.run(300);
+  for (const node of lone.nodes) lone.crash(node);
+  // What it committed alone the other does not hold.
+  const doubted = lone.node(1);
+  const { content } = doubted.database;
+  const last = content.entries.at(-1);
+  assert.ok(last);
+  const more = { index: last.index + 1, term: last.term, body: encodeEntry({ kind: "noop" }) };
+  doubted.database.content = {
+    ...content,
+    ...{ entries: [...content.entries, more], unproven: "the seal fails its CRC-32" },
+  };
+  for (const node of lone.nodes) lone.start(node);
+  lone.run(5000);
+  assert.equal(lone.leader(), undefined, "the other is not elected by it");
+});

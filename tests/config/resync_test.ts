@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { CONFIG_LIMITS, type ConfigLimits } from "../../mod/config/compaction.ts";
 import { type ClusterSpec } from "../../mod/base/cluster.ts";
-import { Desk, type Node, specOf } from "./cluster.ts";
+import { Desk, EMPTY, type Node, specOf } from "./cluster.ts";
 
 const SHORT: ConfigLimits = {
   ...CONFIG_LIMITS,
@@ -136,13 +136,11 @@ Deno.test("a learner joins by a snapshot, and votes when it has caught up", () =
   assertEqual(desk);
 });
 
-/** A replica whose tree is not that of its log any more: a bit turned where no CRC saw it. */
-function spoil(desk: Desk, node: Node): void {
+/** A replica whose tree is not that of its log any more, though every checksum is right. */
+function spoil(desk: Desk, node: Node, rot: string | null = null): void {
   desk.crash(node);
-  const { content } = node.database;
-  const { applied } = content;
-  const stateCrc = (applied.stateCrc ^ 0x10) >>> 0;
-  node.database.content = { ...content, applied: { ...applied, stateCrc }, rows: [] };
+  node.database.content = { ...node.database.content, rows: [] };
+  node.database.rot = rot;
   desk.start(node);
 }
 
@@ -154,10 +152,11 @@ for (const [nodes, witness] of [[3, false], [2, false], [2, true]] as const) {
     write(desk, 0, 12);
     desk.run(300);
     const odd = follower(desk);
-    spoil(desk, odd);
+    // Of a pair its own verification must tell which of the two is wrong.
+    spoil(desk, odd, nodes === 2 ? "tree row 7 fails its CRC-32" : null);
     assert.equal(odd.core?.stat("f3"), null);
-    write(desk, 12, 20);
     desk.until(() => odd.core?.stat("f3") !== null && !odd.core?.view().diverged);
+    write(desk, 12, 20);
     assert.ok(
       desk.facts.some(({ fact }) => fact.fact === "config.diverged" && fact.node === odd.id),
     );
@@ -171,6 +170,113 @@ for (const [nodes, witness] of [[3, false], [2, false], [2, true]] as const) {
     write(desk, 20, 22);
   });
 }
+
+Deno.test("one that differs gives up its vote as soon as a majority says so, before any chunk comes", () => {
+  const desk = deskOf(31, specOf(3, false));
+  desk.mayDiverge = true;
+  desk.until(() => desk.leader() !== undefined);
+  write(desk, 0, 12);
+  desk.run(300);
+  const odd = follower(desk);
+  spoil(desk, odd);
+  desk.until(() => odd.core?.view().diverged === true);
+  assert.equal(odd.database.content.diverged, true, "durable before it says anything");
+  assert.match(odd.core?.view().blocked ?? "", /differs from its peers/);
+  assert.equal(odd.database.installs, 0);
+  desk.until(() => odd.database.installs === 1 && !odd.core?.view().diverged);
+});
+
+for (const witness of [false, true]) {
+  const title = witness ? " and a witness" : "";
+  Deno.test(`of a pair${title} that differs, both sound, nothing is overwritten, and both are named`, () => {
+    const desk = deskOf(32, specOf(2, witness));
+    desk.mayDiverge = true;
+    desk.until(() => desk.leader() !== undefined);
+    write(desk, 0, 12);
+    desk.run(300);
+    const odd = follower(desk);
+    const leader = desk.leader();
+    assert.ok(leader);
+    spoil(desk, odd);
+    desk.run(20_000);
+    assert.ok(odd.database.verified > 0 && leader.database.verified > 0);
+    assert.equal(odd.database.installs + leader.database.installs, 0);
+    assert.notEqual(leader.core?.stat("f3"), null);
+    for (const node of [odd, leader]) {
+      assert.equal(node.core?.view().diverged, false);
+      assert.match(node.core?.view().blocked ?? "", /node1 and node2|node2 and node1/);
+      assert.equal(node.core?.view().quorate, false, "nothing can be committed");
+      const tag = desk.propose(node, 99);
+      desk.run(10);
+      const outcome = desk.outcomes.get(tag);
+      assert.ok(outcome?.ok === false && outcome.problem.code === "config.no-quorum");
+    }
+    // The person's word: the wrong one's database is put aside, and it begins anew.
+    desk.crash(odd);
+    const { term, vote, sealed } = odd.database.content;
+    const recovery = { nonce: 7, known: true, why: "it is not there" };
+    odd.database.content = { ...EMPTY, term, vote, sealed, recovery };
+    desk.start(odd);
+    desk.until(() => odd.core?.stat("f3") !== null && odd.core?.view().recovering === null);
+    write(desk, 12, 14);
+    assertEqual(desk);
+  });
+}
+
+Deno.test("of a pair that was restarted with one of them known to be wrong, the other leads and rebuilds it", () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const desk = deskOf(seed, specOf(2, false));
+    desk.mayDiverge = true;
+    desk.until(() => desk.leader() !== undefined);
+    write(desk, 0, 12);
+    desk.run(300);
+    for (const node of desk.nodes) desk.crash(node);
+    const odd = desk.node(1 + seed % 2);
+    odd.database.content = { ...odd.database.content, rows: [], diverged: true };
+    for (const node of desk.nodes) desk.start(node);
+    desk.until(() => odd.core?.stat("f3") !== null && !odd.core?.view().diverged);
+    write(desk, 12, 14);
+    assertEqual(desk);
+  }
+});
+
+Deno.test("damage on every disk is written over from memory, without anybody losing its vote", () => {
+  for (const nodes of [1, 2, 3]) {
+    const desk = deskOf(40 + nodes, specOf(nodes, false));
+    desk.until(() => desk.leader() !== undefined);
+    write(desk, 0, 12);
+    const term = desk.leader()?.core?.view().term;
+    for (const node of desk.nodes) node.database.rot = "log entry 3 fails its CRC-32";
+    desk.until(
+      () => desk.nodes.every(({ core }) => core?.view().verified?.report.count === 1),
+      40_000,
+    );
+    write(desk, 12, 14);
+    desk.until(() => desk.nodes.every(({ core }) => core?.view().verified?.report.count === 0));
+    assert.ok(desk.nodes.every(({ database }) => database.installs === 1));
+    assert.equal(desk.leader()?.core?.view().term, term);
+    // What was written is what is needed: everybody starts from it.
+    for (const node of desk.nodes) desk.crash(node);
+    for (const node of desk.nodes) desk.start(node);
+    desk.until(() => desk.leader() !== undefined);
+    write(desk, 14, 16);
+    assertEqual(desk);
+    for (const node of desk.nodes) assert.notEqual(node.core?.stat("f3"), null);
+  }
+});
+
+Deno.test("damage that comes back at once is told, and not written over for ever", () => {
+  const desk = deskOf(51, specOf(3, false));
+  desk.until(() => desk.leader() !== undefined);
+  write(desk, 0, 3);
+  const [node] = desk.nodes;
+  assert.ok(node);
+  node.database.bad = "tree row 9 fails its CRC-32";
+  desk.run(60_000);
+  assert.equal(node.database.installs, 1);
+  assert.equal(node.core?.view().verified?.report.count, 1);
+  write(desk, 3, 5);
+});
 
 Deno.test("a leader from which most of its peers differ steps aside and is rebuilt by them", () => {
   const desk = deskOf(20, specOf(3, false));

@@ -267,6 +267,30 @@ Deno.test("Transfer keeps what is not acknowledged, and begins anew for a receiv
   assert.deepEqual(transfer.due(), all.slice(0, WINDOW_CHUNKS), "its daemon died: the same again");
 });
 
+Deno.test("Transfer does not take the echo of what it sent twice for a gap, and grows patient", () => {
+  const snapshot = snapshotOf(Array.from({ length: 16 }, () => new Uint8Array(300)), 0);
+  const options = { number: 1, snapshot, chunkBytes: 300, forced: false };
+  const transfer = new Transfer(options, instant(0));
+  const due = () => transfer.due().map(({ at }) => at);
+  due();
+  const waits = [transfer.patience];
+  for (let again = 1; again <= 6; again++) {
+    transfer.resend(instant(again));
+    assert.deepEqual(due(), [0, 1, 2, 3]);
+    waits.push(transfer.patience);
+  }
+  assert.deepEqual(waits, [1, 2, 4, 8, 8, 8, 8], "a slow way is not made faster by more on it");
+  // All seven trains arrive: the first is new, each chunk of the others is answered all the same.
+  for (const next of [1, 2, 3, 4]) transfer.acknowledge(next, instant(10 + next));
+  assert.deepEqual([due(), transfer.patience], [[4, 5, 6, 7], 1]);
+  for (let late = 0; late < 24; late++) transfer.acknowledge(4, instant(20));
+  assert.deepEqual(due(), [], "nothing was lost, so nothing is sent again");
+  transfer.acknowledge(5, instant(30));
+  assert.deepEqual(due(), [8]);
+  transfer.acknowledge(5, instant(31));
+  assert.deepEqual(due(), [5, 6, 7, 8], "but a gap behind all that is seen at once");
+});
+
 Deno.test("a whole tree of 128 MiB is encoded a chunk at a time, and no chunk is longer than agreed", () => {
   const data = new Uint8Array(FILE_BYTES_MAX);
   const rows = Array.from({ length: 128 }, (_, at) => row(at + 1, `f${at}`, data));

@@ -34,7 +34,7 @@ function fill(path: string): number {
   let index = applied.index;
   const commit = (body: Entry, entries: readonly StoredEntry[]) => {
     const step = replica.apply(++index, body);
-    const made = appliedOf(step, { index, term, stateCrc: replica.crc });
+    const made = appliedOf(step, { index, term, stateCrc: replica.crc, content: replica.content });
     file.commit({ entries, applied: made });
     return step.outcome.ok;
   };

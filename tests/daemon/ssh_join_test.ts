@@ -194,6 +194,16 @@ Deno.test("what stands against a join is said, and nothing is changed", skip, as
       const made = await nodeA.api("PUT", `/v1/config/${folder}?type=directory`);
       assert.equal(made.status, 201);
     }
+    const bare = await runAt(hosts, 1, [
+      ...["env", "PATH=/nonexistent", ...command(nodeB)],
+      ...["join", hosts.address(0), "--fingerprint", "SHA256:x"],
+    ]);
+    assert.match(bare.stderr, new RegExp("join.missing-program"));
+    assert.match(bare.stderr, /its package is openssh-client/);
+    await hosts.run(0, ["mount", "--bind", "/dev/null", "/usr/bin/rsync"]);
+    await refused(/has no rsync/, "join.copy");
+    await hosts.run(0, ["umount", "/usr/bin/rsync"]);
+
     const put = (path: string, body: string) =>
       nodeA.api("PUT", `/v1/config/${path}`, { body, headers: { "If-None-Match": "*" } });
     assert.equal((await put("nodes/nodeA/qemu-server/100.conf", "name: a\n")).status, 201);

@@ -83,3 +83,49 @@ Deno.test("Lives.accept() bounds candidates: those who were silent for longest g
   assert.equal(echoed.size, CANDIDATES_MAX);
   assert.ok(echoed.has(boot(1)));
 });
+
+/** Two lives beat, the second from `from` on; who is seen as a twin at the end. */
+function beside(lives: Lives, { from, beats, everyMs }: {
+  readonly from: number;
+  readonly beats: number;
+  readonly everyMs: number;
+}): BootId | null {
+  lives.pauseMs = deadMs / 2;
+  hear(lives, 1, 1, 0);
+  lives.adopt(boot(1), instant(0));
+  let now = 0;
+  for (let nth = 1; nth <= beats; nth++) {
+    now = nth * everyMs;
+    hear(lives, 1, 1 + nth, now);
+    if (now >= from) hear(lives, 2, nth, now);
+  }
+  return lives.twin(instant(now), deadMs);
+}
+
+Deno.test("Lives.twin() sees two lives that beat beside each other for longer than a dead one could", () => {
+  const everyMs = deadMs / 6;
+  assert.equal(beside(new Lives(), { from: 0, beats: 6, everyMs }), null, "not for long enough");
+  assert.equal(beside(new Lives(), { from: 0, beats: 20, everyMs }), boot(2));
+  assert.equal(beside(new Lives(), { from: 16 * everyMs, beats: 20, everyMs }), null);
+  assert.equal(beside(new Lives(), { from: 0, beats: 20, everyMs: deadMs / 2 }), null, "pauses");
+});
+
+Deno.test("Lives.twin() is over when either is silent, and is none where one replaced the other", () => {
+  const everyMs = deadMs / 6;
+  const lives = new Lives();
+  assert.equal(beside(lives, { from: 0, beats: 20, everyMs }), boot(2));
+  const end = 20 * everyMs;
+  for (let nth = 1; nth <= 6; nth++) hear(lives, 1, 100 + nth, end + nth * everyMs);
+  assert.equal(lives.twin(instant(end + deadMs), deadMs), null, "the copy is gone");
+  const other = new Lives();
+  assert.equal(beside(other, { from: 0, beats: 20, everyMs }), boot(2));
+  for (let nth = 1; nth <= 6; nth++) hear(other, 2, 100 + nth, end + nth * everyMs);
+  assert.equal(other.twin(instant(end + deadMs), deadMs), null, "it was a restart");
+});
+
+Deno.test("Lives.twin() takes no recording of a life that spoke to another life of ours", () => {
+  const lives = new Lives();
+  assert.equal(beside(lives, { from: 0, beats: 20, everyMs: deadMs / 6 }), boot(2));
+  lives.strays(boot(2));
+  assert.equal(lives.twin(instant(20 * deadMs / 6), deadMs), null);
+});

@@ -5,6 +5,7 @@ import { DatabaseFile } from "../../mod/host/linux/database_file.ts";
 import { beginAnew } from "../../mod/host/linux/database_restore.ts";
 import { DatabaseView } from "../../mod/host/linux/database_view.ts";
 import { DATABASE_NAME } from "../../mod/host/linux/database.ts";
+import { metaCrcOfForm4, readMeta } from "../../mod/host/linux/database_rows.ts";
 import { applied } from "../contract/database_suite.ts";
 
 async function inFolder(
@@ -24,7 +25,7 @@ function openFile(path: string) {
   return opened;
 }
 
-Deno.test("a database of form 3 can be read as it is, and becomes one of form 4 without a loss", async () => {
+Deno.test("a database of form 3 can be read as it is, and becomes one of form 5 without a loss", async () => {
   await inFolder((path) => {
     const first = openFile(path);
     for (let index = 1; index <= 3; index++) first.file.commit(applied(index));
@@ -36,7 +37,10 @@ Deno.test("a database of form 3 can be read as it is, and becomes one of form 4 
       { key: 9, body: Uint8Array.of(3) },
     ]);
     const raw = new DatabaseSync(path);
-    raw.exec("DROP TABLE locks; PRAGMA user_version = 3");
+    const meta = readMeta(raw);
+    assert.ok(meta);
+    raw.exec("DROP TABLE locks; ALTER TABLE meta DROP COLUMN content; PRAGMA user_version = 3");
+    raw.prepare("UPDATE meta SET crc = ?").run(metaCrcOfForm4(meta));
     raw.close();
     const view = DatabaseView.open(path, { immutable: false });
     view.check();

@@ -214,3 +214,67 @@ Deno.test("failureCode() tells a full disk and a read-only one from a broken one
     ...[false, true],
   ]);
 });
+
+Deno.test("a damaged seal beside a sound database is told, and stays until it is decided what that means", () => {
+  inFolder((path) => {
+    const { file } = openFile(path);
+    file.commit({ ...applied(1), hardState: { term: 4, vote: 2, diverged: false } });
+    file.close();
+    const seal = `${path}-seal`;
+    const hurt = Deno.readFileSync(seal);
+    hurt[30] = (hurt[30] ?? 0) ^ 1;
+    Deno.writeFileSync(seal, hurt);
+    for (const how of ["crash", "close"]) {
+      const opened = openFile(path);
+      assert.equal(opened.content.unproven, "the seal fails its CRC-32");
+      assert.deepEqual([opened.content.term, opened.content.applied.index], [4, 1]);
+      assert.deepEqual(Deno.readFileSync(seal), hurt, "it says so as long as nobody has decided");
+      if (how === "close") opened.file.close();
+    }
+    const opened = openFile(path);
+    const recovery = { nonce: 5, known: true, why: "the seal fails its CRC-32" };
+    opened.file.commit({ recovery });
+    opened.file.close();
+    const again = openFile(path).content;
+    assert.equal(again.unproven, undefined);
+    assert.deepEqual(again.recovery, recovery);
+  });
+});
+
+/** Flips a byte in the newest transaction of SQLite's log, as it is after a power cut. */
+function loseNewest(path: string, folder: string): string {
+  const place = `${folder}/cut`;
+  Deno.mkdirSync(place);
+  for (const suffix of ["", "-wal", "-seal"]) {
+    Deno.copyFileSync(path + suffix, `${place}/config.db${suffix}`);
+  }
+  const wal = Deno.readFileSync(`${place}/config.db-wal`);
+  wal[wal.length - 100] = (wal[wal.length - 100] ?? 0) ^ 1;
+  Deno.writeFileSync(`${place}/config.db-wal`, wal);
+  assert.equal(walFault(`${place}/config.db`), null, "it looks like one that was never finished");
+  return `${place}/config.db`;
+}
+
+Deno.test("a damaged newest transaction is told from an unfinished one where the seal knows of it", () => {
+  inFolder((path, folder) => {
+    const { file } = openFile(path);
+    file.commit(applied(1));
+    // A vote is sealed before anybody hears of it.
+    file.commit({ ...applied(2), hardState: { term: 4, vote: 2, diverged: false } });
+    const loss = lossOf(loseNewest(path, folder));
+    assert.equal(loss.kind, "older");
+    assert.match(loss.damaged, /term 0, sealed 4/);
+    assert.deepEqual([loss.rescued.term, loss.rescued.vote, loss.rescued.known], [4, 2, true]);
+    file.close();
+  });
+});
+
+Deno.test("a damaged newest transaction that no seal names is a torn end: only a peer can tell", () => {
+  inFolder((path, folder) => {
+    const { file } = openFile(path);
+    for (let index = 1; index <= 3; index++) file.commit(applied(index));
+    const { content } = openFile(loseNewest(path, folder));
+    assert.equal(content.applied.index, 2, "no seal was written since: this is the limit of it");
+    file.close();
+  });
+});

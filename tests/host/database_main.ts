@@ -1,6 +1,6 @@
 /** A daemon's database for tests that end it: commits until it is killed or fails, and says so. */
 import { linuxDatabase } from "../../mod/host/linux/database.ts";
-import { applied, INSTALL } from "../contract/database_suite.ts";
+import { applied, INSTALL, unhashed } from "../contract/database_suite.ts";
 
 const [folder = "", filler = "0"] = Deno.args;
 const port = linuxDatabase(folder);
@@ -13,7 +13,7 @@ const database = port.open((content) => {
 function commit(index: number): void {
   const batch = index % 10 === 0
     ? { install: { ...INSTALL, base: { index, term: 1, chain: index }, stateCrc: 100 + index } }
-    : applied(index);
+    : unhashed(applied(index));
   const data = new Uint8Array(Number(filler)).fill(index);
   const rows = batch.applied?.rows.map((row) => ({ ...row, ino: index, name: `f${index}`, data }));
   const whole = rows === undefined || batch.applied === undefined

@@ -1,7 +1,7 @@
-/** `/v1/backups` and `/v1/restore`: the whole config in one file, and back. @module */
+/** `/v1/backups`, `/v1/restore`, `/v1/config-verify`: the config as a whole. @module */
 import { z } from "zod";
 import { json, type Route, route } from "../route.ts";
-import { BACKUP, RESTORED } from "../schemas.ts";
+import { BACKUP, RESTORED, VERIFIED } from "../schemas.ts";
 
 /** A path on the node's host. */
 const FILE = z.string().max(4096).regex(
@@ -26,6 +26,19 @@ export const backupRoutes: readonly Route[] = [
     problems: ["join.not-a-member", "config.backup-failed", "config.backup-exists"],
     async handle({ node, body: { file } }) {
       return json({ schema: "pentad.backup/1", ...await node.backup(file) }, 201);
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/config-verify",
+    summary: "Reads back and checks everything that this node has on its disk; needs no quorum",
+    answer: {
+      status: 200,
+      content: z.strictObject({ schema: z.literal("pentad.verified/1"), ...VERIFIED.shape }),
+    },
+    problems: ["join.not-a-member", "node.timeout", "api.busy"],
+    async handle({ node }) {
+      return json({ schema: "pentad.verified/1", ...await node.verify() });
     },
   }),
   route({

@@ -12,6 +12,7 @@ import { backupCommand, exportCommand, restoreCommand } from "./config_backup.ts
 import { diffCommand, historyCommand, showCommand, undoCommand } from "./config_history.ts";
 import { watchCommand } from "./config_watch.ts";
 import { forceCommand, memberCommand, transferCommand } from "./config_member.ts";
+import { verifyCommand } from "./config_verify.ts";
 
 const VERSION_MAX = 1e15 - 1;
 /** What a file of the tree holds at most; the daemon has the last word. */
@@ -30,6 +31,7 @@ export function configCommand(cli: Cli): CommandUnknownOpts {
     .addCommand(undoCommand(cli))
     .addCommand(watchCommand(cli))
     .addCommand(exportCommand(cli))
+    .addCommand(verifyCommand(cli))
     .addCommand(backupCommand(cli))
     .addCommand(restoreCommand(cli))
     .addCommand(memberCommand(cli))

@@ -2,6 +2,7 @@
 import { toHex } from "../../base/bytes.ts";
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import type {
+  HistoryEntry,
   HistoryList,
   OperationLine,
   TransactionDetail,
@@ -31,12 +32,12 @@ export function historyCommand(cli: Cli): CommandUnknownOpts {
       if (cli.print.format === "json") return cli.print.json(answer);
       cli.print.table(
         ["TXN_ID", "TIME", "AUTHOR", "REASON", "DIFF"],
-        answer.entries.map(({ txn_id, time, author, reason, diff, problem }) => [
-          txnText(txn_id),
-          utc(time),
-          safeText(author),
-          safeText(reason),
-          safeText(problem === null ? diff.join("; ") : `refused: ${problem}`),
+        answer.entries.map((entry) => [
+          txnText(entry.txn_id),
+          entry.damaged === undefined ? utc(entry.time) : "–",
+          safeText(entry.author),
+          safeText(entry.reason),
+          safeText(whatOf(entry)),
         ]),
       );
       if (answer.next !== null) cli.print.note(`more: --after ${txnText(answer.next)}`);
@@ -44,6 +45,11 @@ export function historyCommand(cli: Cli): CommandUnknownOpts {
         cli.print.note(`older ones than ${txnText(answer.oldest)} are not kept here`);
       }
     });
+}
+
+function whatOf({ damaged, problem, diff }: HistoryEntry): string {
+  if (damaged !== undefined) return `damaged: ${damaged}`;
+  return problem === null ? diff.join("; ") : `refused: ${problem}`;
 }
 
 export function showCommand(cli: Cli): CommandUnknownOpts {

@@ -13,7 +13,8 @@ export function daemonCommand(cli: Cli): CommandUnknownOpts {
     .description("run this node until it is told to stop")
     .option("--settings <file>", "the settings file", "/etc/pentad/settings.json")
     .option("--check", "only check the settings file")
-    .action(async ({ settings: path, check }) => {
+    .option("--accept-machine", "this machine took the place of the one that the node was made on")
+    .action(async ({ settings: path, check, acceptMachine = false }) => {
       // Loads the schema library: only the daemon pays for it.
       const { parseSettings } = await import("../../base/settings.ts");
       const settings = parseSettings(await read(cli, path), path);
@@ -21,7 +22,7 @@ export function daemonCommand(cli: Cli): CommandUnknownOpts {
         cli.io.err(`warning: others may read the token in "${path}"   fix: chmod o= "${path}"\n`);
       }
       if (check) cli.print.note(`"${path}" is well`);
-      else cli.exit = await cli.wiring.daemon(settings);
+      else cli.exit = await cli.wiring.daemon(settings, acceptMachine);
     });
 }
 

@@ -1,4 +1,6 @@
 /** Where pentad lies on a host, and the files that it brings (hier(7), FHS 3.0). Pure. @module */
+import { isNodeName } from "../../base/id.ts";
+import { ProblemError } from "../../base/problem.ts";
 
 /** Below `root`: "" on a host, a folder for a test or an image. */
 export interface Places {
@@ -73,8 +75,19 @@ WantedBy=multi-user.target
 const LINK_PORT = 5405;
 const PEER_PORT = 5406;
 
-/** The settings of a host of which only name and address are known. */
-export function firstSettings(name: string, address: string): string {
+/**
+ * The settings of a host of which only name and address are known. Throws a ProblemError where one of
+ * them is none.
+ */
+export function settingsOf(found: { readonly name: string; readonly address: string | null }) {
+  const name = found.name.split(".")[0] ?? "";
+  if (!isNodeName(name)) {
+    throw new ProblemError("install.unknown-host", `"${name}" cannot be a node's name`);
+  }
+  const { address } = found;
+  if (address === null) {
+    throw new ProblemError("install.unknown-host", "it has no address that others could reach");
+  }
   const host = address.includes(":") ? `[${address}]` : address;
   const settings = {
     name,
@@ -86,10 +99,4 @@ export function firstSettings(name: string, address: string): string {
     watchdog: "auto",
   };
   return `${JSON.stringify(settings, null, 2)}\n`;
-}
-
-/** A host's name as a node may be called: its first label; null where that is none. */
-export function nodeNameOf(hostname: string): string | null {
-  const label = hostname.split(".")[0] ?? "";
-  return /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label) ? label : null;
 }

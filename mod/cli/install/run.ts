@@ -5,7 +5,7 @@ import { hostAddress, hostName } from "../../host/linux/host_facts.ts";
 import { systemctl, systemdRuns } from "../../host/linux/systemd.ts";
 import type { StatusDocument } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
-import { firstSettings, nodeNameOf, type Places, UNIT, versionFile } from "./places.ts";
+import { type Places, settingsOf, UNIT, versionFile } from "./places.ts";
 import {
   fileItem,
   folderItem,
@@ -18,8 +18,6 @@ import {
 } from "./plan.ts";
 import { versionOf } from "./program_file.ts";
 
-/** How long a node may take to be back with another version. */
-const BACK_LIMIT_MS = 60_000;
 const LOOK_MS = 250;
 
 /** What an installation begins with. */
@@ -111,16 +109,11 @@ export async function uninstall(
 }
 
 function settingsItem({ places, name, address }: InstallAsk): Item[] {
-  const called = name ?? nodeNameOf(hostName());
-  const reached = address ?? hostAddress();
   const what = { mode: 0o640, keep: true, what: "settings" };
-  if (called !== null && reached !== null) {
-    return [fileItem(places.settings, firstSettings(called, reached), what)];
-  }
-  const item = fileItem(places.settings, "", what);
   // The administrator's own are enough.
-  if (item.isDone()) return [];
-  throw new ProblemError("install.unknown-host", called === null ? "no name" : "no address");
+  if (fileItem(places.settings, "", what).isDone()) return [];
+  const host = { name: name ?? hostName(), address: address ?? hostAddress() };
+  return [fileItem(places.settings, settingsOf(host), what)];
 }
 
 /** The link changes, the daemon restarts, and the link changes back if it is not well. */
@@ -143,12 +136,12 @@ async function change(cli: Cli, places: Places, target: string): Promise<void> {
     linkItem(places.previous, target).make();
   });
   await serve(places, "restart");
-  const why = `no answer of a healthy node within ${BACK_LIMIT_MS / 1000} s`;
+  const why = `no answer of a healthy node within ${cli.waitMs / 1000} s`;
   throw new ProblemError("install.unhealthy", why);
 }
 
 async function isBack(cli: Cli, wasQuorate: boolean): Promise<boolean> {
-  const end = performance.now() + BACK_LIMIT_MS;
+  const end = performance.now() + cli.waitMs;
   while (performance.now() < end) {
     const now = await status(cli);
     if (now !== null && (now.quorate || !wasQuorate)) return true;
@@ -190,7 +183,8 @@ function ownFile({ wiring }: Cli): string {
   throw new ProblemError("install.no-file", "this pentad runs from its source");
 }
 
-function asRoot(body: () => void): void {
+/** Refuses by name what only root may do. */
+export function asRoot(body: () => void): void {
   try {
     body();
   } catch (error) {

@@ -14,6 +14,7 @@ import type {
   DatabasePort,
   HistoryAsk,
   StoredLocks,
+  VerifyDone,
 } from "../ports.ts";
 import { HISTORY_LIMITS, type HistoryLimits } from "./database_history.ts";
 import { packBatch, type PackedBatch } from "./packed_batch.ts";
@@ -106,6 +107,7 @@ class WorkerDatabase implements Database {
   readonly #commits = new Map<number, (failure: string | null) => void>();
   readonly #reads = new Map<number, HistoryDone>();
   #worker: Worker | null = null;
+  #verify: VerifyDone | null = null;
   #number = 0;
   #opened = false;
   #closed = false;
@@ -135,12 +137,19 @@ class WorkerDatabase implements Database {
     this.#post({ kind: "history", number, ask });
   }
 
+  verify(done: VerifyDone): void {
+    assert(this.#opened && !this.#closed && this.#verify === null, "One verification at a time");
+    this.#verify = done;
+    this.#post({ kind: "verify" });
+  }
+
   /** Nothing is called back any more; batches handed over before are still written. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#commits.clear();
     this.#reads.clear();
+    this.#verify = null;
     if (this.#worker === null) return;
     const { path } = this.#opening;
     const closing = new Promise<void>((resolve) => this.#gone = resolve).then(() => {
@@ -182,9 +191,17 @@ class WorkerDatabase implements Database {
       case "history": {
         const done = this.#reads.get(answer.number);
         this.#reads.delete(answer.number);
-        done?.(answer.page);
+        return done?.(answer.page);
       }
+      case "verified":
+        return this.#onVerified(answer.report);
     }
+  }
+
+  #onVerified(report: Parameters<VerifyDone>[0]): void {
+    const done = this.#verify;
+    this.#verify = null;
+    done?.(report);
   }
 
   #onOpened(content: DatabaseContent): void {
@@ -195,6 +212,7 @@ class WorkerDatabase implements Database {
   #onBroken(why: string): void {
     const commits = [...this.#commits.values()];
     const reads = [...this.#reads.values()];
+    const verify = this.#verify;
     const opened = this.#opened;
     const told = this.#closed;
     this.close();
@@ -205,6 +223,7 @@ class WorkerDatabase implements Database {
     if (!opened) this.#done({ damaged: why, kind: "unwritable", rescued });
     for (const done of commits) done(why);
     for (const done of reads) done({ failure: why });
+    verify?.({ failure: why });
   }
 
   #end(): void {

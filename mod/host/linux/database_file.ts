@@ -63,6 +63,8 @@ export class DatabaseFile {
   #origin: Origin;
   #sealed: SealedSpec | null;
   #unsealed = 0;
+  /** The seal is damaged, and stays so until it is decided what that means. */
+  #unproven: boolean;
   /** A commit failed: what this object knows may not be what is on the disk. */
   #broken = false;
 
@@ -73,15 +75,17 @@ export class DatabaseFile {
       readonly meta: Meta;
       readonly origin: Origin;
       readonly sealed: SealedSpec | null;
+      readonly unproven: boolean;
     },
     limits: HistoryLimits,
   ) {
-    const { database, path, meta, origin, sealed } = parts;
+    const { database, path, meta, origin, sealed, unproven } = parts;
     this.#database = database;
     this.#path = path;
     this.#meta = meta;
     this.#origin = origin;
     this.#sealed = sealed;
+    this.#unproven = unproven;
     this.#statements = prepare(database);
     this.#putMeta = putMeta(database);
     this.#history = new DatabaseHistory(database, limits);
@@ -92,7 +96,9 @@ export class DatabaseFile {
     const { limits = HISTORY_LIMITS, mustExist = false } = options;
     const opening = openSealed(path, mustExist);
     if ("damaged" in opening) return opening;
-    return { file: new DatabaseFile({ ...opening, path }, limits), content: opening.content };
+    const { content } = opening;
+    const unproven = content.unproven !== undefined;
+    return { file: new DatabaseFile({ ...opening, path, unproven }, limits), content };
   }
 
   /** Puts aside what is there, and begins with an empty file that remembers what is given. */
@@ -124,6 +130,7 @@ export class DatabaseFile {
     this.#statements.commit.run();
     this.#broken = false;
     if (sealed) this.#sealed = sealed;
+    if (recovery !== undefined) this.#unproven = false;
     // Nobody hears of these before an older copy could be told from this.
     if (hardState || sealed || recovery !== undefined || install) this.#seal();
     else this.#unsealed++;
@@ -135,6 +142,7 @@ export class DatabaseFile {
   }
 
   #seal(closedAt: number | null = null): void {
+    if (this.#unproven) return;
     const { term, vote, applied } = this.#meta;
     const { uuid, opens, recovery } = this.#origin;
     const known = recovery?.known ?? true;
@@ -184,8 +192,9 @@ export class DatabaseFile {
   }
 
   #apply(applied: NonNullable<DatabaseBatch["applied"]>): void {
-    const { index, term, stateCrc, rows, removed, locks = [], history, forget } = applied;
-    Object.assign(this.#meta, { applied: index, appliedTerm: term, stateCrc });
+    const { index, term, stateCrc, content = null, rows, removed, history, forget } = applied;
+    const { locks = [] } = applied;
+    Object.assign(this.#meta, { applied: index, appliedTerm: term, stateCrc, content });
     for (const ino of removed) this.#statements.removeRow.run(ino);
     for (const row of rows) this.#putRow(row);
     for (const each of locks) this.#putLocks(each);
@@ -201,7 +210,7 @@ export class DatabaseFile {
   }
 
   #install(install: DatabaseInstall, { rows, requests }: InstalledState): void {
-    const { base, spec, stateCrc, keepLog, keepHistory } = install;
+    const { base, spec, stateCrc, content = null, keepLog, keepHistory } = install;
     this.#database.exec("DELETE FROM tree; DELETE FROM request; DELETE FROM locks;");
     for (const each of install.locks) this.#putLocks(each);
     for (const row of rows) this.#putRow(row);
@@ -209,7 +218,7 @@ export class DatabaseFile {
     if (keepLog) this.#statements.compactLog.run(base.index);
     else this.#database.exec("DELETE FROM log");
     if (!keepHistory) this.#history.clear();
-    Object.assign(this.#meta, { applied: base.index, appliedTerm: base.term, stateCrc });
+    Object.assign(this.#meta, { applied: base.index, appliedTerm: base.term, stateCrc, content });
     this.#meta.since = base.index;
     this.#begin(base, spec);
   }

@@ -7,10 +7,12 @@
  * | 2 | the log has a base; `request` is that memory; `history` holds transactions and undo records |
  * | 3 | `origin`: which database this is, how often it was opened, what it has lost |
  * | 4 | `locks`: those of programs |
+ * | 5 | `meta` holds the content hash of tree and locks |
  *
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
+import { contentOf } from "../../base/content_sum.ts";
 import { putHistory } from "./database_history.ts";
 import {
   bytesOf,
@@ -19,14 +21,20 @@ import {
   EMPTY_META,
   type Meta,
   metaCrc,
+  metaCrcOfForm4,
   type Origin,
   originCrc,
+  readLocks,
+  readMeta,
   readRequests,
+  readTree,
   requestCrc,
 } from "./database_rows.ts";
 
 /** Form of the tables, in `user_version`. */
-export const FORM = 4;
+export const FORM = 5;
+/** From this form on there are locks of programs. */
+export const FORM_LOCKS = 4;
 /** The oldest form from which on tables were only added: it can be read as it is. */
 export const FORM_READ_MIN = 2;
 
@@ -91,16 +99,25 @@ export function bringToForm(database: DatabaseSync, beginning: Origin): void {
   try {
     if (form === 0) database.exec(`${LOG_AND_TREE} ${META_AND_HISTORY}`);
     if (form === 1) fromForm1(database);
-    if (form !== 3) {
+    if (form < 3) {
       database.exec(ORIGIN);
       putOrigin(database, beginning);
     }
-    database.exec(LOCKS);
+    if (form < 4) database.exec(LOCKS);
+    addContent(database);
     database.exec(`PRAGMA user_version = ${FORM}; COMMIT;`);
   } catch (error) {
     database.exec("ROLLBACK");
     throw error;
   }
+}
+
+/** The hash of what is there: every row is checked by its own CRC-32 as it is read. */
+function addContent(database: DatabaseSync): void {
+  const meta = readMeta(database);
+  database.exec("ALTER TABLE meta ADD COLUMN content INTEGER");
+  if (meta === null) return;
+  putMeta(database)({ ...meta, content: contentOf(readTree(database), readLocks(database)) });
 }
 
 function fromForm1(database: DatabaseSync): void {
@@ -118,7 +135,7 @@ function fromForm1(database: DatabaseSync): void {
   }
   const requests = readRequests(database, "history");
   database.exec(`DROP TABLE meta; DROP TABLE history; ${META_AND_HISTORY}`);
-  if (meta !== null) putMeta(database)(meta);
+  if (meta !== null) putOldMeta(database, meta);
   const put = database.prepare("INSERT INTO request VALUES (?, ?, ?, ?, ?)");
   const find = database.prepare("SELECT term, body FROM log WHERE idx = ?");
   const keep = putHistory(database);
@@ -132,17 +149,24 @@ function fromForm1(database: DatabaseSync): void {
   }
 }
 
+/** As forms 2 to 4 had it. */
+function putOldMeta(database: DatabaseSync, meta: Meta): void {
+  const { term, vote, applied, appliedTerm, stateCrc } = meta;
+  database.prepare("INSERT INTO meta VALUES (1, ?, ?, 0, ?, ?, ?, 0, 0, 0, 0, NULL, 0, ?)")
+    .run(term, vote, applied, appliedTerm, stateCrc, metaCrcOfForm4(meta));
+}
+
 /** A function that writes the one row of `meta`. */
 export function putMeta(database: DatabaseSync): (meta: Meta) => void {
   const put = database.prepare(
-    "INSERT OR REPLACE INTO meta VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT OR REPLACE INTO meta VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   );
   return (meta) => {
     const { term, vote, diverged, applied, appliedTerm, stateCrc } = meta;
-    const { base, baseTerm, baseChain, specIndex, spec, since } = meta;
+    const { base, baseTerm, baseChain, specIndex, spec, since, content } = meta;
     put.run(
       ...[term, vote, diverged ? 1 : 0, applied, appliedTerm, stateCrc] as const,
-      ...[base, baseTerm, baseChain, specIndex, spec, since, metaCrc(meta)] as const,
+      ...[base, baseTerm, baseChain, specIndex, spec, since, metaCrc(meta), content] as const,
     );
   };
 }

@@ -45,6 +45,9 @@ export const UNDO = list(
 type Same = Infer<typeof UNDO> extends readonly UndoRow[] ? true : never;
 const _same: Same = true;
 
+/** A row as SQLite gives it. */
+type Row = Record<string, unknown>;
+
 /** See the module's note. Everything throws where a row cannot be read or fails its CRC-32. */
 export class HistoryReader {
   readonly #sql: Readonly<Record<"oldest" | "bare" | "full" | "bareUp" | "fullUp", StatementSync>>;
@@ -68,29 +71,79 @@ export class HistoryReader {
     return idx === null ? null : Number(idx);
   }
 
-  /** One record after the other. */
-  *records(
-    { below, from, limit, undo, oldestFirst = false }: HistoryAsk,
-  ): Generator<HistoryRecord> {
+  /** One record after the other; throws at a damaged one. */
+  *records(ask: HistoryAsk): Generator<HistoryRecord> {
+    for (const row of this.#rows(ask)) yield recordOf(row);
+  }
+
+  /** The same, with what is damaged named in its place. */
+  *recordsOrDamage(ask: HistoryAsk): Generator<HistoryRecord | DamagedRecord> {
+    for (const row of this.#rows(ask)) yield tryRecord(row);
+  }
+
+  *#rows({ below, from, limit, undo, oldestFirst = false }: HistoryAsk): Generator<Row> {
     const { bare, full, bareUp, fullUp } = this.#sql;
     const statement = oldestFirst ? undo ? fullUp : bareUp : undo ? full : bare;
     const top = Math.min(below, Number.MAX_SAFE_INTEGER);
-    for (const row of statement.iterate(from, top, limit)) yield recordOf(row);
+    yield* statement.iterate(from, top, limit);
   }
 
-  /** As many of them as one page takes. */
+  /** As many of them as one page takes; a damaged one is named, and hides no other. */
   page(ask: HistoryAsk): Omit<HistoryPage, "since"> {
     const oldest = this.oldest();
     const records: HistoryRecord[] = [];
+    const damaged: DamagedRecord[] = [];
     let size = 0;
-    for (const record of this.records({ ...ask, limit: ask.limit + 1 })) {
-      size += sizeOf(record);
-      if (records.length === ask.limit || (records.length > 0 && size > PAGE_BYTES_MAX)) {
-        return { records, more: true, oldest };
+    for (const read of this.recordsOrDamage({ ...ask, limit: ask.limit + 1 })) {
+      size += "body" in read ? sizeOf(read) : 0;
+      const seen = records.length + damaged.length;
+      if (seen === ask.limit || (seen > 0 && size > PAGE_BYTES_MAX)) {
+        return { records, more: true, oldest, ...(damaged.length > 0 && { damaged }) };
       }
-      records.push(record);
+      if ("body" in read) records.push(read);
+      else damaged.push(read);
     }
-    return { records, more: false, oldest };
+    return { records, more: false, oldest, ...(damaged.length > 0 && { damaged }) };
+  }
+
+  /** Checks the rows behind an index, with their undo records, up to so many or so long. */
+  check(after: number, rowsMax: number, bytesMax: number): CheckedRows {
+    const damaged: DamagedRecord[] = [];
+    const ask = { from: after, below: Number.MAX_SAFE_INTEGER, limit: rowsMax };
+    let [rows, bytes, last] = [0, 0, after];
+    for (const row of this.#rows({ ...ask, undo: true, oldestFirst: true })) {
+      const read = tryRecord(row);
+      if (!("body" in read)) damaged.push(read);
+      rows++;
+      last = Number(row.idx);
+      bytes += bytesOf(row.body).length + bytesOf(row.undo).length;
+      if (bytes >= bytesMax) break;
+    }
+    return { rows, last, damaged, more: rows === rowsMax || bytes >= bytesMax };
+  }
+}
+
+/** A transaction of the history that is not what was written. */
+export interface DamagedRecord {
+  readonly index: number;
+  readonly why: string;
+}
+
+/** Some rows that were checked. */
+export interface CheckedRows {
+  readonly rows: number;
+  /** Index of the last. */
+  readonly last: number;
+  readonly damaged: readonly DamagedRecord[];
+  /** There may be more behind it. */
+  readonly more: boolean;
+}
+
+function tryRecord(row: Row): HistoryRecord | DamagedRecord {
+  try {
+    return recordOf(row);
+  } catch (error) {
+    return { index: Number(row.idx), why: error instanceof Error ? error.message : String(error) };
   }
 }
 
@@ -100,7 +153,7 @@ function sizeOf({ body, undo }: HistoryRecord): number {
   return size;
 }
 
-function recordOf(row: Record<string, unknown>): HistoryRecord {
+function recordOf(row: Row): HistoryRecord {
   const undo = row.undo instanceof Uint8Array ? decode(UNDO, row.undo) : null;
   const record: HistoryRecord = {
     index: Number(row.idx),

@@ -1,4 +1,5 @@
 /** What the database's Worker and its owner say to each other. @module */
+import type { VerifyReport } from "../../base/verify_report.ts";
 import type { HistoryLimits } from "./database_history.ts";
 import type { PackedBatch } from "./packed_batch.ts";
 import type { PackedState } from "./packed_state.ts";
@@ -29,6 +30,7 @@ export type DatabaseAsk =
     readonly state: PackedState | null;
   }
   | { readonly kind: "history"; readonly number: number; readonly ask: HistoryAsk }
+  | { readonly kind: "verify" }
   | { readonly kind: "close" };
 
 export type DatabaseAnswer =
@@ -39,6 +41,10 @@ export type DatabaseAnswer =
     readonly kind: "history";
     readonly number: number;
     readonly page: HistoryPage | { readonly failure: string };
+  }
+  | {
+    readonly kind: "verified";
+    readonly report: VerifyReport | { readonly failure: string };
   }
   | { readonly kind: "closed" };
 

@@ -13,6 +13,7 @@ import type {
   DatabaseDamage,
   Rescued,
 } from "../ports.ts";
+import { contentOf } from "../../base/content_sum.ts";
 import { isUnwritable } from "../database_failure.ts";
 import { bringToForm, NewerForm, putMeta, putOrigin } from "./database_form.ts";
 import {
@@ -69,7 +70,8 @@ export function openSealed(path: string, mustExist: boolean): Opening | Database
     meta = readMeta(database) ?? { ...EMPTY_META };
     const content = readContent(database, { meta, origin, seal });
     compare(seal, { origin, content, sealLost: found === null });
-    return open(database, { path, meta, origin, seal, content });
+    const unproven = typeof found === "string" ? { unproven: found } : {};
+    return open(database, { path, meta, origin, seal, content: { ...content, ...unproven } });
   } catch (error) {
     // Without its WAL the file would be another one; closing only checkpoints what is whole.
     database?.close();
@@ -94,9 +96,10 @@ function open(
   const known = origin.recovery?.known ?? true;
   const written = { uuid, term, vote, known, applied, closedAt: null, sealed };
   // The first seal is there before the first opening is counted: then one without the other is loss.
-  if (seal === null) writeSeal(path, { ...written, opens: origin.opens });
+  const proven = content.unproven === undefined;
+  if (seal === null && proven) writeSeal(path, { ...written, opens: origin.opens });
   putOrigin(database, next);
-  writeSeal(path, { ...written, opens });
+  if (proven) writeSeal(path, { ...written, opens });
   return { database, meta, origin: next, sealed, content };
 }
 
@@ -143,15 +146,20 @@ function readContent(
   { meta, origin, seal }: { meta: Meta; origin: Origin; seal: Seal | null },
 ): DatabaseContent {
   const { term, vote, diverged, applied, appliedTerm, stateCrc, base, baseTerm, baseChain } = meta;
+  const rows = readTree(database);
+  const locks = readLocks(database);
+  if (meta.content !== null && contentOf(rows, locks) !== meta.content) {
+    throw new Damage("the rows of the tree are whole, and not those that were written");
+  }
   return {
     ...{ term, vote, diverged },
     base: { index: base, term: baseTerm, chain: baseChain },
     spec: meta.spec === null ? null : { index: meta.specIndex, body: meta.spec },
     entries: readEntries(database, meta),
     applied: { index: applied, term: appliedTerm, stateCrc },
-    rows: readTree(database),
+    rows,
     requests: readRequests(database, "request"),
-    locks: readLocks(database),
+    locks,
     recovery: origin.recovery,
     sealed: seal?.sealed ?? null,
   };

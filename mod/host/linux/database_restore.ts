@@ -1,8 +1,9 @@
 /** Making the database of a new cluster's only member out of a copy of an older one. @module */
 import { DatabaseSync } from "node:sqlite";
+import { contentOf } from "../../base/content_sum.ts";
 import type { StoredSpec } from "../ports.ts";
 import { bringToForm, putMeta, putOrigin } from "./database_form.ts";
-import { Damage, entryCrc, freshOrigin, readMeta } from "./database_rows.ts";
+import { Damage, entryCrc, freshOrigin, readMeta, readTree } from "./database_rows.ts";
 
 /** How it begins. */
 export interface Beginning {
@@ -41,6 +42,7 @@ export function beginAnew(path: string, { spec, entries, drop }: Beginning): voi
       ...meta,
       ...{ vote: 0, diverged: false, base: applied, baseTerm: appliedTerm, baseChain: 0 },
       ...{ specIndex: stored.index, spec: stored.body },
+      content: contentOf(readTree(database), []),
     });
     database.exec("COMMIT");
   } finally {

@@ -15,6 +15,9 @@ export class Damage extends Error {
   override readonly name = "Damage";
 }
 
+/** A row as SQLite gives it. */
+type Row = Record<string, unknown>;
+
 /** The one row of `meta`. */
 export interface Meta {
   term: number;
@@ -30,11 +33,14 @@ export interface Meta {
   spec: Uint8Array | null;
   /** No transaction after this index is missing in the history. */
   since: number;
+  /** Content hash of tree and locks, as memory had it; null where it was not kept. */
+  content: number | null;
 }
 
 export const EMPTY_META: Meta = {
   ...{ term: 0, vote: 0, diverged: false, applied: 0, appliedTerm: 0, stateCrc: 0 },
   ...{ base: 0, baseTerm: 0, baseChain: 0, specIndex: 0, spec: null, since: 0 },
+  content: 0,
 };
 
 /** Reads the row of `meta`; null on a new database. */
@@ -54,8 +60,11 @@ export function readMeta(database: DatabaseSync): Meta | null {
     specIndex: Number(row.spec_index),
     spec: row.spec === null ? null : bytesOf(row.spec),
     since: Number(row.since),
+    // Before form 5 there was none.
+    content: typeof row.content === "number" ? row.content : null,
   };
-  if (metaCrc(meta) !== row.crc) throw new Damage("the row of term and vote fails its CRC-32");
+  const crc = row.content === undefined ? metaCrcOfForm4(meta) : metaCrc(meta);
+  if (crc !== row.crc) throw new Damage("the row of term and vote fails its CRC-32");
   return meta;
 }
 
@@ -88,8 +97,7 @@ export function readEntries(database: DatabaseSync, { base, applied }: Meta): St
   const rows = database.prepare("SELECT * FROM log WHERE idx > ? ORDER BY idx");
   let next = base + 1;
   for (const row of rows.iterate(base)) {
-    const entry = { index: Number(row.idx), term: Number(row.term), body: bytesOf(row.body) };
-    if (entryCrc(entry) !== row.crc) throw new Damage(`log entry ${entry.index} fails its CRC-32`);
+    const entry = entryFrom(row);
     if (entry.index !== next) throw new Damage(`log entry ${next} is missing`);
     next++;
     entries.push(entry);
@@ -100,26 +108,38 @@ export function readEntries(database: DatabaseSync, { base, applied }: Meta): St
   return entries;
 }
 
+/** A row of the log; throws {@link Damage} where it is not what was written. */
+export function entryFrom(row: Row): StoredEntry {
+  const entry = { index: Number(row.idx), term: Number(row.term), body: bytesOf(row.body) };
+  if (entryCrc(entry) !== row.crc) throw new Damage(`log entry ${entry.index} fails its CRC-32`);
+  return entry;
+}
+
 /** The tree, every row checked. */
 export function readTree(database: DatabaseSync): StoredRow[] {
   const rows: StoredRow[] = [];
   for (const each of database.prepare("SELECT * FROM tree ORDER BY ino").iterate()) {
-    const row: StoredRow = {
-      ino: Number(each.ino),
-      parent: Number(each.parent),
-      name: String(each.name),
-      kind: each.kind === "directory" ? "directory" : "file",
-      mtime: Number(each.mtime),
-      version: Number(each.version),
-      writer: Number(each.writer),
-      data: bytesOf(each.data),
-    };
-    if (rowCrc(row) !== each.crc) {
-      throw new Damage(`tree row ${row.ino} ("${row.name}") fails its CRC-32`);
-    }
-    rows.push(row);
+    rows.push(rowFrom(each));
   }
   return rows;
+}
+
+/** A row of the tree; throws {@link Damage} where it is not what was written. */
+export function rowFrom(each: Row): StoredRow {
+  const row: StoredRow = {
+    ino: Number(each.ino),
+    parent: Number(each.parent),
+    name: String(each.name),
+    kind: each.kind === "directory" ? "directory" : "file",
+    mtime: Number(each.mtime),
+    version: Number(each.version),
+    writer: Number(each.writer),
+    data: bytesOf(each.data),
+  };
+  if (rowCrc(row) !== each.crc) {
+    throw new Damage(`tree row ${row.ino} ("${row.name}") fails its CRC-32`);
+  }
+  return row;
 }
 
 /** What is remembered of requests (in form 1: the whole history), in log order. */
@@ -129,26 +149,34 @@ export function readRequests(
 ): StoredRequest[] {
   const requests: StoredRequest[] = [];
   for (const row of database.prepare(`SELECT * FROM ${table} ORDER BY idx`).iterate()) {
-    const each: StoredRequest = {
-      index: Number(row.idx),
-      request: String(row.request),
-      problem: String(row.problem),
-      why: String(row.why),
-    };
-    if (requestCrc(each) !== row.crc) throw new Damage(`request ${each.index} fails its CRC-32`);
-    requests.push(each);
+    requests.push(requestFrom(row));
   }
   return requests;
+}
+
+/** A remembered request; throws {@link Damage} where it is not what was written. */
+export function requestFrom(row: Row): StoredRequest {
+  const each: StoredRequest = {
+    index: Number(row.idx),
+    request: String(row.request),
+    problem: String(row.problem),
+    why: String(row.why),
+  };
+  if (requestCrc(each) !== row.crc) throw new Damage(`request ${each.index} fails its CRC-32`);
+  return each;
 }
 
 /** All locks, every row checked. */
 export function readLocks(database: DatabaseSync): StoredLocks[] {
   const rows = database.prepare("SELECT * FROM locks ORDER BY key").all();
-  return rows.map((row) => {
-    const each = { key: Number(row.key), body: bytesOf(row.body) };
-    if (locksCrc(each) !== row.crc) throw new Damage(`locks of ${each.key} fail their CRC-32`);
-    return each;
-  });
+  return rows.map(locksFrom);
+}
+
+/** The locks of one inode; throws {@link Damage} where they are not what was written. */
+export function locksFrom(row: Row): StoredLocks {
+  const each = { key: Number(row.key), body: bytesOf(row.body) };
+  if (locksCrc(each) !== row.crc) throw new Damage(`locks of ${each.key} fail their CRC-32`);
+  return each;
 }
 
 /** A column that holds bytes. */
@@ -157,6 +185,11 @@ export function bytesOf(value: unknown): Uint8Array {
 }
 
 export function metaCrc(meta: Meta): number {
+  return crcOf([meta.content ?? -1, metaCrcOfForm4(meta)]);
+}
+
+/** As forms 2 to 4 had it. */
+export function metaCrcOfForm4(meta: Meta): number {
   const { term, vote, diverged, applied, appliedTerm, stateCrc } = meta;
   const { base, baseTerm, baseChain, specIndex, spec, since } = meta;
   return crcOf(

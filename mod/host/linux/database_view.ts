@@ -6,8 +6,8 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import type { HistoryAsk, HistoryRecord, StoredEntry, StoredRow } from "../ports.ts";
-import { FORM, FORM_READ_MIN } from "./database_form.ts";
-import { HistoryReader } from "./database_history_rows.ts";
+import { FORM, FORM_LOCKS, FORM_READ_MIN } from "./database_form.ts";
+import { type DamagedRecord, HistoryReader } from "./database_history_rows.ts";
 import {
   Damage,
   type Meta,
@@ -78,6 +78,11 @@ export class DatabaseView {
     return this.#history.records(ask);
   }
 
+  /** The same, with what is damaged named in its place. */
+  recordsOrDamage(ask: HistoryAsk): Iterable<HistoryRecord | DamagedRecord> {
+    return this.#history.recordsOrDamage(ask);
+  }
+
   /** One transaction with its undo record; null where it is not kept, or is none. */
   record(index: number): HistoryRecord | null {
     const ask = { below: index + 1, from: index - 1, limit: 1, undo: true };
@@ -97,7 +102,7 @@ export class DatabaseView {
     if (verdict !== "ok") throw new Damage(`SQLite says: ${String(verdict)}`);
     this.entries();
     readRequests(this.#database, "request");
-    if (this.#form === FORM) readLocks(this.#database);
+    if (this.#form >= FORM_LOCKS) readLocks(this.#database);
     const all = { below: Number.MAX_SAFE_INTEGER, from: 0, limit: -1, undo: true };
     for (const { index } of this.records(all)) {
       if (index > this.meta.applied) throw new Damage(`history ${index} is not applied`);

@@ -5,6 +5,7 @@
  * @module
  */
 import { DatabaseFile } from "./database_file.ts";
+import { verifySteps } from "./database_verify.ts";
 import { unpackBatch } from "./packed_batch.ts";
 import { unpackRequests, unpackRows } from "./packed_state.ts";
 import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
@@ -19,12 +20,18 @@ interface WorkerScope {
 type CommitAsk = Extract<DatabaseAsk, { kind: "commit" }>;
 
 const scope = globalThis as unknown as WorkerScope;
+/** A slice of a verification, and the pause behind it: a commit waits for the former at most. */
+const SLICE_MS = 4;
+const PAUSE_MS = 12;
+
 let file: DatabaseFile | null = null;
+let filePath = "";
 
 scope.onmessage = ({ data: ask }) => {
   if (ask.kind === "open") open(ask);
   else if (ask.kind === "commit") commit(ask);
   else if (ask.kind === "history") history(ask);
+  else if (ask.kind === "verify") verify();
   else {
     closeFile();
     scope.postMessage({ kind: "closed" });
@@ -35,6 +42,7 @@ scope.onmessage = ({ data: ask }) => {
 function open(
   { path, limits, mustExist, beginning }: Extract<DatabaseAsk, { kind: "open" }>,
 ): void {
+  filePath = path;
   const opened = beginning === null
     ? DatabaseFile.open(path, { limits, mustExist })
     : DatabaseFile.renew(path, beginning, limits);
@@ -78,6 +86,31 @@ function tendSeal(): void {
 function history({ number, ask }: Extract<DatabaseAsk, { kind: "history" }>): void {
   const page = file === null ? { failure: "the database is not open" } : file.history(ask);
   scope.postMessage({ kind: "history", number, page });
+}
+
+function verify(): void {
+  if (file === null) return verified({ failure: "the database is not open" });
+  goOnVerifying(verifySteps(filePath));
+}
+
+/** What was asked for meanwhile runs in the pauses. */
+function goOnVerifying(steps: ReturnType<typeof verifySteps>): void {
+  try {
+    // Its own connection is closed by this.
+    if (file === null) steps.throw(new Error("The database was closed"));
+    const until = performance.now() + SLICE_MS;
+    while (performance.now() < until) {
+      const { done, value } = steps.next();
+      if (done) return verified(value);
+    }
+    setTimeout(() => goOnVerifying(steps), PAUSE_MS);
+  } catch (error) {
+    verified({ failure: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+function verified(report: Extract<DatabaseAnswer, { kind: "verified" }>["report"]): void {
+  scope.postMessage({ kind: "verified", report });
 }
 
 function closeFile(): void {

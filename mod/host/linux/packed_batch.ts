@@ -58,7 +58,9 @@ export function unpackBatch(packed: PackedBatch): Pick<DatabaseBatch, "entries" 
 
 function packApplied(packer: Packer, applied: Applied): void {
   const { index, term, stateCrc, forget, rows, removed, locks = [], history } = applied;
-  for (const value of [index, term, stateCrc, forget]) packer.number(value);
+  // No hash is negative.
+  const { content = -1 } = applied;
+  for (const value of [index, term, stateCrc, content, forget]) packer.number(value);
   packer.list(rows, (row) => packRow(packer, row));
   packer.list(removed, (ino) => packer.number(ino));
   packer.list(locks, ({ key, body }) => {
@@ -70,13 +72,14 @@ function packApplied(packer: Packer, applied: Applied): void {
 
 function unpackApplied(reader: Unpacker): Applied {
   const [index, term] = [reader.number(), reader.number()];
-  const [stateCrc, forget] = [reader.number(), reader.number()];
+  const [stateCrc, content, forget] = [reader.number(), reader.number(), reader.number()];
   const rows = reader.list(() => unpackRow(reader));
   const removed = reader.list(() => reader.number());
   const locks = reader.list((): StoredLocks => ({ key: reader.number(), body: reader.bytes() }));
   const history = reader.list(() => unpackHistory(reader));
   return {
     ...{ index, term, stateCrc, forget, rows, removed, history },
+    ...(content >= 0 && { content }),
     ...(locks.length > 0 && { locks }),
   };
 }

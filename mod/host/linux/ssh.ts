@@ -106,9 +106,10 @@ export class Ssh {
     const args = ["-a", "--delete", silence, "-e", shell, `${place}:${from}/`, `${to}/`];
     const { code, stderr } = await runProgram("rsync", args);
     if (code === 0) return;
-    const why = /rsync: (?:command )?not found|rsync: No such file/.test(stderr)
-      ? `"${host}" has no rsync; install the package rsync there`
-      : lastLine(stderr);
+    const why =
+      /rsync: (?:command )?not found|rsync: No such file|rsync: Permission denied/.test(stderr)
+        ? `"${host}" has no rsync; install the package rsync there`
+        : lastLine(stderr);
     throw new ProblemError("join.copy", why);
   }
 
