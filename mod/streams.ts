@@ -7,6 +7,7 @@
  * @module
  */
 import type { ClusterSpec } from "./base/cluster.ts";
+import type { DeathProof } from "./base/death_proof.ts";
 import type { ForceAsk, ForceReport } from "./base/force.ts";
 import type { BootId, NodeId, RequestId, ResourceId } from "./base/id.ts";
 import type { Problem } from "./base/problem.ts";
@@ -241,14 +242,7 @@ export type ServiceState =
 /** What an administrator wants of a resource. */
 export type RequestState = "started" | "stopped" | "disabled" | "ignored";
 
-/** How a node's death was proven (DESIGN.md section 3). */
-export type DeathProof =
-  | "wait"
-  | "clean-stop"
-  | "self-fenced"
-  | "fence-agent"
-  | "storage"
-  | "confirmed";
+export type { DeathProof };
 
 /** Durations of a failover, for people. */
 export interface Phases {
