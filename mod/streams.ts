@@ -7,10 +7,12 @@
  * @module
  */
 import type { ClusterSpec, SpecChange } from "./base/cluster.ts";
+import type { DeathProof } from "./base/death_proof.ts";
 import type { ForceAsk, ForceReport } from "./base/force.ts";
 import type { BootId, NodeId, RequestId, ResourceId } from "./base/id.ts";
 import type { Problem } from "./base/problem.ts";
 import type { Reason } from "./base/reason.ts";
+import type { ShutdownHow } from "./base/shutdown.ts";
 import type { Instant, Millis } from "./base/time.ts";
 import type { VerifyReport } from "./base/verify_report.ts";
 
@@ -223,19 +225,13 @@ export type ServiceState =
   | "relocate"
   | "fence"
   | "recovery"
+  | "freeze"
   | "error";
 
 /** What an administrator wants of a resource. */
 export type RequestState = "started" | "stopped" | "disabled" | "ignored";
 
-/** How a node's death was proven (DESIGN.md section 3). */
-export type DeathProof =
-  | "wait"
-  | "clean-stop"
-  | "self-fenced"
-  | "fence-agent"
-  | "storage"
-  | "confirmed";
+export type { DeathProof };
 
 /** Durations of a failover, for people. */
 export interface Phases {
@@ -366,7 +362,7 @@ export type Request =
     readonly disks: readonly string[] | null;
   }
   /** Stop in order: stop own resources, give the manager lock back, write last words. */
-  | { readonly request: "ha.shutdown"; readonly tag: Tag }
+  | { readonly request: "ha.shutdown"; readonly tag: Tag; readonly how?: ShutdownHow }
   /** Make a one-time ticket; `secret` is 48 random bytes. Answered by a `join.ticket` fact. */
   | {
     readonly request: "join.invite";

@@ -6,6 +6,7 @@
  * @module
  */
 import { benchBeats } from "./bench_beats.ts";
+import { benchPlan } from "./bench_plan.ts";
 import { measureFsync, measureRoundTrip, milliseconds, percentile, row } from "./bench_limits.ts";
 import { commits } from "./bench_commits.ts";
 import { benchConfig } from "./bench_config.ts";
@@ -51,5 +52,10 @@ row("limit: fsync of a preallocated 4 KiB block", milliseconds(fsyncs));
 row("limit: loopback TCP round trip, 256 bytes", milliseconds(await measureRoundTrip()));
 await cliStart();
 row("beats handled by one core", `${benchBeats().toFixed(0)}/s`);
+const { quietMs, recoveryMs } = benchPlan();
+row(
+  "one plan, 64 nodes, 10000 resources, 1000 rules",
+  `nothing to do ${quietMs.toFixed(0)} ms   half of it to be recovered ${recoveryMs.toFixed(0)} ms`,
+);
 await commits({ nodes: 2, clients: [1, 64], fsync });
 await commits({ nodes: 3, clients: [1, 64], fsync });

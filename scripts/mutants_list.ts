@@ -6,6 +6,7 @@ import { AGENT_MUTANTS } from "./mutants_agents.ts";
 import { MEMBER_MUTANTS } from "./mutants_members.ts";
 import { RECOVERY_MUTANTS } from "./mutants_recovery.ts";
 import { LOAD_MUTANTS } from "./mutants_load.ts";
+import { RULES_MUTANTS } from "./mutants_rules.ts";
 import { SNAPSHOT_MUTANTS } from "./mutants_snapshot.ts";
 import { STORAGE_MUTANTS } from "./mutants_storage.ts";
 
@@ -176,6 +177,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...SNAPSHOT_MUTANTS,
   ...STORAGE_MUTANTS,
   ...RECOVERY_MUTANTS,
+  ...RULES_MUTANTS,
   ...INTEGRITY_MUTANTS,
   ...AGENT_MUTANTS,
   ...MEMBER_MUTANTS,

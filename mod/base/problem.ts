@@ -10,6 +10,7 @@ import { JOIN_PROBLEMS } from "./problem_join.ts";
 import { MEMBER_PROBLEMS } from "./problem_members.ts";
 import { NODE_PROBLEMS } from "./problem_node.ts";
 import { PAST_PROBLEMS } from "./problem_past.ts";
+import { RULE_PROBLEMS } from "./problem_rules.ts";
 
 export { EXIT };
 
@@ -233,6 +234,7 @@ export const PROBLEMS = {
     status: 409,
     exit: EXIT.failed,
   },
+  ...RULE_PROBLEMS,
   "ha.no-such-node": {
     title: "Cannot find that node",
     remedy: "see pentad node list",

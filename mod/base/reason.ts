@@ -86,6 +86,16 @@ export const REASONS = {
   "ha.confirmed-dead": "a person confirmed that {node} is dead",
   "ha.takeover": "takeover: {id} from {from} to {node}, reason={why}",
   "ha.migrated": "{id} moves from {from} to {node}: {why}",
+  "ha.rule-moved": '{id} moves from {from} to {node}: rule "{rule}": {why}',
+  "ha.failback": '{id} goes back from {from} to {node}, which rule "{rule}" prefers',
+  "ha.drained": "{id} moves from {from} to {node}: {from} is in maintenance",
+  "ha.parting": "{node} stops in order; its resources: {parting}",
+  "ha.parted": "{id} moves from {from} to {node}: {from} stops",
+  "ha.home": "{id} goes back from {from} to {node}, where it was before",
+  "ha.frozen": "{id} waits for {node}, which stopped in order, to come back",
+  "ha.thawed": "{node} is back, and {id} goes on there",
+  "ha.waits-for": '{id} starts after {other} runs, by rule "{rule}"',
+  "ha.order-refused": "{id} is not moved to {node}: {why}",
   "ha.node-back": "{node} is heard again",
   "ha.maintenance": "{node} is in maintenance",
   "ha.gave-up": "{id} failed on every node it may run on",
@@ -115,6 +125,11 @@ export const REASONS = {
 
 /** A stable code out of {@link REASONS}. */
 export type ReasonCode = keyof typeof REASONS;
+
+/** True for a code out of {@link REASONS}. */
+export function isReasonCode(text: string): text is ReasonCode {
+  return Object.hasOwn(REASONS, text);
+}
 
 /** Why something was decided: a code and the values of its sentence. */
 export interface Reason {

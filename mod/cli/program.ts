@@ -21,6 +21,7 @@ import { installCommands } from "./commands/install.ts";
 import { joinCommand } from "./commands/join.ts";
 import { leaveCommand } from "./commands/leave.ts";
 import { nodeCommand } from "./commands/node.ts";
+import { simulateCommand } from "./commands/simulate.ts";
 import { statusCommand } from "./commands/status.ts";
 import { storageCommand } from "./commands/storage.ts";
 import { versionCommand } from "./commands/version.ts";
@@ -56,6 +57,7 @@ export function buildProgram(cli: Cli): CommandUnknownOpts {
     configCommand(cli),
     haCommand(cli),
     storageCommand(cli),
+    simulateCommand(cli),
     ...installCommands(cli, () => program),
     completionCommand(cli, () => program),
     versionCommand(cli),

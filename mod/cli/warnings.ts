@@ -83,7 +83,7 @@ function ofNode({ name, self, state, links }: NodeStatus): Warning[] {
   const warn = (code: string, what: string, fix: string): Warning[] => [
     { grade: "warn", code, what: `${name} ${what}`, fix },
   ];
-  if (state === "online") {
+  if (state === "online" || state === "maintenance" || state === "stopping") {
     const [up, all] = links.split("/");
     if (up === all) return [];
     const fix = "check the cable or switch port of the silent one (pentad heartbeat show)";

@@ -32,6 +32,7 @@ import type { Settings } from "../base/settings.ts";
 import { timingOf, type TimingRow, timingTable } from "../base/timing.ts";
 import { type EventLine, type MountStatus, type StatusDocument, statusOf } from "../node/mod.ts";
 import { NodeRuntime } from "../runtime/mod.ts";
+import type { ShutdownHow } from "../base/shutdown.ts";
 import type { Outcome } from "../streams.ts";
 import type { Description } from "../join/mod.ts";
 import type { Point } from "../config/mod.ts";
@@ -270,11 +271,11 @@ export class Daemon implements RunningNode {
     return await this.#format(path, { cluster: spec.id, clusterName: spec.name, self, ...how });
   }
 
-  async shutdown(): Promise<void> {
+  async shutdown(how: ShutdownHow = "stop"): Promise<void> {
     clearTimeout(this.#failedFor);
     if (this.#running !== null) {
       // A node that failed is stopped already.
-      if (this.#failed === null) await drain(this.#running.runtime);
+      if (this.#failed === null) await drain(this.#running.runtime, how);
       await this.#halt();
     }
     this.#pool.close();

@@ -11,6 +11,7 @@ import { nameOf, voters } from "../base/cluster.ts";
 import { ProblemError } from "../base/problem.ts";
 import { timingOf } from "../base/timing.ts";
 import type { NodeRuntime } from "../runtime/mod.ts";
+import type { ShutdownHow } from "../base/shutdown.ts";
 import type { Operation } from "../streams.ts";
 import type { Member } from "./member.ts";
 
@@ -19,11 +20,11 @@ const TRIES_MAX = 8;
 /** How long resources may take to move: a stop that hangs takes a grace of its own. */
 const MOVE_LIMIT_MS = 60_000;
 
-/** How long an orderly stop waits for resources to stop. */
-const SHUTDOWN_LIMIT_MS = 60_000;
+/** How long an orderly stop waits for resources to stop, or to move away first. */
+const SHUTDOWN_LIMIT_MS = 600_000;
 
 /** Stops every resource here, gives the manager lock and the leadership up, leaves last words. */
-export function drain(runtime: NodeRuntime): Promise<void> {
+export function drain(runtime: NodeRuntime, how: ShutdownHow = "stop"): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
       () => reject(new ProblemError("node.timeout", "resources do not stop")),
@@ -33,7 +34,7 @@ export function drain(runtime: NodeRuntime): Promise<void> {
       clearTimeout(timer);
       resolve();
     });
-    runtime.request({ request: "ha.shutdown", tag: "api:shutdown" });
+    runtime.request({ request: "ha.shutdown", tag: "api:shutdown", how });
   });
 }
 

@@ -7,11 +7,12 @@ import type { StatusDocument } from "../node/mod.ts";
 import { takeDirectoryLock } from "../host/linux/database.ts";
 import { Daemon } from "./daemon.ts";
 import { makeStateDirectory } from "./state.ts";
+import { whyStopped } from "./why_stopped.ts";
 
 /** Half of what the unit's WatchdogSec allows would do; a hung loop is to be seen sooner. */
 const NOTIFY_MS = 2000;
 /** Resources may take so long to stop. */
-const STOP_LIMIT_MS = 120_000;
+const STOP_LIMIT_MS = 660_000;
 
 /** Runs a daemon until it ends; returns the exit code. Throws a ProblemError where it cannot start. */
 export async function runDaemon(
@@ -37,7 +38,7 @@ export async function runDaemon(
   Deno.env.delete("NOTIFY_SOCKET");
   const stop = () => {
     notifier.stopping(STOP_LIMIT_MS);
-    daemon.shutdown().catch((error) => {
+    whyStopped().then((how) => daemon.shutdown(how)).catch((error) => {
       console.error(`pentad ${settings.name}: ${describe(error)}`);
       ended.resolve(1);
     });

@@ -4,7 +4,7 @@
  * @module
  */
 import type { NodeId, ResourceId } from "../base/id.ts";
-import { type Reason, reason } from "../base/reason.ts";
+import { formatReason, type Reason, reason } from "../base/reason.ts";
 import type { ServiceState } from "../streams.ts";
 import type { HaContext } from "./context.ts";
 import type { HaFiles } from "./files.ts";
@@ -58,18 +58,19 @@ export class ResourceBoard {
       const wanted = files.definitions.resources.get(id)?.wanted ?? "removed";
       if (running && state === "started" && node !== null) watch.onRunning(id, node);
       const before = this.#shown.get(id);
-      this.#shown.set(id, { id, state, node, wanted, reason: entry.why, detail });
+      const why = entry.why === null ? "" : formatReason(entry.why);
+      this.#shown.set(id, { id, state, node, wanted, reason: why, detail });
       if (before?.state === state && before.node === node) continue;
       this.#context.tell({
         fact: "ha.resource",
         id,
         state,
         node,
-        because: this.#because(id, entry, { state, seen }),
+        because: this.#because(id, entry, state),
       });
       if (node === this.#context.self) {
         const text = `ha_state: ${spoken(id)}=${state}${watch.vitals()}`;
-        this.#context.say(text, this.#because(id, entry, { state, seen }));
+        this.#context.say(text, this.#because(id, entry, state));
       }
     }
     for (const id of this.#shown.keys()) {
@@ -80,33 +81,13 @@ export class ResourceBoard {
     }
   }
 
-  #because(
-    id: ResourceId,
-    { node, target, tried }: ServiceEntry,
-    { state, seen }: { state: ServiceState; seen: ReturnType<typeof stateIn> },
-  ): Reason {
+  /** What is decided has its reason; that it runs, or does not yet, is seen. */
+  #because(id: ResourceId, { node, why }: ServiceEntry, state: ServiceState): Reason {
     const name = node === null ? "?" : this.#context.name(node);
-    switch (state) {
-      case "started":
-        return reason("ha.started", { id, node: name });
-      case "request_start":
-        return reason("ha.requested", { id, state: `started on ${name}` });
-      case "relocate": {
-        const to = target === null ? "?" : this.#context.name(target);
-        const why = tried.length > 0 ? "it failed there" : "it was asked for";
-        return reason("ha.migrated", { id, from: name, node: to, why });
-      }
-      case "fence":
-        return reason("ha.node-fail", { id, node: name });
-      case "recovery":
-        return reason("ha.no-node", { id, why: "none is online" });
-      case "error":
-        return seen.state === "invalid"
-          ? reason("ha.invalid", { id, why: seen.why })
-          : reason("ha.gave-up", { id });
-      case "stopped":
-      case "request_stop":
-        return reason("ha.requested", { id, state: "stopped" });
+    if (state === "started") return reason("ha.started", { id, node: name });
+    if (state === "request_start") {
+      return reason("ha.requested", { id, state: `started on ${name}` });
     }
+    return why ?? reason("ha.requested", { id, state: "stopped" });
   }
 }

@@ -1,10 +1,16 @@
 /** Orders of people to the manager: the lines of `ha/crm_commands`. @module */
-import { isResourceId, type NodeId, type ResourceId } from "../base/id.ts";
+import { type BootId, bootId, isResourceId, type NodeId, type ResourceId } from "../base/id.ts";
 import type { ClusterSpec } from "../base/cluster.ts";
 
 export type Command =
   | { readonly order: "migrate"; readonly id: ResourceId; readonly node: NodeId }
   | { readonly order: "maintenance"; readonly node: NodeId; readonly on: boolean }
+  | {
+    readonly order: "shutdown";
+    readonly node: NodeId;
+    readonly how: "freeze" | "migrate";
+    readonly boot: BootId;
+  }
   | { readonly order: "confirm-dead"; readonly node: NodeId };
 
 /**
@@ -16,7 +22,7 @@ export function parseCommand(
   spec: ClusterSpec,
   former: ReadonlyMap<NodeId, string> = new Map(),
 ): Command | null {
-  const [order, first = "", second = ""] = line.trim().split(/\s+/);
+  const [order, first = "", second = "", third = ""] = line.trim().split(/\s+/);
   const idOf = (name: string) => spec.members.find((member) => member.name === name)?.id;
   if (order === "migrate") {
     const node = idOf(second);
@@ -26,6 +32,9 @@ export function parseCommand(
   if (node === undefined) {
     const gone = [...former].find(([id, name]) => first === name || first === String(id));
     return order === "confirm-dead" && gone !== undefined ? { order, node: gone[0] } : null;
+  }
+  if (order === "shutdown" && (second === "freeze" || second === "migrate")) {
+    return /^[0-9a-f]{16}$/.test(third) ? { order, node, how: second, boot: bootId(third) } : null;
   }
   if (order === "maintenance" && (second === "on" || second === "off")) {
     return { order, node, on: second === "on" };

@@ -18,7 +18,9 @@ import { Arming } from "./arming.ts";
 import { ResourceBoard, type Shown } from "./board.ts";
 import { isOfConcern } from "./concern.ts";
 import { HaContext } from "./context.ts";
-import { coversAll, type Words } from "./death.ts";
+import type { Words } from "./death.ts";
+import { Departure } from "./departure.ts";
+import { Ejections } from "./ejections.ts";
 import type { HaEffect, HaEvent, HaOptions } from "./events.ts";
 import { HaFiles } from "./files.ts";
 import { Guard } from "./guard.ts";
@@ -56,8 +58,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   readonly #knowledge: Knowledge;
   readonly #healths = new Map<NodeId, MemberHealth>();
   readonly #words = new Map<NodeId, Words>();
-  /** Disks from which nodes in `fence` were ejected; null: from every one. */
-  readonly #ejected = new Map<NodeId, ReadonlySet<string> | null>();
+  readonly #ejected = new Ejections();
   #position: Position | null = null;
   #quorate = false;
   #roundAt: Instant;
@@ -67,7 +68,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   #barrierTenure = 0;
   #barrierTag: string | null = null;
   #barriers = 0;
-  #draining = false;
+  readonly #departure: Departure;
   /** In this maintenance the leadership was handed over, or tried to be: once is enough. */
   #handedOver = false;
   #dc = "";
@@ -91,6 +92,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       time: () => Math.floor(wallAtStart + (this.#context.now - startedAt) / 1000),
     };
     this.#manager = new Manager(this.#context, this.#files, this.#clerk);
+    this.#departure = new Departure(this.#context, this.#files, this.#clerk);
     const health = (node: NodeId) => this.#healths.get(node) ?? null;
     this.#herald = new Herald(this.#context, {
       files: this.#files,
@@ -109,7 +111,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
         return report !== null && report.status >= this.#files.statusVersion ? report : null;
       },
       words: (node) => this.#words.get(node) ?? null,
-      storageFenced: (node, luns) => coversAll(this.#ejected.get(node), luns),
+      storageFenced: (node, luns) => this.#ejected.covers(node, luns),
       steady: (id) => this.#agent.isSteady(id),
     };
   }
@@ -126,9 +128,12 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#consume(event);
     if (idle && now < this.#roundAt) return this.#context.take();
     if (now >= this.#roundAt) this.#round();
+    this.#departure.tend(this.#agent.empty);
     this.#drainIfAsked();
     this.#agent.tend(this.#permit());
-    if (this.#quorate && !this.#draining) this.#manager.manage(this.#knowledge, this.#position);
+    if (this.#quorate && !this.#departure.draining) {
+      this.#manager.manage(this.#knowledge, this.#position);
+    }
     this.#herald.report(false);
     this.#board.refresh(this.#files, this.#knowledge.present, {
       vitals: () => this.#herald.vitalsText(),
@@ -144,11 +149,12 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       this.#guard.deadline(),
       this.#agent.deadline(),
       this.#arming.deadline(this.#guard.held),
+      this.#departure.deadline(),
     );
   }
 
   view(): HaView {
-    const { lock, status, definitions, out } = this.#files;
+    const { lock, status, definitions, rules, datacenter, out } = this.#files;
     return {
       dc: lock?.holder ?? null,
       epoch: lock?.epoch ?? 0,
@@ -157,7 +163,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       watchdog: this.#arming.identity,
       resources: this.#board.all(),
       nodes: [...status.nodes].map(([node, entry]) => ({ node, ...entry })),
-      faults: definitions.faults,
+      faults: [...definitions.faults, ...rules.faults, ...datacenter.faults],
       out: [...out].map(([node, name]) => ({ node, name })),
     };
   }
@@ -201,8 +207,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
         return;
       case "heartbeat.member":
         this.#healths.set(fact.health.node, fact.health);
-        // Who is heard again may have registered again.
-        if (fact.health.state !== "down") this.#ejected.delete(fact.health.node);
+        if (fact.health.state !== "down") this.#ejected.forget(fact.health.node);
         return this.#manager.onMember(fact);
       case "heartbeat.proof":
         return this.#onProof(fact.provenAt);
@@ -214,9 +219,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
         return;
       case "config.applied":
         this.#files.apply(fact.changes, fact.index, fact.whole);
-        for (const node of this.#ejected.keys()) {
-          if (this.#files.status.nodes.get(node)?.state !== "fence") this.#ejected.delete(node);
-        }
+        this.#ejected.keepFenced(this.#files.status);
         return this.#tellDc(fact.whole);
       case "config.outcome":
         return this.#manager.onOutcome(fact.tag, fact.outcome, this.#knowledge);
@@ -237,12 +240,8 @@ export class HaCore implements Core<HaEvent, HaEffect> {
         } else this.#killAll();
         return;
       case "storage.fenced":
-        if (this.#files.status.nodes.get(fact.node)?.state === "fence") {
-          const known = this.#ejected.get(fact.node);
-          const all = known === null || fact.disks === null;
-          this.#ejected.set(fact.node, all ? null : new Set([...known ?? [], ...fact.disks ?? []]));
-        }
-        return;
+        this.#ejected.add(fact.node, fact.disks);
+        return this.#ejected.keepFenced(this.#files.status);
       default:
         return;
     }
@@ -250,7 +249,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
 
   #onRequest(request: Request): void {
     if (request.request === "ha.shutdown") {
-      this.#draining = true;
+      this.#departure.begin(request.how ?? "stop");
       // Asked once more: what came after the first time did not end well.
       if (this.#herald.leaving) this.#context.tell({ fact: "ha.empty", boot: this.#context.boot });
     } else if (request.request === "ha.confirm-dead") {
@@ -281,7 +280,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#context.tell({ fact: "ha.guard", state: "held", until, because });
     if (turn !== "began") return;
     this.#context.say("guard held", because);
-    if (!this.#draining) this.#arming.open();
+    if (!this.#departure.draining) this.#arming.open();
     this.#askBarrier();
   }
 
@@ -338,12 +337,12 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     // Whoever was put out may run it, by decisions of which nothing is known here.
     const unique = out.size === 0 && !outDamaged;
     return {
-      start: fresh && armed && unique && self?.state === "online" && !this.#draining,
+      start: fresh && armed && unique && self?.state === "online" && !this.#departure.draining,
       stop: fresh && self !== undefined && self.state !== "fence",
-      drain: this.#draining && this.#agent.ready,
+      drain: this.#departure.draining && this.#agent.ready,
       status,
       definitions,
-      maxWorkers: this.#files.maxWorkers,
+      maxWorkers: this.#files.datacenter.maxWorkers,
     };
   }
 
@@ -376,7 +375,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   /** Once nothing runs here any more, the node says so and gives up what it holds. */
   #drainIfAsked(): void {
     const busy = !this.#agent.ready || !this.#agent.empty || this.#guard.dirty;
-    if (!this.#draining || this.#herald.leaving || busy) return;
+    if (!this.#departure.draining || this.#herald.leaving || busy) return;
     this.#herald.leaving = true;
     this.#manager.resign();
     this.#arming.close();

@@ -61,12 +61,3 @@ export function proofFor(
   const fenced = recoverOn === "storage" && evidence.storageFenced;
   return fenced && evidence.health.state === "down" ? "storage" : null;
 }
-
-/** A storage proof covers all disks (null), or every one of those named; naming none needs all. */
-export function coversAll(
-  proven: ReadonlySet<string> | null | undefined,
-  luns: readonly string[],
-): boolean {
-  if (proven === null) return true;
-  return proven !== undefined && luns.length > 0 && luns.every((uuid) => proven.has(uuid));
-}

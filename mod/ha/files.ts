@@ -8,7 +8,10 @@ import { decodeText } from "../base/bytes.ts";
 import { type ClusterSpec, memberOf, nameOf } from "../base/cluster.ts";
 import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import type { Change } from "../streams.ts";
+import { type Datacenter, DATACENTER_FILE, readDatacenter } from "./datacenter.ts";
 import { type Definitions, readResources } from "./resource.ts";
+import { NO_RULES, RuleBook } from "./rule_book.ts";
+import { readRules, type RuleFile, RULES_FILE } from "./rules.ts";
 import { EMPTY_STATUS, type ManagerStatus, parseStatus, STATUS_FILE } from "./status.ts";
 
 export const RESOURCES_FILE = "ha/resources.cfg";
@@ -19,16 +22,15 @@ export const OUT_FILE = "ha/out_nodes";
 /** The distributed lock: a directory. Its version is the epoch, its writer the holder. */
 export const LOCK = "priv/lock/ha_manager_lock";
 
-/** Options of the whole cluster, each a line `key: value`. */
-export const DATACENTER_FILE = "datacenter.cfg";
-/** Starts at a time on one node, as in Proxmox VE; and the most that may be set. */
-const WORKERS = 4;
-const WORKERS_MAX = 64;
-
 const NO_DEFINITIONS: Definitions = readResources("");
 const NOT_TEXT: Definitions = {
   ...NO_DEFINITIONS,
   broken: true,
+  faults: [{ line: 1, why: "it is not UTF-8" }],
+};
+
+const RULES_NOT_TEXT: RuleFile = {
+  ...{ rules: [], broken: true },
   faults: [{ line: 1, why: "it is not UTF-8" }],
 };
 
@@ -43,6 +45,9 @@ export class HaFiles {
   /** Log index of the newest change seen. */
   index = 0;
   definitions: Definitions = NO_DEFINITIONS;
+  /** As they were last read; after a start with a file that cannot be read there are none. */
+  rules: RuleBook = NO_RULES;
+  datacenter: Datacenter = readDatacenter("");
   status: ManagerStatus = EMPTY_STATUS;
   /** Version of the status file; 0 where there is none. */
   statusVersion = 0;
@@ -56,8 +61,6 @@ export class HaFiles {
   /** The list of them cannot be read: it may name anybody. */
   outDamaged = false;
   outVersion = 0;
-  /** `max_workers`: so many resources may be starting on one node at a time. */
-  maxWorkers = WORKERS;
   readonly #directories = new Set<string>();
 
   /** Takes over what a transaction changed; `whole`: what is not named is not there. */
@@ -80,6 +83,8 @@ export class HaFiles {
 
   #clear(): void {
     this.definitions = NO_DEFINITIONS;
+    this.rules = NO_RULES;
+    this.datacenter = readDatacenter("");
     this.status = EMPTY_STATUS;
     this.statusVersion = 0;
     this.damaged = false;
@@ -87,7 +92,6 @@ export class HaFiles {
     this.commandsVersion = 0;
     this.lock = null;
     this.#setOut("", 0);
-    this.maxWorkers = WORKERS;
     this.#directories.clear();
   }
 
@@ -104,6 +108,16 @@ export class HaFiles {
         this.definitions = text === null ? NOT_TEXT : readResources(text);
         return;
       }
+      case RULES_FILE: {
+        const text = bytes === null ? "" : decodeText(bytes);
+        const file = text === null ? RULES_NOT_TEXT : readRules(text);
+        // What cannot be read as a whole takes no rule away.
+        this.rules = file.broken ? this.rules.withFaults(file.faults) : new RuleBook(file);
+        return;
+      }
+      case DATACENTER_FILE:
+        this.datacenter = readDatacenter(bytes === null ? "" : decodeText(bytes) ?? "");
+        return;
       case STATUS_FILE: {
         const status = bytes === null ? EMPTY_STATUS : parseStatus(bytes);
         this.damaged = status === null;
@@ -111,9 +125,6 @@ export class HaFiles {
         this.statusVersion = bytes === null ? 0 : version;
         return;
       }
-      case DATACENTER_FILE:
-        this.maxWorkers = workersIn(bytes);
-        return;
       case COMMANDS_FILE:
         this.commands = linesOf(bytes);
         this.commandsVersion = bytes === null ? 0 : version;
@@ -142,7 +153,7 @@ export class HaFiles {
 export const DIRECTORIES: readonly string[] = ["ha", "priv", "priv/lock"];
 
 const FILES: ReadonlySet<string> = new Set([
-  ...[RESOURCES_FILE, STATUS_FILE, COMMANDS_FILE, OUT_FILE, LOCK],
+  ...[RESOURCES_FILE, RULES_FILE, DATACENTER_FILE, STATUS_FILE, COMMANDS_FILE, OUT_FILE, LOCK],
   ...DIRECTORIES,
 ]);
 
@@ -154,10 +165,4 @@ export function isHaPath(path: string): boolean {
 function linesOf(bytes: Uint8Array | null): string[] {
   const text = bytes === null ? "" : decodeText(bytes) ?? "";
   return text.split("\n").filter((line) => line.trim() !== "");
-}
-
-function workersIn(bytes: Uint8Array | null): number {
-  const text = bytes === null ? "" : decodeText(bytes) ?? "";
-  const value = Number(/^max_workers:\s*(\d{1,4})\s*$/m.exec(text)?.[1] ?? WORKERS);
-  return Math.min(WORKERS_MAX, Math.max(1, value));
 }

@@ -26,7 +26,15 @@ import { type Clerk, decisionOf, lockOf, unlockOf } from "./transactions.ts";
 /** What the core tells the manager about the cluster. */
 export type Knowledge = Omit<
   Situation,
-  "self" | "spec" | "timing" | "status" | "definitions" | "commands" | "out"
+  | "self"
+  | "spec"
+  | "timing"
+  | "status"
+  | "definitions"
+  | "rules"
+  | "scheduling"
+  | "commands"
+  | "out"
 >;
 
 interface Flight {
@@ -162,10 +170,11 @@ export class Manager {
 
   #plan(knowledge: Knowledge): void {
     const { spec, self, timing } = this.#context;
-    const { status, definitions, commands: lines, out } = this.#files;
+    const { status, definitions, rules, commands: lines, out } = this.#files;
+    const { scheduling } = this.#files.datacenter;
     const former = this.#files.former(spec);
     const commands = lines.flatMap((line) => parseCommand(line, spec, former) ?? []);
-    const decided = { self, spec, timing, status, definitions, commands, out };
+    const decided = { self, spec, timing, status, definitions, rules, scheduling, commands, out };
     const next = plan({ ...knowledge, ...decided });
     for (const [node, disks] of next.eject) {
       this.#context.ask({ request: "storage.fence", node, disks });

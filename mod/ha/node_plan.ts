@@ -84,11 +84,13 @@ function nextEntry(
   if (old === undefined) {
     if (state !== "online" || report === null) return null;
     const armed = report.watchdog === "armed";
-    return { state: "online", maintenance: false, armed, confirmed: false, proof: null };
+    const fresh = { maintenance: false, armed, confirmed: false, proof: null, shutdown: null };
+    return { state: "online", ...fresh };
   }
   const entry: NodeEntry = {
     ...old,
     maintenance: maintenanceOf(situation, id, old.maintenance),
+    shutdown: shutdownOf(situation, id, old.shutdown),
     armed: report === null || report.watchdog === "opening"
       ? old.armed
       : report.watchdog === "armed",
@@ -99,7 +101,8 @@ function nextEntry(
   if (old.state === "online") {
     return state === "down" ? { ...entry, state: "fence", confirmed } : entry;
   }
-  if (old.state === "dead") return entry;
+  // A person's word also frees what waits for a node that stopped in order.
+  if (old.state === "dead") return { ...entry, confirmed };
   const evidence = evidenceOf(situation, id, old);
   const proof = evidence && proofOf(evidence, situation.timing);
   if (proof) return { ...entry, state: "dead", confirmed, proof };
@@ -112,6 +115,18 @@ function maintenanceOf({ commands }: Situation, node: NodeId, before: boolean): 
     if (each.order === "maintenance" && each.node === node) on = each.on;
   }
   return on;
+}
+
+/** It ends with the life that asked for it. */
+function shutdownOf(
+  { commands, present }: Situation,
+  node: NodeId,
+  before: NodeEntry["shutdown"],
+): NodeEntry["shutdown"] {
+  const order = commands.findLast((each) => each.order === "shutdown" && each.node === node);
+  const now = order?.order === "shutdown" ? { how: order.how, boot: order.boot } : before;
+  const report = present(node);
+  return now !== null && report !== null && report.boot !== now.boot ? null : now;
 }
 
 function isReferred({ status }: Situation, node: NodeId): boolean {

@@ -10,9 +10,11 @@ import { formatReason, type Reason, reason } from "../base/reason.ts";
 import type { DeathProof } from "../streams.ts";
 import { proofFor } from "./death.ts";
 import { evidenceOf, isLongSilent, isVouchedFor, planNodes } from "./node_plan.ts";
-import { choose, type Draft } from "./placement.ts";
+import { Draft } from "./draft.ts";
+import { orderedMove, wantedMove } from "./moves.ts";
+import { choose } from "./placement.ts";
 import { type Resource, spoken } from "./resource.ts";
-import type { Plan, Situation, Takeover } from "./situation.ts";
+import { type Plan, remembered, type Situation, type Takeover } from "./situation.ts";
 import type { ServiceEntry } from "./status.ts";
 import { stateIn } from "./wire.ts";
 
@@ -29,22 +31,27 @@ class Planner {
   readonly #eject = new Map<NodeId, readonly string[] | null>();
 
   constructor(situation: Situation) {
-    this.#situation = situation;
+    this.#situation = remembered(situation);
     const nodes = planNodes(situation, (text, because) => this.#said.push({ text, because }));
-    this.#draft = { nodes, services: new Map(situation.status.services), placed: new Map() };
+    this.#draft = new Draft(situation.rules, nodes, situation.status.services);
+    // What was given to a node and does not run yet is not in its vitals.
+    for (const [id, { state, node }] of situation.status.services) {
+      if (state !== "started" || node === null) continue;
+      if (this.#local(id, node).state !== "running") this.#draft.place(node);
+    }
   }
 
   plan(): Plan {
     const { definitions, status } = this.#situation;
     if (!definitions.broken) {
       const ids = new Set([...status.services.keys(), ...definitions.resources.keys()]);
-      for (const id of [...ids].sort()) this.#service(id);
+      for (const id of inOrder(ids, this.#situation)) this.#service(id);
     }
     const { nodes, services } = this.#draft;
     const { out } = this.#situation;
     return {
       out: new Map([...out].filter(([id]) => !isVouchedFor(this.#situation, id))),
-      status: { nodes, services },
+      status: { nodes, services: new Map(services) },
       said: this.#said,
       takeovers: this.#takeovers,
       eject: this.#eject,
@@ -58,8 +65,7 @@ class Planner {
     const old = status.services.get(id) ?? this.#found(id);
     if (old === null) return;
     const next = this.#next(id, old, resource);
-    if (next === null) this.#draft.services.delete(id);
-    else this.#draft.services.set(id, next);
+    this.#draft.set(id, next);
   }
 
   /**
@@ -67,7 +73,14 @@ class Planner {
    * it has it, it is there; null while a node of which nothing is known may have it.
    */
   #found(id: ResourceId): ServiceEntry | null {
-    const blank: ServiceEntry = { state: "stopped", node: null, target: null, tried: [], why: "" };
+    const blank: ServiceEntry = {
+      state: "stopped",
+      node: null,
+      target: null,
+      home: null,
+      tried: [],
+      why: null,
+    };
     const { spec, status } = this.#situation;
     for (const { id: node } of spec.members) {
       const report = this.#situation.present(node);
@@ -98,6 +111,8 @@ class Planner {
         return this.#fenced(id, old, resource);
       case "recovery":
         return this.#recovering(id, old, resource);
+      case "freeze":
+        return this.#frozen(id, old, resource);
       case "error":
         // It failed when it was last looked at; a daemon that began anew may have started it since.
         return run ? old : this.#stopping(id, old, resource);
@@ -109,10 +124,14 @@ class Planner {
     old: ServiceEntry,
     resource: Resource | undefined,
   ): ServiceEntry | null {
-    const { spec, commands } = this.#situation;
+    const { spec } = this.#situation;
     const node = old.node;
     if (node === null) return { ...old, state: "stopped" };
     const name = nameOf(spec, node);
+    const frozen = this.#draft.nodes.get(node)?.shutdown?.how === "freeze";
+    if (frozen && resource?.wanted === "started") {
+      return this.#say(id, { ...old, state: "freeze" }, reason("ha.frozen", { id, node: name }));
+    }
     if (!this.#isOnline(node)) return this.#toFence(id, old, name);
     if (resource?.wanted !== "started") {
       const because = reason("ha.requested", { id, state: resource?.wanted ?? "removed" });
@@ -123,29 +142,22 @@ class Planner {
     if (state === "invalid") {
       return this.#say(id, { ...old, state: "error" }, reason("ha.invalid", { id, why }));
     }
-    const order = commands.find((each) => each.order === "migrate" && each.id === id);
-    if (order !== undefined && order.order === "migrate" && order.node !== node) {
-      return this.#relocate(id, old, { target: order.node, why: "asked for by a person" });
-    }
-    if (this.#draft.nodes.get(node)?.maintenance === true) {
-      const choice = choose(this.#situation, this.#draft, { id, except: [node] });
-      if (choice.node === null) return old;
-      return this.#relocate(id, old, { target: choice.node, why: "maintenance" });
+    const placed = { id, node, tried: old.tried, home: old.home };
+    const order = orderedMove(this.#situation, this.#draft, placed);
+    if (order !== null && "refused" in order) {
+      this.#said.push({ text: `${spoken(id)} stays`, because: order.refused });
+    } else {
+      // What does not run well yet is left alone, but for maintenance.
+      const { maintenance, shutdown } = this.#draft.nodes.get(node) ?? {};
+      const may = state === "running" || maintenance === true || shutdown?.how === "migrate";
+      const move = order ?? (may ? wantedMove(this.#situation, this.#draft, placed) : null);
+      if (move !== null) {
+        const { target, home, because } = move;
+        return this.#say(id, { ...old, state: "relocate", target, home, tried: [] }, because);
+      }
     }
     const forgive = old.tried.length > 0 && this.#situation.steady(id);
     return forgive ? { ...old, tried: [] } : old;
-  }
-
-  #relocate(
-    id: ResourceId,
-    old: ServiceEntry,
-    { target, why }: { target: NodeId; why: string },
-  ): ServiceEntry {
-    const { spec } = this.#situation;
-    if (!this.#isOnline(target) || this.#draft.nodes.get(target)?.maintenance) return old;
-    const from = nameOf(spec, old.node ?? target);
-    const because = reason("ha.migrated", { id, from, node: nameOf(spec, target), why });
-    return this.#say(id, { ...old, state: "relocate", target, tried: [] }, because);
   }
 
   #failed(
@@ -188,9 +200,30 @@ class Planner {
     const { node, target } = old;
     const name = node === null ? "?" : nameOf(this.#situation.spec, node);
     if (node === null || !this.#isOnline(node)) return this.#toFence(id, old, name);
-    if (!run) return { ...old, state: "request_stop", target: null };
+    if (!run) {
+      const because = reason("ha.requested", { id, state: "stopped" });
+      return this.#say(id, { ...old, state: "request_stop", target: null }, because);
+    }
     if (!this.#isGone(id, node)) return old;
     return this.#place(id, { ...old, target: null }, { preferred: target, except: old.tried });
+  }
+
+  /** Its node stopped in order and is to come back; a person's word that it will not frees it. */
+  #frozen(
+    id: ResourceId,
+    old: ServiceEntry,
+    resource: Resource | undefined,
+  ): ServiceEntry | null {
+    const { node } = old;
+    if (node === null) return { ...old, state: "stopped" };
+    const entry = this.#draft.nodes.get(node);
+    const run = resource?.wanted === "started";
+    const isDead = entry?.state === "dead";
+    if (!run) return isDead || this.#isGone(id, node) ? this.#rest(id, old, resource) : old;
+    if (isDead && entry?.confirmed === true) return this.#place(id, old, { proof: "confirmed" });
+    if (entry?.state !== "online" || entry.shutdown !== null) return old;
+    const because = reason("ha.thawed", { id, node: nameOf(this.#situation.spec, node) });
+    return this.#say(id, { ...old, state: "started" }, because);
   }
 
   /** Its node was proven dead, and nobody could take it. */
@@ -218,9 +251,7 @@ class Planner {
     if (node === null || entry === undefined) return old;
     const run = resource?.wanted === "started";
     if (entry.state === "online") {
-      const why = formatReason(
-        reason("ha.adopted", { id, node: nameOf(this.#situation.spec, node) }),
-      );
+      const why = reason("ha.adopted", { id, node: nameOf(this.#situation.spec, node) });
       return { ...old, state: run ? "started" : "request_stop", why };
     }
     let proof = entry.state === "dead" ? this.#proofOfNode(node) : null;
@@ -257,17 +288,38 @@ class Planner {
   ): ServiceEntry {
     const { proof = null, preferred = null, except = [] } = how;
     const from = old.node;
+    const waits = old.state === "relocate" ? null : this.#waitsFor(id);
+    if (waits !== null) return this.#unplaced(old, proof, waits);
     // A node that is in `fence` or dead is no candidate anyway.
     const choice = choose(this.#situation, this.#draft, { id, except, preferred });
-    if (choice.node === null) {
-      const state = proof !== null || old.state === "recovery" ? "recovery" : "stopped";
-      const why = formatReason(choice.because);
-      return old.state === state && old.why === why ? old : { ...old, state, why };
-    }
+    if (choice.node === null) return this.#unplaced(old, proof, choice.because);
     if (proof !== null && from !== null && from !== choice.node) {
       this.#takeovers.push({ id, from, to: choice.node, proof });
     }
-    return this.#say(id, { ...old, state: "started", node: choice.node }, choice.because);
+    const home = old.home === choice.node ? null : old.home;
+    return this.#say(id, { ...old, state: "started", node: choice.node, home }, choice.because);
+  }
+
+  /** Nobody may have it now: it waits, and says for what. */
+  #unplaced(old: ServiceEntry, proof: DeathProof | null, because: Reason): ServiceEntry {
+    const state = proof !== null || old.state === "recovery" ? "recovery" : "stopped";
+    const same = old.why !== null && formatReason(old.why) === formatReason(because);
+    return old.state === state && same ? old : { ...old, state, why: because };
+  }
+
+  /** What must run first, by a rule of order, and does not; null: nothing. */
+  #waitsFor(id: ResourceId): Reason | null {
+    const { rules, definitions } = this.#situation;
+    for (const { id: other, by: rule, strict } of rules.before(id)) {
+      const entry = this.#draft.get(other);
+      const at = entry?.state === "started" ? entry.node : null;
+      if (at !== null && this.#local(other, at).state === "running") continue;
+      // Without `strict` only what is on its way is waited for.
+      const comes = definitions.resources.get(other)?.wanted === "started" &&
+        (entry?.state === "started" || entry?.state === "relocate");
+      if (strict || comes) return reason("ha.waits-for", { id, other, rule });
+    }
+    return null;
   }
 
   /** It runs nowhere and is not wanted to; forgotten if nobody defines it. */
@@ -278,14 +330,14 @@ class Planner {
   ): ServiceEntry | null {
     if (resource === undefined) return null;
     const because = reason("ha.requested", { id, state: resource.wanted });
-    const next: ServiceEntry = { ...old, state: "stopped", target: null, tried: [] };
+    const next: ServiceEntry = { ...old, state: "stopped", target: null, home: null, tried: [] };
     return this.#say(id, next, because);
   }
 
   #say(id: ResourceId, entry: ServiceEntry, because: Reason): ServiceEntry {
     const node = entry.node === null ? "" : `, node=${nameOf(this.#situation.spec, entry.node)}`;
     this.#said.push({ text: `${spoken(id)}: ${entry.state}${node}`, because });
-    return { ...entry, why: formatReason(because) };
+    return { ...entry, why: because };
   }
 
   /** The proof that let a resource of this node go. */
@@ -308,4 +360,15 @@ class Planner {
     const { state } = this.#local(id, node);
     return state === "stopped" || state === "failed" || state === "invalid";
   }
+}
+
+/** Higher priority first, then what others wait for, then by name. */
+function inOrder(ids: ReadonlySet<ResourceId>, { definitions, rules }: Situation): ResourceId[] {
+  const keyed = [...ids].map((id) => ({
+    id,
+    priority: definitions.resources.get(id)?.priority ?? 0,
+    depth: rules.depth(id),
+  }));
+  keyed.sort((a, b) => b.priority - a.priority || a.depth - b.depth || (a.id < b.id ? -1 : 1));
+  return keyed.map(({ id }) => id);
 }

@@ -23,6 +23,10 @@ export interface Resource {
   readonly maxRestart: number;
   /** Other nodes that are tried after that. */
   readonly maxRelocate: number;
+  /** It goes back to a node of higher priority, by its rule, once there is one. */
+  readonly failback: boolean;
+  /** Who is placed first: the higher. */
+  readonly priority: number;
   /** `storage`: the proof that its node can write no more is enough. */
   readonly recoverOn: "death" | "storage";
   /** What a stop that fails means: its node is fenced, or it stays where it is. */
@@ -112,6 +116,8 @@ function readOne(section: Section): Resource | string {
     wanted,
     maxRestart: number("max_restart", 1),
     maxRelocate: number("max_relocate", 1),
+    failback: properties.get("failback") !== "0",
+    priority: number("priority", 0),
     recoverOn,
     onStopFailure,
     startTimeoutMs: timeout("start"),

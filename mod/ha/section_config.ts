@@ -38,7 +38,7 @@ export interface SectionFault {
   readonly why: string;
 }
 
-const HEADER = /^([a-z][a-z0-9]*):\s+(\S+)\s*$/;
+const HEADER = /^([a-z][a-z0-9-]*):\s+(\S+)\s*$/;
 const PROPERTY = /^\s+([a-z][a-z0-9_-]*)(?:\s+(.*?))?\s*$/;
 const IGNORED = /^\s*(#.*)?$/;
 

@@ -6,7 +6,9 @@ import type { Timing } from "../base/timing.ts";
 import type { DeathProof, MemberHealth, Vitals } from "../streams.ts";
 import type { Command } from "./commands.ts";
 import type { Words } from "./death.ts";
+import type { Scheduling } from "./datacenter.ts";
 import type { Definitions } from "./resource.ts";
+import type { RuleBook } from "./rule_book.ts";
 import type { ManagerStatus } from "./status.ts";
 import type { Report } from "./wire.ts";
 
@@ -18,6 +20,8 @@ export interface Situation {
   /** As applied here. */
   readonly status: ManagerStatus;
   readonly definitions: Definitions;
+  readonly rules: RuleBook;
+  readonly scheduling: Scheduling;
   readonly commands: readonly Command[];
   /** Who was put out by force and may live, with names: while there is one, nothing starts. */
   readonly out: ReadonlyMap<NodeId, string>;
@@ -52,4 +56,25 @@ export interface Plan {
   readonly takeovers: readonly Takeover[];
   /** Nodes whose keys must leave the disks, with which (null: all): storage proof is wanted. */
   readonly eject: ReadonlyMap<NodeId, readonly string[] | null>;
+}
+
+/** The same, asking for each node only once: for the time of one plan nothing changes. */
+export function remembered(situation: Situation): Situation {
+  return {
+    ...situation,
+    health: once(situation.health),
+    vitals: once(situation.vitals),
+    present: once(situation.present),
+    report: once(situation.report),
+  };
+}
+
+function once<T>(ask: (node: NodeId) => T): (node: NodeId) => T {
+  const answers = new Map<NodeId, T>();
+  return (node) => {
+    if (answers.has(node)) return answers.get(node) as T;
+    const answer = ask(node);
+    answers.set(node, answer);
+    return answer;
+  };
 }

@@ -4,8 +4,17 @@
  *
  * @module
  */
-import { isResourceId, NODE_ID_MAX, type NodeId, nodeId, type ResourceId } from "../base/id.ts";
+import {
+  type BootId,
+  bootId,
+  isResourceId,
+  NODE_ID_MAX,
+  type NodeId,
+  nodeId,
+  type ResourceId,
+} from "../base/id.ts";
 import { decodeText, encodeText } from "../base/bytes.ts";
+import { isReasonCode, type Reason } from "../base/reason.ts";
 import type { DeathProof, ServiceState } from "../streams.ts";
 
 /** Place of the document in the tree. */
@@ -28,6 +37,8 @@ export interface NodeEntry {
   /** A person vouched for its death while it was in `fence`. */
   readonly confirmed: boolean;
   readonly proof: DeathProof | null;
+  /** It stops in order, in this life: its resources wait for it, or move first. */
+  readonly shutdown: { readonly how: "freeze" | "migrate"; readonly boot: BootId } | null;
 }
 
 /** What was decided of a resource. */
@@ -37,10 +48,12 @@ export interface ServiceEntry {
   readonly node: NodeId | null;
   /** Where `relocate` leads. */
   readonly target: NodeId | null;
+  /** Where it was before that node's maintenance or orderly stop; it goes back there. */
+  readonly home: NodeId | null;
   /** Nodes on which it failed since it last ran well. */
   readonly tried: readonly NodeId[];
-  /** Why it is as it is, as a sentence. */
-  readonly why: string;
+  /** Why it is as it is; null where nothing was said yet. */
+  readonly why: Reason | null;
 }
 
 /** The whole document. */
@@ -68,6 +81,7 @@ const STATES: readonly string[] = [
   "relocate",
   "fence",
   "recovery",
+  "freeze",
   "error",
 ];
 
@@ -104,6 +118,7 @@ export function parseStatus(bytes: Uint8Array): ManagerStatus | null {
       armed: value.armed === true,
       confirmed: value.confirmed === true,
       proof,
+      shutdown: shutdownIn(value.shutdown),
     });
   }
   for (const [key, value] of serviceList) {
@@ -115,11 +130,32 @@ export function parseStatus(bytes: Uint8Array): ManagerStatus | null {
       state: state as ServiceState,
       node: node === null ? null : nodeId(node),
       target: target === null ? null : nodeId(target),
+      home: isNode(value.home) ? nodeId(value.home) : null,
       tried: tried.map((each) => nodeId(each)),
-      why: typeof value.why === "string" ? value.why : "",
+      why: reasonIn(value.why),
     });
   }
   return { nodes, services };
+}
+
+function shutdownIn(value: unknown): NodeEntry["shutdown"] {
+  if (!isObject(value) || (value.how !== "freeze" && value.how !== "migrate")) return null;
+  const { how, boot } = value;
+  return typeof boot === "string" && /^[0-9a-f]{16}$/.test(boot)
+    ? { how, boot: bootId(boot) }
+    : null;
+}
+
+/** A reason out of hostile JSON; null where it is none, or of a newer program. */
+function reasonIn(value: unknown): Reason | null {
+  if (!isObject(value) || !isObject(value.args)) return null;
+  const { code } = value;
+  if (typeof code !== "string" || !isReasonCode(code)) return null;
+  const args: Record<string, string | number> = {};
+  for (const [key, each] of Object.entries(value.args)) {
+    if (typeof each === "string" || typeof each === "number") args[key] = each;
+  }
+  return { code, args };
 }
 
 function isNode(value: unknown): value is number {

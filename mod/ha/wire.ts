@@ -59,10 +59,16 @@ export function decodeReport(input: Uint8Array): Report | null {
   return report.services.every((each) => isResourceId(each.id)) ? report : null;
 }
 
+type Told = { readonly state: LocalState; readonly why: string };
+const STOPPED: Told = { state: "stopped", why: "" };
+const BY_ID = new WeakMap<Pick<Report, "services">, ReadonlyMap<string, Told>>();
+
 /** What a report says of one resource. */
-export function stateIn(
-  report: Pick<Report, "services">,
-  id: ResourceId,
-): { state: LocalState; why: string } {
-  return report.services.find((each) => each.id === id) ?? { state: "stopped", why: "" };
+export function stateIn(report: Pick<Report, "services">, id: ResourceId): Told {
+  let told = BY_ID.get(report);
+  if (told === undefined) {
+    told = new Map(report.services.map((each) => [each.id, each]));
+    BY_ID.set(report, told);
+  }
+  return told.get(id) ?? STOPPED;
 }

@@ -184,7 +184,7 @@ function nodeStatus(
     id: member.id,
     self: isSelf,
     role: member.role,
-    state: isSelf ? "online" : health?.state ?? "unknown",
+    state: stateOf(source, member.id, isSelf ? "online" : health?.state ?? "unknown"),
     vote: member.role === "voter" ? member.votes : 0,
     links: isSelf ? "self" : `${up}/${member.links.length}`,
     rtt_ms: rtts.length === 0 ? null : Math.min(...rtts),
@@ -196,6 +196,14 @@ function nodeStatus(
     resources: resources.filter((each) => each.node === member.name && each.state === "started")
       .map((each) => each.id),
   };
+}
+
+/** Of those who are there also what was decided of them: PVE's word for it. */
+function stateOf({ node }: StatusSource, member: NodeId, heard: string): string {
+  const entry = node.ha.view().nodes.find((each) => each.node === member);
+  if (heard !== "online" || entry === undefined) return heard;
+  if (entry.maintenance) return "maintenance";
+  return entry.shutdown === null ? heard : "stopping";
 }
 
 /** Peers that hold something else than this leader. */

@@ -35,6 +35,8 @@ export interface ClusterShape {
   /** Shared disks; default one with a witness, else none. Those of a witness judge together. */
   readonly disks?: number;
   readonly profile: ClusterSpec["profile"];
+  /** Their names; nodeA, nodeB, … where there are none. */
+  readonly names?: readonly string[];
 }
 
 /** What is heard of a cluster. */
@@ -123,7 +125,7 @@ export class SimCluster {
   }
 
   #host(at: number, id: NodeId): SimNode {
-    const { name } = memberAt(at);
+    const name = this.spec.members[at]?.name ?? memberAt(at).name;
     const node = new SimNode(id, name, this.site.addHost(name, [hostName(at)]));
     node.host.onEnd = (how) => this.#onEnd(node, how);
     node.host.onUp = () => this.boot(node);
@@ -261,8 +263,15 @@ export function memberAt(at: number): Member {
   };
 }
 
-function specOf({ nodes, witness, profile }: ClusterShape, id: string, disk: string): ClusterSpec {
-  const members = Array.from({ length: nodes }, (_, at) => memberAt(at));
+function specOf(
+  { nodes, witness, profile, names = [] }: ClusterShape,
+  id: string,
+  disk: string,
+): ClusterSpec {
+  const members = Array.from({ length: nodes }, (_, at) => {
+    const member = memberAt(at);
+    return { ...member, name: names[at] ?? member.name };
+  });
   return {
     id: clusterId(id),
     name: "sim",

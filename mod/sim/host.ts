@@ -59,7 +59,7 @@ export class SimHost {
   onUp: () => void = nothing;
   readonly #site: Surroundings;
   readonly #prng: Prng;
-  readonly #load: HostLoad;
+  readonly load: HostLoad;
   readonly #resume = new Happening(() => this.#life?.resume());
   readonly #reboot = new Happening(() => this.powerOn());
   #life: Life | null = null;
@@ -78,7 +78,7 @@ export class SimHost {
     this.#prng = world.prng(`host ${name}`);
     this.clock = new HostClock(world, name);
     this.store = new DatabaseStore(world, name);
-    this.#load = new HostLoad(world, name);
+    this.load = new HostLoad(world, name);
     this.processes = site.plant.addHost(index, name);
     const { clock, processes } = this;
     this.keeper = new HostKeeper(world, { name, clock, processes });
@@ -124,7 +124,7 @@ export class SimHost {
       watchdog: new SimWatchdog(this.watchdog, life),
       process: new SimProcesses(world, { life, clock, keeper, processes, prng: prng.split() }),
       address: new SimAddresses(world, processes, life),
-      load: new SimLoad(world, this.#load, life),
+      load: new SimLoad(world, this.load, life),
     };
   }
 

@@ -19,6 +19,13 @@ export class HostLoad {
     this.#memory = this.#prng.fraction() * world.options.loadStart;
   }
 
+  /** From here they wander on; fractions. */
+  set({ load, memory, ioDelay }: ReturnType<HostLoad["wander"]>): void {
+    this.#load = load;
+    this.#memory = memory;
+    this.#ioDelay = ioDelay;
+  }
+
   /** The next values; fractions. */
   wander(): { readonly load: number; readonly memory: number; readonly ioDelay: number } {
     this.#load = this.#next(this.#load);

@@ -17,6 +17,13 @@ export { Happening, World } from "./world.ts";
 export { Checks, type Violation } from "./checks.ts";
 export { type ClusterShape, SimCluster, type SimNode } from "./cluster.ts";
 export { type Fault, printFault } from "./faults.ts";
+export {
+  printLine,
+  simulate,
+  type SimulatedEvent,
+  type Simulation,
+  type SimulationAsk,
+} from "./simulation.ts";
 export { drawPlan, type RunPlan } from "./plan.ts";
 export { NAMES_KEY, type Recorded, type RecordedInput } from "./registers.ts";
 export { play, type RunResult } from "./run.ts";

@@ -151,3 +151,17 @@ export function drawSlow(
 ): Millis {
   return draw(prng, prng.chance(slow.chance) ? slow.range : usual);
 }
+
+/** Nothing goes wrong but what is asked for. */
+export const CALM: Partial<WorldOptions> = {
+  netLoss: 0,
+  netDuplicate: 0,
+  netReplay: 0,
+  processStartFails: 0,
+  processStopHangs: 0,
+  diskSlow: 0,
+  databaseSlow: 0,
+  // Equal nodes: the first one by name is best.
+  loadStart: 0,
+  loadStep: 0,
+};

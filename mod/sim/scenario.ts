@@ -17,11 +17,12 @@
  */
 import { formatReason } from "../base/reason.ts";
 import { isResourceId, type NodeId, requestId, type ResourceId } from "../base/id.ts";
+import type { ShutdownHow } from "../base/shutdown.ts";
 import type { Fact, Request } from "../streams.ts";
 import { Admin } from "./admin.ts";
 import { Checks } from "./checks.ts";
 import { SHARED_DISK, SimCluster, type SimNode } from "./cluster.ts";
-import type { WorldOptions } from "./options.ts";
+import { CALM, type WorldOptions } from "./options.ts";
 
 /** A line of a story that cannot be read or did not come true. */
 export class ScenarioFault extends Error {
@@ -29,20 +30,6 @@ export class ScenarioFault extends Error {
 }
 
 const DASHES = "----";
-
-/** Nothing goes wrong but what the story says. */
-const CALM: Partial<WorldOptions> = {
-  netLoss: 0,
-  netDuplicate: 0,
-  netReplay: 0,
-  processStartFails: 0,
-  processStopHangs: 0,
-  diskSlow: 0,
-  databaseSlow: 0,
-  // Equal nodes: the first one by name is best.
-  loadStart: 0,
-  loadStep: 0,
-};
 
 /** A scenario file: the story as it stands, and the log that it expects. */
 export interface ScenarioFile {
@@ -78,6 +65,7 @@ export function playScenario(story: string): string {
     nodes: Number(value("nodes") ?? 2),
     witness: words.includes("witness"),
     watchdog: !words.includes("unarmed"),
+    streams: value("streams")?.split(",") ?? null,
     spares: words.includes("spare") ? 1 : 0,
     ...(value("log") === undefined ? {} : { log: Number(value("log")) }),
   });
@@ -91,6 +79,8 @@ interface StageAsk {
   readonly nodes: number;
   readonly witness: boolean;
   readonly watchdog: boolean;
+  /** `streams=ha`: what other streams say is not told; null: all is. */
+  readonly streams: readonly string[] | null;
   readonly spares: number;
   /** `log=N`: a node keeps N applied entries, and sends its state in small chunks. */
   readonly log?: number;
@@ -105,6 +95,7 @@ class Stage {
   readonly #checks: Checks;
   readonly #admin: Admin;
   readonly #lines: string[] = [];
+  readonly #rules = new Map<string, string>();
   /** Copies of databases, by node: what puts them back. */
   readonly #kept = new Map<string, () => void>();
 
@@ -125,7 +116,7 @@ class Stage {
           if (answer !== null) say(node, answer);
         },
         onSaying: (node, { stream, text, routine, because }) => {
-          if (routine) return;
+          if (routine || (ask.streams !== null && !ask.streams.includes(stream))) return;
           say(node, `${stream} ${text}${because === null ? "" : `  (${formatReason(because)})`}`);
         },
         onLife: (node, what) => say(node, `host ${what}`),
@@ -174,6 +165,8 @@ class Stage {
       case "remove":
         if (isResourceId(first)) this.#admin.remove(first);
         return this.#admin.apply(), null;
+      case "rule":
+        return this.#rule(args);
       case "order":
         return this.#admin.order(args.join(" ")), null;
       case "write":
@@ -218,6 +211,7 @@ class Stage {
         this.#cluster.node(this.#index(name)).runtime?.request({
           request: "ha.shutdown",
           tag: "scenario",
+          ...(isHow(argument) ? { how: argument } : {}),
         });
         return null;
       case "damage":
@@ -309,6 +303,16 @@ class Stage {
     return `answers: ${report.warnings.join("; ")}`;
   }
 
+  /** `KIND NAME key=value …`; without keys the rule is taken away. */
+  #rule([kind = "", name = "", ...properties]: readonly string[]): string | null {
+    if (properties.length === 0) this.#rules.delete(name);
+    else {
+      const lines = properties.map((each) => `\t${each.replace("=", " ")}\n`);
+      this.#rules.set(name, `${kind}: ${name}\n${lines.join("")}`);
+    }
+    return this.#admin.write("ha/rules.cfg", [...this.#rules.values()].join("\n")), null;
+  }
+
   #resource(id: string, properties: readonly string[]): string | null {
     if (!isResourceId(id)) return `"${id}" is no resource id`;
     const pairs = properties.map((each) => each.split("=") as [string, string]);
@@ -358,4 +362,8 @@ class Stage {
     if (at < 0) throw new ScenarioFault(`"${name}" is no node`);
     return at;
   }
+}
+
+function isHow(word: string): word is ShutdownHow {
+  return word === "reboot" || word === "poweroff" || word === "restart";
 }

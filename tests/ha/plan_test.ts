@@ -1,6 +1,6 @@
 /** The manager's plan: each state of a resource and of a node against what becomes of it. */
 import assert from "node:assert/strict";
-import { nodeId, resourceId } from "../../mod/base/id.ts";
+import { bootId, nodeId, resourceId } from "../../mod/base/id.ts";
 import { instant } from "../../mod/base/time.ts";
 import { plan } from "../../mod/ha/plan.ts";
 import type { ServiceState } from "../../mod/streams.ts";
@@ -24,6 +24,9 @@ function on2(state: ServiceState, more: object = {}): NonNullable<Scene["service
   return { "exec:web": { state, node: nodeId(2), ...more } };
 }
 
+const OLD = bootId("00000000000000bb");
+const FREEZE = { how: "freeze", boot: BOOT } as const;
+const MIGRATE = { how: "migrate", boot: BOOT } as const;
 const run = { 2: { "exec:web": "running" as const } };
 const failed = { 2: { "exec:web": "failed" as const } };
 const fence = { nodes: { 2: { state: "fence" as const } }, health: { 2: "down" as const } };
@@ -164,6 +167,52 @@ const TABLE: readonly (readonly [string, Scene, string])[] = [
   ["waiting for a node, not wanted", {
     ...{ services: on2("recovery"), ...dead, ...down, resources: STOPPED },
   }, "stopped@2"],
+  ["started, its node stops and freezes", {
+    ...{ services: on2("started"), reports: run, nodes: { 2: { shutdown: FREEZE } } },
+  }, "freeze@2"],
+  ["started, its node was asked to freeze", {
+    ...{ services: on2("started"), reports: run },
+    commands: [{ order: "shutdown", node: nodeId(2), ...FREEZE, boot: BOOT }],
+  }, "freeze@2"],
+  ["started, its node stops and moves all away", {
+    ...{ services: on2("started"), reports: run, nodes: { 2: { shutdown: MIGRATE } } },
+  }, "relocate@2>1"],
+  ["started, its node stops and moves all away, and nobody may have it", {
+    services: on2("started"),
+    nodes: { 1: { maintenance: true }, 2: { shutdown: MIGRATE }, 3: { shutdown: FREEZE } },
+  }, "started@2"],
+  ["frozen, its node is stopping", {
+    ...{ services: on2("freeze"), nodes: { 2: { shutdown: FREEZE } } },
+  }, "freeze@2"],
+  ["frozen, its node is away", {
+    ...{ services: on2("freeze"), ...down, nodes: { 2: { state: "dead", shutdown: FREEZE } } },
+  }, "freeze@2"],
+  ["frozen, and a person knows that it will not come back", {
+    ...{ services: on2("freeze"), ...down, nodes: { 2: { state: "dead", shutdown: FREEZE } } },
+    commands: [{ order: "confirm-dead", node: nodeId(2) }],
+  }, "started@1"],
+  ["frozen, its node is back", {
+    ...{ services: on2("freeze"), nodes: { 2: { shutdown: { ...FREEZE, boot: OLD } } } },
+  }, "started@2"],
+  ["frozen, not wanted, its node is stopping", {
+    ...{ services: on2("freeze"), nodes: { 2: { shutdown: FREEZE } }, reports: run },
+    resources: STOPPED,
+  }, "freeze@2"],
+  ["frozen, not wanted, its node is away", {
+    ...{ services: on2("freeze"), ...down, nodes: { 2: { state: "dead", shutdown: FREEZE } } },
+    resources: STOPPED,
+  }, "stopped@2"],
+  ["away from home, which is back", {
+    ...{ services: on2("started", { home: nodeId(3) }), reports: run },
+  }, "relocate@2>3"],
+  ["away from home, which is in maintenance", {
+    ...{ services: on2("started", { home: nodeId(3) }), reports: run },
+    nodes: { 3: { maintenance: true } },
+  }, "started@2"],
+  ["away from home, and it stays where it is", {
+    ...{ services: on2("started", { home: nodeId(3) }), reports: run },
+    resources: "exec: web\n\tcommand run\n\tfailback 0\n",
+  }, "started@2"],
   ["given up, wanted still", { services: on2("error") }, "error@2"],
   ["given up, not wanted", { services: on2("error"), resources: STOPPED }, "stopped@2"],
   ["given up, not wanted, running still", {

@@ -4,6 +4,8 @@ import { instant, type Millis } from "../../mod/base/time.ts";
 import type { Command } from "../../mod/ha/commands.ts";
 import type { Words } from "../../mod/ha/death.ts";
 import { readResources } from "../../mod/ha/resource.ts";
+import { RuleBook } from "../../mod/ha/rule_book.ts";
+import { readRules } from "../../mod/ha/rules.ts";
 import type { Situation } from "../../mod/ha/situation.ts";
 import type { NodeEntry, ServiceEntry } from "../../mod/ha/status.ts";
 import type { LocalState, Report } from "../../mod/ha/wire.ts";
@@ -21,6 +23,9 @@ export interface Scene {
   readonly services?: Readonly<Record<string, Partial<ServiceEntry>>>;
   /** `ha/resources.cfg`; by default it wants `exec:web` started. */
   readonly resources?: string;
+  readonly scheduling?: Situation["scheduling"];
+  /** `ha/rules.cfg`. */
+  readonly rules?: string;
   readonly commands?: readonly Command[];
   readonly health?: Readonly<Record<number, MemberState>>;
   /** How long a majority vouches for the silence. */
@@ -37,17 +42,36 @@ export interface Scene {
   readonly steady?: readonly ResourceId[];
 }
 
+/** `kind name key=value …` as a section. */
+export function section(line: string): string {
+  const [kind = "", name = "", ...pairs] = line.split(" ");
+  return `${kind}: ${name}\n${pairs.map((each) => `\t${each.replace("=", " ")}\n`).join("")}`;
+}
+
 export function sceneOf(scene: Scene): Situation {
   const spec = specOf(3);
   const self = nodeId(1);
   const nodes = new Map<NodeId, NodeEntry>();
-  const online = { state: "online", maintenance: false, armed: true, confirmed: false } as const;
+  const online = {
+    state: "online",
+    maintenance: false,
+    armed: true,
+    confirmed: false,
+    shutdown: null,
+  } as const;
   for (const { id } of spec.members) {
     const given = scene.nodes?.[id];
     if (given !== null) nodes.set(id, { ...online, proof: null, ...given });
   }
   const services = new Map<ResourceId, ServiceEntry>();
-  const blank = { state: "stopped", node: null, target: null, tried: [], why: "" } as const;
+  const blank = {
+    state: "stopped",
+    node: null,
+    target: null,
+    home: null,
+    tried: [],
+    why: null,
+  } as const;
   for (const [id, entry] of Object.entries(scene.services ?? {})) {
     services.set(resourceId(id), { ...blank, ...entry });
   }
@@ -68,6 +92,8 @@ export function sceneOf(scene: Scene): Situation {
     timing: TIMING,
     status: { nodes, services },
     definitions: readResources(scene.resources ?? "exec: web\n\tcommand run\n"),
+    rules: new RuleBook(readRules(scene.rules ?? "")),
+    scheduling: scene.scheduling ?? "dynamic",
     commands: scene.commands ?? [],
     out: new Map(),
     health: (node) =>

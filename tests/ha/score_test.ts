@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { nodeId, resourceId } from "../../mod/base/id.ts";
 import { formatReason } from "../../mod/base/reason.ts";
+import { Draft } from "../../mod/ha/draft.ts";
+import { NO_RULES } from "../../mod/ha/rule_book.ts";
 import { choose } from "../../mod/ha/placement.ts";
 import { type Candidate, scores } from "../../mod/ha/score.ts";
 import { sceneOf } from "./scene.ts";
@@ -65,7 +67,7 @@ Deno.test("scores() does not depend on the order in which the nodes are named", 
 
 Deno.test("choose() says the whole table and counts what it placed", () => {
   const scene = sceneOf({ vitals: { 1: { load: 0.8 }, 2: { memory: 0.1 }, 3: { ioDelay: 0.02 } } });
-  const draft = { nodes: new Map(scene.status.nodes), services: new Map(), placed: new Map() };
+  const draft = new Draft(NO_RULES, new Map(scene.status.nodes), new Map());
   const id = resourceId("exec:web");
   const first = choose(scene, draft, { id, except: [] });
   assert.equal(first.node, 3);
@@ -86,11 +88,11 @@ Deno.test("choose() says the whole table and counts what it placed", () => {
 
 Deno.test("choose() prefers who was asked for, if it may have it", () => {
   const scene = sceneOf({ nodes: { 2: { maintenance: true } }, leaving: [3] });
-  const draft = { nodes: new Map(scene.status.nodes), services: new Map(), placed: new Map() };
+  const draft = new Draft(NO_RULES, new Map(scene.status.nodes), new Map());
   const ask = { id: resourceId("exec:web"), except: [] };
   assert.equal(choose(scene, draft, { ...ask, preferred: nodeId(2) }).node, 1, "in maintenance");
   assert.equal(choose(scene, draft, { ...ask, preferred: nodeId(3) }).node, 1, "it leaves");
   const free = sceneOf({});
-  const whole = { nodes: new Map(free.status.nodes), services: new Map(), placed: new Map() };
+  const whole = new Draft(NO_RULES, new Map(free.status.nodes), new Map());
   assert.equal(choose(free, whole, { ...ask, preferred: nodeId(3) }).node, 3);
 });

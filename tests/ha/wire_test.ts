@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { encodeText } from "../../mod/base/bytes.ts";
 import { bootId, isResourceId, nodeId, resourceId } from "../../mod/base/id.ts";
+import { reason } from "../../mod/base/reason.ts";
 import { parseCommand } from "../../mod/ha/commands.ts";
 import { EMPTY_STATUS, type ManagerStatus, parseStatus, printStatus } from "../../mod/ha/status.ts";
 import { decodeReport, encodeReport, LOCAL_STATES, stateIn } from "../../mod/ha/wire.ts";
@@ -62,6 +63,7 @@ const STATUS: fc.Arbitrary<ManagerStatus> = fc.record({
     fc.record({
       state: fc.constantFrom("online" as const, "fence" as const, "dead" as const),
       ...{ maintenance: fc.boolean(), armed: fc.boolean(), confirmed: fc.boolean() },
+      shutdown: fc.constantFrom(null, { how: "freeze" as const, boot: bootId("0".repeat(16)) }),
       proof: fc.constantFrom(null, "wait" as const, "storage" as const, "confirmed" as const),
     }, PLAIN),
   )).map((all) => new Map(all)),
@@ -70,7 +72,8 @@ const STATUS: fc.Arbitrary<ManagerStatus> = fc.record({
     fc.record({
       state: fc.constantFrom("started" as const, "relocate" as const, "error" as const),
       ...{ node: fc.option(NODE), target: fc.option(NODE), tried: fc.array(NODE) },
-      why: fc.string(),
+      home: fc.option(NODE),
+      why: fc.constantFrom(null, reason("ha.no-node", { id: "exec:a", why: "none" })),
     }, PLAIN),
   )).map((all) => new Map(all)),
 }, PLAIN);

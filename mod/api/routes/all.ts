@@ -8,6 +8,7 @@ import { heartbeatRoutes } from "./heartbeat.ts";
 import { historyRoutes } from "./history.ts";
 import { joinRoutes } from "./join.ts";
 import { memberRoutes } from "./members.ts";
+import { ruleRoutes } from "./rules.ts";
 import { statusRoutes } from "./status.ts";
 import { storageRoutes } from "./storage.ts";
 import { watchRoutes } from "./watch.ts";
@@ -23,6 +24,7 @@ export const ROUTES: readonly Route[] = [
   ...watchRoutes,
   ...backupRoutes,
   ...haRoutes,
+  ...ruleRoutes,
   ...storageRoutes,
   ...joinRoutes,
 ];

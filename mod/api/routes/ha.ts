@@ -209,7 +209,8 @@ export const haRoutes: readonly Route[] = [
       const name = call.parameters.name ?? "";
       // One that is no member (any more) is the node's to judge.
       const member = call.node.status().nodes.find((each) => each.name === name);
-      if (member?.self || member?.state === "online") {
+      const lives = ["online", "maintenance", "stopping"].includes(member?.state ?? "");
+      if (member !== undefined && (member.self || lives)) {
         const why = `"${name}" is ${member.self ? "this node" : member.state}`;
         throw new ProblemError("ha.node-unfit", why);
       }

@@ -1,11 +1,13 @@
 /** `pentad ha …`: stream 3. @module */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { isResourceId } from "../../base/id.ts";
+import { isResourceId, type ResourceId } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
 import type { ResourceStatus } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
 import { wholeNumber } from "../options.ts";
 import { safeText } from "../print.ts";
+import { haRulesCommand } from "./ha_rules.ts";
+import { rehearseLive } from "./simulate.ts";
 import { RESOURCE_HEAD, resourceRow } from "../status_page.ts";
 
 /** A resource with all that the file says of it. */
@@ -50,7 +52,8 @@ export function haCommand(cli: Cli): CommandUnknownOpts {
     .addCommand(addCommand(cli))
     .addCommand(setCommand(cli))
     .addCommand(removeCommand(cli))
-    .addCommand(migrateCommand(cli));
+    .addCommand(migrateCommand(cli))
+    .addCommand(haRulesCommand(cli));
 }
 
 function listCommand(cli: Cli): CommandUnknownOpts {
@@ -131,7 +134,11 @@ function migrateCommand(cli: Cli): CommandUnknownOpts {
   return new Command("migrate").description("order the manager to move a resource")
     .argument("<id>")
     .argument("<node>")
-    .action(async (id, node) => {
+    .option("--dry-run", "only say what would move, and why")
+    .action(async (id, node, { dryRun }) => {
+      if (dryRun === true) {
+        return void await rehearseLive(cli, [{ event: "migrate", id: checkedId(id), node }]);
+      }
       await send(cli, "POST", { path: `${addressOf(id)}/migrate`, json: { node } });
       cli.print.note(`ordered: "${id}" to "${node}"; see pentad events -f`);
     });
@@ -188,11 +195,13 @@ function quoted(word: string): string {
 }
 
 function addressOf(id: string): string {
+  return `${RESOURCES}/${encodeURIComponent(checkedId(id))}`;
+}
+
+function checkedId(id: string): ResourceId {
   // "." and ".." would make another address of it.
-  if (!isResourceId(id)) {
-    throw new ProblemError("ha.no-such-resource", `"${id}" is not kind:name`);
-  }
-  return `${RESOURCES}/${encodeURIComponent(id)}`;
+  if (isResourceId(id)) return id;
+  throw new ProblemError("ha.no-such-resource", `"${id}" is not kind:name`);
 }
 
 async function send(

@@ -1,0 +1,35 @@
+/** Problems of HA rules, and of what a rehearsal shows; see `problem.ts`. @module */
+import { EXIT, type ProblemKind } from "./exit.ts";
+
+export const RULE_PROBLEMS = {
+  "ha.no-such-rule": {
+    title: "Cannot find that rule",
+    remedy: "see pentad ha rules list",
+    status: 404,
+    exit: EXIT.notFound,
+  },
+  "ha.rule-exists": {
+    title: "Cannot add: the rule exists",
+    remedy: "change it with pentad ha rules set, or choose another name",
+    status: 409,
+    exit: EXIT.failed,
+  },
+  "ha.bad-rule": {
+    title: "Cannot accept that rule",
+    remedy: "see pentad help ha rules add for the options there are",
+    status: 400,
+    exit: EXIT.usage,
+  },
+  "ha.rule-conflict": {
+    title: "Cannot hold both rules",
+    remedy: "change, disable or remove one of the two: pentad ha rules list",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
+  "node.not-ok-to-stop": {
+    title: "Cannot stop that node without harm",
+    remedy: "bring back what is down, or make room first; see pentad node list, pentad ha list",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
+} as const satisfies Readonly<Record<string, ProblemKind>>;

@@ -1,0 +1,115 @@
+/** `pentad simulate`, with a file and with the cluster as it is. */
+import assert from "node:assert/strict";
+import { readSimulation, simulationOf } from "../../mod/cli/simulation_file.ts";
+import { simulate } from "../../mod/sim/mod.ts";
+import { cli, type Ran, withDaemon } from "./world.ts";
+
+function done(ran: Ran): Ran {
+  assert.equal(ran.code, 0, ran.err);
+  return ran;
+}
+
+const THREE = [{ name: "pve1", load: 0.2 }, { name: "pve2" }, { name: "pve3", memory: 0.5 }];
+const APART = "resource-affinity: apart\n\tresources exec:web,exec:db\n\taffinity negative\n";
+
+function fileOf(more: object = {}): string {
+  return JSON.stringify({
+    ...{ profile: "fast", nodes: THREE, rules: APART, seconds: 10 },
+    resources: [{ id: "exec:web", node: "pve1" }, { id: "exec:db", node: "pve3" }],
+    events: [{ event: "power", node: "pve1", to: "off" }],
+    ...more,
+  });
+}
+
+Deno.test("simulate() begins where resources are, keeps rules, and says who was fenced and why", () => {
+  const { lines, resources, fenced, quorate } = simulate(simulationOf(readSimulation(fileOf())));
+  assert.deepEqual(
+    resources.map(({ id, node, runs }) => [id, node, runs]),
+    [["exec:db", "pve3", true], ["exec:web", "pve2", true]],
+  );
+  assert.deepEqual([fenced, quorate], [["pve1"], true]);
+  const codes = lines.map(({ because }) => because?.code);
+  for (const code of ["ha.node-fail", "ha.fence-wait", "ha.placed"] as const) {
+    assert.ok(codes.includes(code), code);
+  }
+});
+
+Deno.test("simulate() plays each kind of event, and the same file always alike", () => {
+  const events = [
+    { event: "migrate", id: "exec:web", node: "pve2" },
+    { at: 3, event: "maintenance", node: "pve2", to: "on" },
+    { event: "delay", seconds: 3 },
+    { event: "maintenance", node: "pve2", to: "off" },
+    { event: "service", id: "exec:db", state: "stopped" },
+    { at: 10, event: "network", node: "pve3", to: "off" },
+    { at: 18, event: "network", node: "pve3", to: "on" },
+    { at: 22, event: "shutdown", node: "pve1", how: "poweroff" },
+    { at: 24, event: "power", node: "pve1", to: "off" },
+  ];
+  const play = () => simulate(simulationOf(readSimulation(fileOf({ events }))));
+  const first = play();
+  assert.deepEqual(play(), first);
+  assert.deepEqual(first.violations, []);
+  const [db, web] = first.resources;
+  assert.deepEqual([db?.runs, db?.wanted, web?.runs, web?.node], [false, false, true, "pve2"]);
+  assert.ok(first.fenced.includes("pve3"));
+});
+
+const REFUSED: readonly (readonly [object, RegExp])[] = [
+  [{ nodes: [] }, /nodes: /],
+  [{ nodes: [...THREE, { name: "pve1" }] }, /a name is there twice/],
+  [{ extra: 1 }, /extra/],
+  [{ resources: [{ id: "web" }] }, /resources\.0\.id: must be kind:name/],
+  [{ events: [{ event: "power", node: "pve9", to: "off" }] }, /events\.0: there is no "pve9"/],
+  [{ events: [{ event: "migrate", id: "exec:no", node: "pve1" }] }, /there is no "exec:no"/],
+  [{ events: [{ event: "flood" }] }, /events\.0/],
+  [{ events: [{ event: "disk", node: "pve1", to: "hung" }] }, /only a witness/],
+  [{ nodes: [{ name: "pve1", load: 7 }] }, /nodes\.0\.load/],
+];
+for (const [more, expected] of REFUSED) {
+  Deno.test(`readSimulation() refuses ${JSON.stringify(more).slice(0, 60)}`, () => {
+    assert.throws(() => readSimulation(fileOf(more)), expected);
+  });
+}
+
+Deno.test("pentad simulate reads a file without a daemon, and prints or answers JSON", async () => {
+  const files = { "pair.json": fileOf(), "bad.json": "{" };
+  const human = { terminal: true, env: { NO_COLOR: "1" }, files };
+  const page = done(await cli(["simulate", "pair.json"], human)).out;
+  assert.match(page, /> power pve1 off/);
+  assert.match(page, /exec:web +started ✓ +pve2/);
+  assert.match(page, /fenced: pve1\n$/);
+  const answer = JSON.parse(done(await cli(["simulate", "pair.json", "--json"], { files })).out);
+  assert.equal(answer.schema, "pentad.simulation/1");
+  assert.match((await cli(["simulate", "bad.json"], { files })).err, /is not JSON/);
+  assert.match((await cli(["simulate", "none.json"], { files })).err, /cannot read "none.json"/);
+  const schema = JSON.parse(done(await cli(["simulate", "--schema"])).out);
+  assert.ok("nodes" in schema.properties && "events" in schema.properties);
+});
+
+Deno.test("what runs nowhere in the end is told by exit code 3", async () => {
+  const alone = fileOf({
+    rules: "node-affinity: only\n\tresources exec:web\n\tnodes pve1\n\tstrict 1\n",
+  });
+  const ran = await cli(["simulate", "-"], { input: alone });
+  assert.equal(ran.code, 3, ran.err);
+  assert.match(ran.out, /no node may run exec:web: pve2 is closed by rule "only"/);
+});
+
+Deno.test("the cluster as it is: simulate, --dry-run and ok-to-stop change nothing", async () => {
+  await withDaemon(async ({ node, cli }) => {
+    done(await cli(["ha", "add", "exec:web", "--command", "x"]));
+    const before = node.text("ha/resources.cfg");
+    const input = JSON.parse(done(await cli(["simulate", "--show-input"])).out);
+    assert.deepEqual(input.nodes.map(({ name }: { name: string }) => name), ["nodeA", "nodeB"]);
+    const moved = done(await cli(["ha", "migrate", "exec:web", "nodeB", "--dry-run"])).out;
+    assert.match(moved, /exec:web moves from nodeA to nodeB: asked for by a person/);
+    const empty = done(await cli(["node", "maintenance", "nodeA", "--dry-run"])).out;
+    assert.match(empty, /nodeA is in maintenance/);
+    const stop = await cli(["node", "ok-to-stop", "nodeA"]);
+    assert.ok(stop.err.includes("node.not-ok-to-stop"), stop.err);
+    assert.match((await cli(["simulate", "--power-off", "nodeZ"])).err, /is no node of it/);
+    assert.equal(node.text("ha/resources.cfg"), before);
+    assert.equal(node.text("ha/crm_commands"), "");
+  });
+});
