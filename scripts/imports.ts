@@ -11,8 +11,14 @@ const STREAM_MAY = ["base", "streams.ts", "host/ports.ts"];
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   "streams.ts": ["base"],
-  "host/ports.ts": ["base", "host/database_port.ts", "host/fuse_port.ts"],
+  "host/ports.ts": [
+    "base",
+    "host/database_port.ts",
+    "host/disk_port.ts",
+    "host/fuse_port.ts",
+  ],
   "host/database_port.ts": ["base"],
+  "host/disk_port.ts": ["base"],
   "host/fuse_port.ts": ["base"],
   "host/database_failure.ts": ["base"],
   heartbeat: STREAM_MAY,

@@ -3,6 +3,9 @@ import type {
   Disk,
   DiskFailure,
   DiskPort,
+  DiskReport,
+  PreemptAsk,
+  ReservationCommand,
   ReservationState,
   ReservationType,
 } from "../host/ports.ts";
@@ -99,10 +102,7 @@ class OpenDisk implements Disk {
     this.#reservation(() => disk.reservations.reserve(nexus, key, type), done);
   }
 
-  preempt(
-    ask: { readonly key: string; readonly victim: string; readonly type: ReservationType },
-    done: Done,
-  ): void {
+  preempt(ask: PreemptAsk, done: Done): void {
     const { disk, nexus } = this.#opening;
     this.#reservation(() => disk.reservations.preempt(nexus, ask), done);
   }
@@ -113,6 +113,32 @@ class OpenDisk implements Disk {
       execute: () => {
         const state = disk.reservations.report();
         return () => done(state);
+      },
+      fail: done,
+    });
+  }
+
+  command(command: ReservationCommand, done: Done): void {
+    const { disk, nexus } = this.#opening;
+    this.#reservation(() => disk.reservations.command(nexus, command), done);
+  }
+
+  inspect(done: (result: DiskReport | DiskFailure) => void): void {
+    const { disk } = this.#opening;
+    this.#call({
+      execute: () => {
+        const report: DiskReport = {
+          name: disk.path,
+          model: "simulated",
+          through: "file",
+          paths: [disk.path],
+          state: disk.reservations.report(),
+          capabilities: CAPABILITIES,
+          registrations: disk.reservations.registrations(),
+          compareBlocks: 0,
+          raw: { keys: null, reservation: null, capabilities: null, fullStatus: null },
+        };
+        return () => done(report);
       },
       fail: done,
     });
@@ -137,4 +163,8 @@ class OpenDisk implements Disk {
   }
 }
 
+const CAPABILITIES: DiskReport["capabilities"] = {
+  ...{ allTargetPorts: false, initiatorPorts: false, persist: true, persistActive: true },
+  types: [1, 3, 5, 6],
+};
 const RESERVED: DiskFailure = { failure: "conflict", detail: "The disk is reserved" };

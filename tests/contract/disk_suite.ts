@@ -4,11 +4,18 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Disk, DiskFailure, DiskPort, ReservationState } from "../../mod/host/ports.ts";
+import type {
+  Disk,
+  DiskFailure,
+  DiskPort,
+  DiskReport,
+  ReservationCommand,
+  ReservationState,
+} from "../../mod/host/ports.ts";
 
 /** A world with one shared disk at a time, seen from two hosts. */
 export interface DiskWorld {
-  /** The disk port of a host; each opening there is an I_T nexus of its own. */
+  /** The disk port of a host; a host (or each opening there) is an I_T nexus of its own. */
   port(host: 0 | 1): DiskPort;
   /** Makes a zeroed disk; returns its path on both hosts. */
   makeDisk(sizeBytes: number): string;
@@ -22,6 +29,7 @@ const SIZE = 64 * BLOCK;
 const KEY_A = "00000000000000a1";
 const KEY_B = "00000000000000b2";
 const KEY_C = "00000000000000c3";
+const NONE = "0000000000000000";
 
 type Outcome = "ok" | DiskFailure["failure"];
 
@@ -65,6 +73,19 @@ class Hand {
 
   preempt(key: string, victim: string, type: 5 | 6 = 5): Promise<Outcome> {
     return this.#plain((done) => this.disk.preempt({ key, victim, type }, done));
+  }
+
+  command(command: ReservationCommand): Promise<Outcome> {
+    return this.#plain((done) => this.disk.command(command, done));
+  }
+
+  async inspect(): Promise<DiskReport> {
+    const report = await answer<DiskReport | DiskFailure>(
+      this.#world,
+      (done) => this.disk.inspect(done),
+    );
+    assert.ok("state" in report, "it can be inspected");
+    return report;
   }
 
   async state(): Promise<ReservationState> {
@@ -258,6 +279,66 @@ export function diskSuite(name: string, makeWorld: () => DiskWorld | Promise<Dis
       const writes = await Promise.all([a.write(1, 1), b.write(2, 1)]);
       assert.deepEqual(writes, ends);
     }
+  });
+
+  promise("registers under a condition: the key that is there, or none", async (a, b) => {
+    const ask = {
+      kind: "register",
+      persist: null,
+      allTargetPorts: false,
+      initiatorPorts: [],
+    } as const;
+    assert.equal(await a.command({ ...ask, old: NONE, key: KEY_A }), "ok");
+    assert.equal(await a.command({ ...ask, old: NONE, key: KEY_C }), "conflict");
+    assert.equal(await a.command({ ...ask, old: KEY_B, key: KEY_C }), "conflict");
+    assert.equal(await b.command({ ...ask, old: KEY_A, key: KEY_B }), "conflict");
+    assert.equal(await a.command({ ...ask, old: KEY_A, key: KEY_C }), "ok");
+    assert.deepEqual(await b.keys(), [KEY_C]);
+    assert.equal(await a.command({ ...ask, old: null, key: NONE }), "ok");
+    assert.deepEqual(await b.keys(), []);
+  });
+
+  promise("releases what it holds, and nothing of others", async (a, b) => {
+    await a.register(KEY_A);
+    await b.register(KEY_B);
+    await a.reserve(KEY_A);
+    const { generation } = await a.state();
+    assert.equal(await b.command({ kind: "release", key: KEY_B, type: 5 }), "ok");
+    assert.equal((await b.state()).holder, KEY_A);
+    assert.equal(await a.command({ kind: "release", key: KEY_A, type: 6 }), "conflict");
+    assert.equal(await b.command({ kind: "release", key: KEY_A, type: 5 }), "conflict");
+    assert.equal((await b.state()).holder, KEY_A);
+    assert.equal(await a.command({ kind: "release", key: KEY_A, type: 5 }), "ok");
+    const { holder, type, keys } = await b.state();
+    assert.deepEqual({ holder, type }, { holder: null, type: null });
+    assert.deepEqual([...keys].sort(), [KEY_A, KEY_B]);
+    assert.equal((await a.state()).generation, generation);
+  });
+
+  promise("clears everything, for a registrant only", async (a, b) => {
+    await a.register(KEY_A);
+    await a.reserve(KEY_A);
+    const { generation } = await a.state();
+    assert.equal(await b.command({ kind: "clear", key: KEY_B }), "conflict");
+    assert.equal(await a.command({ kind: "clear", key: KEY_A }), "ok");
+    const { keys, holder, type, generation: after } = await b.state();
+    assert.deepEqual({ keys, holder, type }, { keys: [], holder: null, type: null });
+    assert.equal(after, generation + 1);
+    assert.equal(await b.write(1, 1), "ok");
+  });
+
+  promise("tells everything about itself, each nexus by its port", async (a, b) => {
+    await a.register(KEY_A);
+    await b.register(KEY_B);
+    await a.reserve(KEY_A);
+    const { state, registrations, paths, capabilities } = await b.inspect();
+    assert.deepEqual(state, await a.state());
+    const holders = (registrations ?? []).map(({ key, holds }) => [key, holds]);
+    assert.deepEqual(holders.sort(), [[KEY_A, 5], [KEY_B, null]]);
+    const ports = new Set(registrations?.map(({ initiatorPort }) => initiatorPort));
+    assert.equal(ports.size, 2);
+    assert.equal(paths.length, 1);
+    assert.ok(capabilities?.types?.includes(5));
   });
 
   promise("counts registrations, ejections and removals, but no reservations", async (a, b) => {

@@ -55,6 +55,8 @@ class Bench {
       reserve: unused,
       preempt: unused,
       readReservations: unused,
+      command: unused,
+      inspect: unused,
       close: () => this.closed++,
     };
   }

@@ -1,0 +1,27 @@
+/** What a disk process works on: a file that stands in for a LUN, or a device. @module */
+import type { DiskFailure, DiskReport, ReservationCommand, ReservationState } from "../ports.ts";
+
+/** One open disk. Calls block. */
+export interface WorkerDisk {
+  readonly kind: "scsi" | "nvme" | "file";
+  readonly sizeBytes: number;
+  read(offset: number, length: number): Uint8Array | DiskFailure;
+  write(offset: number, bytes: Uint8Array): DiskFailure | null;
+  command(command: ReservationCommand): DiskFailure | null;
+  readReservations(): ReservationState | DiskFailure;
+  inspect(): DiskReport | DiskFailure;
+  close(): void;
+}
+
+/** How reservations of a device are spoken. Calls block. */
+export interface ReservationWay {
+  command(command: ReservationCommand): DiskFailure | null;
+  readReservations(): ReservationState | DiskFailure;
+  inspect(): DiskReport | DiskFailure;
+  close(): void;
+}
+
+/** Tells a failure from an answer. */
+export function isFailure(value: unknown): value is DiskFailure {
+  return typeof value === "object" && value !== null && "failure" in value;
+}
