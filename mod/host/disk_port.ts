@@ -133,5 +133,10 @@ export interface Disk {
   command(command: ReservationCommand, done: (failure: DiskFailure | null) => void): void;
   /** Asks for everything. A target's lack of one answer is no failure. */
   inspect(done: (result: DiskReport | DiskFailure) => void): void;
+  /**
+   * Asks whether a write of ours would be accepted now (`conflict`: not), and writes nothing. The
+   * answer is the target's own, and as old as it is.
+   */
+  tryWrite(done: (failure: DiskFailure | null) => void): void;
   close(): void;
 }

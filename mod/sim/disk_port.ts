@@ -144,6 +144,11 @@ class OpenDisk implements Disk {
     });
   }
 
+  tryWrite(done: Done): void {
+    const { disk, nexus } = this.#opening;
+    this.#reservation(() => disk.reservations.allows(nexus, "write") ? null : RESERVED, done);
+  }
+
   close(): void {
     if (this.#opening.life.alive) this.#opening.close();
   }

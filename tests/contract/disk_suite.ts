@@ -79,6 +79,10 @@ class Hand {
     return this.#plain((done) => this.disk.command(command, done));
   }
 
+  tryWrite(): Promise<Outcome> {
+    return this.#plain((done) => this.disk.tryWrite(done));
+  }
+
   async inspect(): Promise<DiskReport> {
     const report = await answer<DiskReport | DiskFailure>(
       this.#world,
@@ -130,9 +134,17 @@ async function openDisk(world: DiskWorld, host: 0 | 1, path: string): Promise<Ha
 }
 
 /** Registers the suite for one implementation. */
-export function diskSuite(name: string, makeWorld: () => DiskWorld | Promise<DiskWorld>): void {
+export function diskSuite(
+  name: string,
+  makeWorld: () => DiskWorld | Promise<DiskWorld>,
+  options: Partial<Deno.TestDefinition> = {},
+): void {
+  function test(what: string, fn: () => Promise<void>): void {
+    Deno.test({ ...options, name: `${name} ${what}`, fn });
+  }
+
   function promise(what: string, body: (a: Hand, b: Hand) => Promise<void>): void {
-    Deno.test(`${name} ${what}`, async () => {
+    test(what, async () => {
       const world = await makeWorld();
       try {
         const path = world.makeDisk(SIZE);
@@ -147,7 +159,7 @@ export function diskSuite(name: string, makeWorld: () => DiskWorld | Promise<Dis
     });
   }
 
-  Deno.test(`${name} answers "absent" for a disk that is not there`, async () => {
+  test('answers "absent" for a disk that is not there', async () => {
     const world = await makeWorld();
     try {
       const path = world.makeDisk(SIZE);
@@ -229,6 +241,20 @@ export function diskSuite(name: string, makeWorld: () => DiskWorld | Promise<Dis
     await b.register(KEY_B);
     assert.equal(await b.write(1, 2), "ok");
     assert.deepEqual(await a.read(1), new Uint8Array(BLOCK).fill(2));
+  });
+
+  promise("tells beforehand who may write, and writes nothing for that", async (a, b) => {
+    assert.equal(await a.write(0, 7), "ok");
+    assert.equal(await b.tryWrite(), "ok");
+    await a.register(KEY_A);
+    await a.reserve(KEY_A);
+    assert.equal(await a.tryWrite(), "ok");
+    assert.equal(await b.tryWrite(), "conflict");
+    await b.register(KEY_B);
+    assert.equal(await b.tryWrite(), "ok");
+    assert.equal(await b.preempt(KEY_B, KEY_A), "ok");
+    assert.equal(await a.tryWrite(), "conflict");
+    assert.deepEqual(await b.read(0), new Uint8Array(BLOCK).fill(7));
   });
 
   promise("with type 6 lets only registrants read", async (a, b) => {
@@ -363,7 +389,7 @@ export function diskSuite(name: string, makeWorld: () => DiskWorld | Promise<Dis
     assert.equal(await b.write(1, 1), "ok");
   });
 
-  Deno.test(`${name} keeps a registration when its host is gone`, async () => {
+  test("keeps a registration when its host is gone", async () => {
     const world = await makeWorld();
     try {
       const path = world.makeDisk(SIZE);

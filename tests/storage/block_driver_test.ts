@@ -57,6 +57,7 @@ class Bench {
       readReservations: unused,
       command: unused,
       inspect: unused,
+      tryWrite: unused,
       close: () => this.closed++,
     };
   }

@@ -41,6 +41,10 @@ class DeviceDisk implements WorkerDisk {
     return this.#way.inspect();
   }
 
+  tryWrite(): DiskFailure | null {
+    return this.#way.tryWrite();
+  }
+
   close(): void {
     this.#data.close();
     this.#way.close();

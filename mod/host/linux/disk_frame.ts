@@ -121,6 +121,7 @@ export const DISK_ASK = struct({
     command: [4, struct({ command: COMMANDS })],
     reservations: [5, struct({})],
     inspect: [6, struct({})],
+    tryWrite: [7, struct({})],
   }),
 });
 

@@ -139,6 +139,10 @@ class ProcessDisk implements Disk {
     });
   }
 
+  tryWrite(done: (failure: DiskFailure | null) => void): void {
+    this.#worker.ask({ kind: "tryWrite" }, plain(done));
+  }
+
   close(): void {
     this.#worker.end();
   }

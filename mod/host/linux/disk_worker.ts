@@ -64,6 +64,8 @@ function execute(disk: WorkerDisk, call: Exclude<Call, { kind: "open" }>): Resul
       const state = disk.readReservations();
       return isFailure(state) ? failed(state) : { kind: "reservations", ...state };
     }
+    case "tryWrite":
+      return plain(disk.tryWrite());
     case "inspect": {
       const report = disk.inspect();
       return isFailure(report) ? failed(report) : { kind: "report", ...report };

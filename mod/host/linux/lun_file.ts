@@ -102,6 +102,12 @@ export class LunFile implements WorkerDisk {
     };
   }
 
+  tryWrite(): DiskFailure | null {
+    return this.#locked(false, (state) => {
+      return allows(state, this.#nexus, "write") ? null : conflict("This nexus may not write");
+    });
+  }
+
   close(): void {
     this.#data.close();
     this.#lock.close();

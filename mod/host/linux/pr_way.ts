@@ -93,6 +93,10 @@ export class PrWay implements ReservationWay {
     };
   }
 
+  tryWrite(): DiskFailure | null {
+    return lacks("writes of nothing");
+  }
+
   close(): void {
     this.#file.close();
   }

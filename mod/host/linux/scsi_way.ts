@@ -18,6 +18,7 @@ import {
   persistentReserveOut,
   type PrOut,
   readCapacity,
+  writeNothing,
 } from "../scsi/command.ts";
 import { decodeCapacity, decodeCompareBlocks, decodeIdentification } from "../scsi/identity.ts";
 import { decodeInquiry, PAGE } from "../scsi/identity.ts";
@@ -102,6 +103,14 @@ export class ScsiWay implements ReservationWay {
         fullStatus: isFailure(full) ? null : full,
       },
     };
+  }
+
+  tryWrite(): DiskFailure | null {
+    const path = this.#answering();
+    if (isFailure(path)) return path;
+    const command = writeNothing();
+    const outcome = path.run(command);
+    return outcome.end === "good" ? null : onPath(path, outcome, command.name);
   }
 
   close(): void {

@@ -10,6 +10,7 @@ export interface WorkerDisk {
   command(command: ReservationCommand): DiskFailure | null;
   readReservations(): ReservationState | DiskFailure;
   inspect(): DiskReport | DiskFailure;
+  tryWrite(): DiskFailure | null;
   close(): void;
 }
 
@@ -18,6 +19,7 @@ export interface ReservationWay {
   command(command: ReservationCommand): DiskFailure | null;
   readReservations(): ReservationState | DiskFailure;
   inspect(): DiskReport | DiskFailure;
+  tryWrite(): DiskFailure | null;
   close(): void;
 }
 

@@ -67,7 +67,15 @@ const ALL_TG_PT = 0x04;
 const APTPL = 0x01;
 /** The only scope there is: the logical unit. */
 const SCOPE_LU = 0;
-const OPCODE = { ready: 0x00, inquiry: 0x12, prIn: 0x5e, prOut: 0x5f, caw: 0x89, actionIn: 0x9e };
+const OPCODE = {
+  ready: 0x00,
+  inquiry: 0x12,
+  prIn: 0x5e,
+  prOut: 0x5f,
+  write: 0x8a,
+  caw: 0x89,
+  actionIn: 0x9e,
+};
 /** SERVICE ACTION IN (16) with this service action is READ CAPACITY (16). */
 const READ_CAPACITY_16 = 0x10;
 const CAPACITY_BYTES = 32;
@@ -82,6 +90,16 @@ export function inquiry(page: number | null, lengthMax = 252): ScsiCommand {
   const cdb = new Writer(6).u8(OPCODE.inquiry).u8(page === null ? 0 : 1).u8(page ?? 0)
     .u16(lengthMax).u8(0).finish();
   return { name: "INQUIRY", cdb: own(cdb), transfer: { way: "in", lengthMax } };
+}
+
+/**
+ * WRITE (16) of no blocks: by SBC-3 it writes nothing and is no error, and whether the nexus may
+ * write is looked at all the same.
+ */
+export function writeNothing(): ScsiCommand {
+  const cdb = new Uint8Array(16);
+  cdb[0] = OPCODE.write;
+  return { name: "WRITE (16) of no blocks", cdb, transfer: { way: "none" } };
 }
 
 /** READ CAPACITY (16). */
