@@ -6,12 +6,18 @@ const selfCommand = Deno.build.standalone
   ? [Deno.execPath()]
   : [Deno.execPath(), "run", "-A", "--quiet", "--no-check", import.meta.filename ?? "main.ts"];
 
-Deno.exitCode = await run(Deno.args, {
+const code = await run(Deno.args, {
   daemon: async (settings) => {
     const { runDaemon } = await import("./mod/daemon/run.ts");
     return await runDaemon(settings, selfCommand);
   },
   diskWorker: async () => (await import("./mod/host/linux/disk_worker.ts")).diskWorker(),
+  disks: async () => {
+    const { DiskProcessPort } = await import("./mod/host/linux/disk_process.ts");
+    return new DiskProcessPort({ selfCommand });
+  },
   offline: async (path) => (await import("./mod/daemon/offline.ts")).openOffline(path),
   keeper: async (args) => (await import("./mod/host/linux/keeper_main.ts")).keeperMain(args),
 });
+// A disk process that hangs in the kernel must not hold this one.
+Deno.exit(code);

@@ -42,7 +42,10 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...["heartbeat", "config", "ha", "storage", "join"],
   ],
   api: ["base", "streams.ts", "node", "explain", "ha", "config"],
-  cli: ["base", "streams.ts", "node", "explain", "api", "config", "host", "sim"],
+  cli: [
+    ...["base", "streams.ts", "node", "explain", "api", "config"],
+    ...["host", "host/ports.ts", "sim"],
+  ],
 };
 
 /** Files of a stream that only drivers (and the runtime) may reach, for they need ports. */

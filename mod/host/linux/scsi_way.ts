@@ -13,16 +13,24 @@
  */
 import type { DiskFailure, DiskReport, ReservationCommand, ReservationState } from "../ports.ts";
 import {
+  compareAndWrite,
   inquiry,
   NO_KEY,
   persistentReserveOut,
   type PrOut,
   readCapacity,
-  writeNothing,
+  type ScsiCommand,
 } from "../scsi/command.ts";
-import { decodeCapacity, decodeCompareBlocks, decodeIdentification } from "../scsi/identity.ts";
-import { decodeInquiry, PAGE } from "../scsi/identity.ts";
+import {
+  type Capacity,
+  decodeCapacity,
+  decodeCompareBlocks,
+  decodeIdentification,
+  decodeInquiry,
+  PAGE,
+} from "../scsi/identity.ts";
 import { failureOf, type Outcome } from "../scsi/outcome.ts";
+import { SENSE_KEY } from "../scsi/sense.ts";
 import { decodeFullStatus } from "../scsi/reply.ts";
 import { iscsiTransportId } from "../scsi/transport_id.ts";
 import { damaged, ScsiPath, type Snapshot } from "./scsi_path.ts";
@@ -105,12 +113,21 @@ export class ScsiWay implements ReservationWay {
     };
   }
 
+  /**
+   * A COMPARE AND WRITE that would put what it expects: it changes nothing, whatever is there, and
+   * is a write to the target's eye. (LIO lets a WRITE of no blocks pass without a look.)
+   */
   tryWrite(): DiskFailure | null {
     const path = this.#answering();
     if (isFailure(path)) return path;
-    const command = writeNothing();
+    const capacity = capacityOf(path);
+    if (capacity === null) return { failure: "io", detail: "It tells no size" };
+    const expected = crypto.getRandomValues(new Uint8Array(capacity.blockBytes));
+    const command = compareAndWrite({ block: 0, blocks: 1 }, { expected, fresh: expected });
     const outcome = path.run(command);
-    return outcome.end === "good" ? null : onPath(path, outcome, command.name);
+    if (outcome.end === "good") return null;
+    const differs = outcome.end === "sense" && outcome.sense.key === SENSE_KEY.miscompare;
+    return differs ? null : onPath(path, outcome, command.name);
   }
 
   close(): void {
@@ -221,16 +238,21 @@ function lacks(what: string): DiskFailure {
 
 /** What the disk says it is. Here nothing is a failure: a name that is missing is missing. */
 function identify(path: ScsiPath): Pick<DiskReport, "name" | "model" | "compareBlocks"> {
-  const read = (command: Parameters<ScsiPath["run"]>[0]) => {
-    const outcome = path.run(command);
-    return outcome.end === "good" ? outcome.data : new Uint8Array(0);
-  };
-  const about = decodeInquiry(read(inquiry(null)));
-  const capacity = decodeCapacity(read(readCapacity()));
+  const about = decodeInquiry(read(path, inquiry(null)));
+  const capacity = capacityOf(path);
   const size = capacity === null ? "" : `, ${capacity.blocks} blocks of ${capacity.blockBytes}`;
   return {
-    name: decodeIdentification(read(inquiry(PAGE.identification))),
+    name: decodeIdentification(read(path, inquiry(PAGE.identification))),
     model: about === null ? "" : `${about.vendor} ${about.product} ${about.revision}${size}`,
-    compareBlocks: decodeCompareBlocks(read(inquiry(PAGE.blockLimits))) ?? 0,
+    compareBlocks: decodeCompareBlocks(read(path, inquiry(PAGE.blockLimits))) ?? 0,
   };
+}
+
+function capacityOf(path: ScsiPath): Capacity | null {
+  return decodeCapacity(read(path, readCapacity()));
+}
+
+function read(path: ScsiPath, command: ScsiCommand): Uint8Array {
+  const outcome = path.run(command);
+  return outcome.end === "good" ? outcome.data : new Uint8Array(0);
 }

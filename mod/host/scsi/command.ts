@@ -92,16 +92,6 @@ export function inquiry(page: number | null, lengthMax = 252): ScsiCommand {
   return { name: "INQUIRY", cdb: own(cdb), transfer: { way: "in", lengthMax } };
 }
 
-/**
- * WRITE (16) of no blocks: by SBC-3 it writes nothing and is no error, and whether the nexus may
- * write is looked at all the same.
- */
-export function writeNothing(): ScsiCommand {
-  const cdb = new Uint8Array(16);
-  cdb[0] = OPCODE.write;
-  return { name: "WRITE (16) of no blocks", cdb, transfer: { way: "none" } };
-}
-
 /** READ CAPACITY (16). */
 export function readCapacity(): ScsiCommand {
   const cdb = new Writer(16).u8(OPCODE.actionIn).u8(READ_CAPACITY_16).u64(0).u32(CAPACITY_BYTES)
