@@ -4,14 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type {
-  Disk,
-  DiskFailure,
-  DiskPort,
-  DiskReport,
-  ReservationCommand,
-  ReservationState,
-} from "../../mod/host/ports.ts";
+import type { Disk, DiskFailure, DiskPort } from "../../mod/host/ports.ts";
+import { answer, BLOCK, Hand, type Settle } from "./disk_hand.ts";
 
 /** A world with one shared disk at a time, seen from two hosts. */
 export interface DiskWorld {
@@ -20,117 +14,23 @@ export interface DiskWorld {
   /** Makes a zeroed disk; returns its path on both hosts. */
   makeDisk(sizeBytes: number): string;
   /** Resolves as `answer` does. A simulator runs its events until then. */
-  settle<T>(answer: Promise<T>): Promise<T>;
+  readonly settle: Settle;
   close(): Promise<void>;
 }
 
-const BLOCK = 4096;
 const SIZE = 64 * BLOCK;
 const KEY_A = "00000000000000a1";
 const KEY_B = "00000000000000b2";
 const KEY_C = "00000000000000c3";
 const NONE = "0000000000000000";
 
-type Outcome = "ok" | DiskFailure["failure"];
-
-/** A disk with promises instead of callbacks, in which every call must end exactly once. */
-class Hand {
-  readonly #world: DiskWorld;
-  readonly disk: Disk;
-
-  constructor(world: DiskWorld, disk: Disk) {
-    this.#world = world;
-    this.disk = disk;
-  }
-
-  async read(block: number, count = 1): Promise<Uint8Array | DiskFailure> {
-    return await answer<Uint8Array | DiskFailure>(
-      this.#world,
-      (done) => this.disk.read(block * BLOCK, count * BLOCK, done),
-    );
-  }
-
-  write(block: number, byte: number, count = 1): Promise<Outcome> {
-    const bytes = new Uint8Array(count * BLOCK).fill(byte);
-    return this.#plain((done) => this.disk.write(block * BLOCK, bytes, done));
-  }
-
-  writeAt(offset: number, length: number): Promise<Outcome> {
-    return this.#plain((done) => this.disk.write(offset, new Uint8Array(length), done));
-  }
-
-  register(key: string): Promise<Outcome> {
-    return this.#plain((done) => this.disk.register(key, done));
-  }
-
-  unregister(key: string): Promise<Outcome> {
-    return this.#plain((done) => this.disk.unregister(key, done));
-  }
-
-  reserve(key: string, type: 5 | 6 = 5): Promise<Outcome> {
-    return this.#plain((done) => this.disk.reserve(key, type, done));
-  }
-
-  preempt(key: string, victim: string, type: 5 | 6 = 5): Promise<Outcome> {
-    return this.#plain((done) => this.disk.preempt({ key, victim, type }, done));
-  }
-
-  command(command: ReservationCommand): Promise<Outcome> {
-    return this.#plain((done) => this.disk.command(command, done));
-  }
-
-  tryWrite(): Promise<Outcome> {
-    return this.#plain((done) => this.disk.tryWrite(done));
-  }
-
-  async inspect(): Promise<DiskReport> {
-    const report = await answer<DiskReport | DiskFailure>(
-      this.#world,
-      (done) => this.disk.inspect(done),
-    );
-    assert.ok("state" in report, "it can be inspected");
-    return report;
-  }
-
-  async state(): Promise<ReservationState> {
-    const state = await answer<ReservationState | DiskFailure>(
-      this.#world,
-      (done) => this.disk.readReservations(done),
-    );
-    assert.ok("keys" in state, "reservations can be read");
-    return state;
-  }
-
-  async keys(): Promise<string[]> {
-    return [...(await this.state()).keys].sort();
-  }
-
-  async #plain(start: (done: (failure: DiskFailure | null) => void) => void): Promise<Outcome> {
-    const failure = await answer<DiskFailure | null>(this.#world, start);
-    return failure?.failure ?? "ok";
-  }
-}
-
-function answer<T>(world: DiskWorld, start: (done: (value: T) => void) => void): Promise<T> {
-  let ends = 0;
-  return world.settle(
-    new Promise<T>((resolve, reject) =>
-      start((value) => {
-        ends += 1;
-        if (ends === 1) resolve(value);
-        else reject(new Error("A call ended twice"));
-      })
-    ),
-  );
-}
-
 async function openDisk(world: DiskWorld, host: 0 | 1, path: string): Promise<Hand> {
   const result = await answer<Disk | DiskFailure>(
-    world,
+    world.settle,
     (done) => world.port(host).open(path, done),
   );
   assert.ok(!("failure" in result), `the disk opens: ${JSON.stringify(result)}`);
-  return new Hand(world, result);
+  return new Hand(world.settle, result);
 }
 
 /** Registers the suite for one implementation. */
@@ -164,7 +64,7 @@ export function diskSuite(
     try {
       const path = world.makeDisk(SIZE);
       const result = await answer<Disk | DiskFailure>(
-        world,
+        world.settle,
         (done) => world.port(0).open(`${path}-not-there`, done),
       );
       assert.equal("failure" in result && result.failure, "absent");

@@ -194,7 +194,14 @@ Deno.test("TransportIDs are told by name, and unknown ones byte by byte", () => 
   const id = iscsiTransportId("iqn.2026-01.lab:h1");
   assert.ok(id !== null);
   assert.equal(transportIdText(id), "iqn.2026-01.lab:h1");
+  const session = "iqn.2026-01.lab:h1,i,0x00023d000001";
+  assert.equal(
+    toHex(iscsiTransportId(session) ?? new Uint8Array()),
+    "4500002469716e2e323032362d30312e6c61623a68312c692c307830303032336430303030303100",
+  );
   assert.equal(iscsiTransportId("h1"), null);
+  assert.equal(iscsiTransportId("iqn.a,b"), null);
+  assert.equal(iscsiTransportId("iqn.a,i,0x12"), null);
   assert.equal(iscsiTransportId(`iqn.${"x".repeat(220)}`), null);
   assert.equal(iscsiTransportId("iqn.a\nb"), null);
   // tcm_loop's SAS, a Fibre Channel port, one of a reserved protocol, one that lies about its length.

@@ -9,24 +9,17 @@
  */
 import assert from "node:assert/strict";
 import { DiskProcessPort } from "../../mod/host/linux/disk_process.ts";
-import type {
-  Disk,
-  DiskFailure,
-  DiskPort,
-  DiskReport,
-  ReservationCommand,
-} from "../../mod/host/ports.ts";
+import type { Disk, DiskFailure, DiskPort } from "../../mod/host/ports.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
+import { BLOCK, Hand } from "../contract/disk_hand.ts";
 
 const WORKER = new URL("../host/disk_worker_main.ts", import.meta.url).pathname;
 /** Of both units: as large as the contract's disks. */
 export const UNIT_BYTES = 64 * 4096;
-const BLOCK = 4096;
 /** No call takes this long, unless its target hangs. */
 const CALL_SECONDS = 60;
 
 export type Kind = "lio" | "tgt";
-export type Outcome = "ok" | DiskFailure["failure"];
 
 /** See the module's note. */
 export class San {
@@ -109,7 +102,7 @@ export class San {
   async hand(user: 1 | 2, path: string): Promise<Hand> {
     const disk = await this.#open(user, path);
     assert.ok(!("failure" in disk), JSON.stringify(disk));
-    return new Hand(disk);
+    return new Hand(settle, disk);
   }
 
   /** Ends the process that has a disk, so that the next opening starts another. */
@@ -128,7 +121,7 @@ export class San {
     assert.equal(await one.register(key), "ok");
     assert.equal(await one.command({ kind: "clear", key }), "ok");
     for (const hand of [one, two]) assert.deepEqual((await hand.inspect()).state.keys, []);
-    assert.equal(await one.write(0, new Uint8Array(UNIT_BYTES)), "ok");
+    assert.equal(await one.write(0, 0, UNIT_BYTES / BLOCK), "ok");
   }
 
   async close(): Promise<void> {
@@ -153,60 +146,16 @@ export class San {
   }
 }
 
-/** A disk with promises. */
-export class Hand {
-  readonly disk: Disk;
-
-  constructor(disk: Disk) {
-    this.disk = disk;
-  }
-
-  register(key: string): Promise<Outcome> {
-    return outcome((done) => this.disk.register(key, done));
-  }
-
-  command(command: ReservationCommand): Promise<Outcome> {
-    return outcome((done) => this.disk.command(command, done));
-  }
-
-  /** The failure itself; null for success. */
-  ask(command: ReservationCommand): Promise<DiskFailure | null> {
-    return answer((done) => this.disk.command(command, done));
-  }
-
-  tryWrite(): Promise<Outcome> {
-    return outcome((done) => this.disk.tryWrite(done));
-  }
-
-  write(block: number, bytes: Uint8Array): Promise<Outcome> {
-    return outcome((done) => this.disk.write(block * BLOCK, bytes, done));
-  }
-
-  async keys(): Promise<string[]> {
-    return [...(await this.inspect()).state.keys].sort();
-  }
-
-  async inspect(): Promise<DiskReport> {
-    const report = await answer<DiskReport | DiskFailure>((done) => this.disk.inspect(done));
-    assert.ok("state" in report, JSON.stringify(report));
-    return report;
-  }
-}
-
-async function outcome(start: (done: (failure: DiskFailure | null) => void) => void) {
-  return (await answer<DiskFailure | null>(start))?.failure ?? "ok";
-}
-
 /** A call that does not end is a failure by its own name, not a test that hangs. */
-function answer<T>(start: (done: (value: T) => void) => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new Error(`No answer within ${CALL_SECONDS} s`)),
-      CALL_SECONDS * 1000,
-    );
-    start((value) => {
-      clearTimeout(timer);
-      resolve(value);
-    });
+async function settle<T>(answer: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`No answer within ${CALL_SECONDS} s`);
+    timer = setTimeout(() => reject(error), CALL_SECONDS * 1000);
   });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

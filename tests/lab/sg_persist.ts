@@ -14,25 +14,24 @@ export interface Reading {
 const OPTIONS = { keys: "-k", reservation: "-r", capabilities: "-c", fullStatus: "-s" } as const;
 const CUT = "=====";
 
-/** Reads a unit with sg_persist, in one go. */
-export async function sgRead(host: LabHost, device: string): Promise<Reading> {
+/** Reads a unit with sg_persist, in one go: as bytes, and as the text that it prints for people. */
+export async function sgRead(
+  host: LabHost,
+  device: string,
+): Promise<{ readonly bytes: Reading; readonly text: readonly string[] }> {
   const asks = Object.values(OPTIONS).map((option) =>
     `sg_persist -n -i ${option} -H ${device} 2>&1; echo "code $?"; echo ${CUT}`
   );
-  const parts = (await host.must(asks.join("; "))).split(CUT);
-  const [keys, reservation, capabilities, fullStatus] = parts.map(bytesOf);
-  return {
+  const prints = `sg_persist -n -i -k ${device}; sg_persist -n -i -r ${device}`;
+  const parts = (await host.must(`${asks.join("; ")}; ${prints}`)).split(`${CUT}\n`);
+  const [keys, reservation, capabilities, fullStatus] = parts.slice(0, 4).map(bytesOf);
+  const bytes = {
     keys: keys ?? null,
     reservation: reservation ?? null,
     capabilities: capabilities ?? null,
     fullStatus: fullStatus ?? null,
   };
-}
-
-/** The text that sg_persist prints for people. */
-export async function sgText(host: LabHost, device: string): Promise<string[]> {
-  const out = await host.must(`sg_persist -n -i -k ${device}; sg_persist -n -i -r ${device}`);
-  return out.split("\n").map((line) => line.trimEnd());
+  return { bytes, text: (parts[4] ?? "").split("\n").map((line) => line.trimEnd()) };
 }
 
 /** It prints the first 8 bytes as words, and what follows as hex digits. */

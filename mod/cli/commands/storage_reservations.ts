@@ -22,6 +22,7 @@ import {
 
 const TYPES: readonly ReservationType[] = [1, 3, 5, 6, 7, 8];
 const TYPE_DEFAULT = 5;
+const KEY_DIGITS = 16;
 /** Of one registration; the port's own bound. */
 const PORTS_MAX = 64;
 
@@ -168,8 +169,8 @@ function riskOption() {
 /** A key as people write it, in full. */
 function key(text: string): string {
   const digits = /^(?:0x)?([0-9a-f]{1,16})$/i.exec(text)?.[1];
-  if (digits !== undefined) return digits.toLowerCase().padStart(16, "0");
-  throw new InvalidArgumentError("It must be 1 to 16 hex digits.");
+  if (digits !== undefined) return digits.toLowerCase().padStart(KEY_DIGITS, "0");
+  throw new InvalidArgumentError(`It must be 1 to ${KEY_DIGITS} hex digits.`);
 }
 
 function type(text: string): ReservationType {

@@ -120,8 +120,12 @@ export class ScsiWay implements ReservationWay {
   tryWrite(): DiskFailure | null {
     const path = this.#answering();
     if (isFailure(path)) return path;
-    const capacity = capacityOf(path);
-    if (capacity === null) return { failure: "io", detail: "It tells no size" };
+    const size = readCapacity();
+    const told = path.run(size);
+    // LIO refuses even this to those who may not read: they may not write either.
+    if (told.end !== "good") return onPath(path, told, size.name);
+    const capacity = decodeCapacity(told.data);
+    if (capacity === null) return damaged(size.name, told.data);
     const expected = crypto.getRandomValues(new Uint8Array(capacity.blockBytes));
     const command = compareAndWrite({ block: 0, blocks: 1 }, { expected, fresh: expected });
     const outcome = path.run(command);

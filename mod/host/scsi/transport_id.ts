@@ -11,9 +11,11 @@ import { decodeText, encodeText, toHex } from "../../base/bytes.ts";
 
 /** PROTOCOL IDENTIFIER (SPC-4, "PROTOCOL IDENTIFIER values"). */
 const PROTOCOL = { fibreChannel: 0, parallel: 1, sas: 6, iscsi: 5, srp: 4 } as const;
+/** A name without commas, and perhaps `,i,0x` with the 48 bits of an ISID (RFC 7143, 4.2.7). */
+const NAME = /^((?:iqn|eui|naa)\.[\x21-\x2b\x2d-\x7e]+)(,i,0x[0-9a-f]{12})?$/;
 /** TPID FORMAT of iSCSI: the name alone, or with the session's identifier. */
 const ISCSI_FORMATS = 2;
-/** RFC 3720: an iSCSI name has at most 223 bytes; `,i,0x` and an ISID follow. */
+/** RFC 7143: an iSCSI name has at most 223 bytes; `,i,0x` and an ISID follow. */
 const NAME_BYTES_MAX = 223;
 /** A TransportID of this protocol is as long as this, in the standard's least. */
 const ISCSI_BYTES_MIN = 24;
@@ -35,18 +37,24 @@ export function transportIdText(id: Uint8Array): string {
   }
 }
 
-/** True for the name of an iSCSI initiator. */
+/** True for the name of an iSCSI initiator, with or without the session's identifier behind it. */
 export function isIscsiName(name: string): boolean {
-  return name.length <= NAME_BYTES_MAX && /^(iqn|eui|naa)\.[\x21-\x7e]+$/.test(name);
+  const parts = NAME.exec(name);
+  return parts !== null && (parts[1] ?? "").length <= NAME_BYTES_MAX;
 }
 
-/** The TransportID of an iSCSI port, by its name alone; null for what is no such name. */
+/**
+ * The TransportID of an iSCSI port; null for what is no such name. With a session's identifier, as
+ * READ FULL STATUS tells it, it names that session: LIO accepts no other.
+ */
 export function iscsiTransportId(name: string): Uint8Array | null {
   if (!isIscsiName(name)) return null;
   const bytes = encodeText(name);
   const length = Math.max(ISCSI_BYTES_MIN - 4, Math.ceil((bytes.length + 1) / 4) * 4);
   const padding = new Uint8Array(length - bytes.length);
-  return new Writer(4 + length).u8(PROTOCOL.iscsi).u8(0).u16(length).bytes(bytes).bytes(padding)
+  const format = NAME.exec(name)?.[2] === undefined ? 0 : 1;
+  return new Writer(4 + length).u8((format << 6) | PROTOCOL.iscsi).u8(0).u16(length).bytes(bytes)
+    .bytes(padding)
     .finish();
 }
 
