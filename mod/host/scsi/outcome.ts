@@ -63,6 +63,8 @@ const HOST_NAMES: readonly string[] = [
 ];
 /** DID_NEXUS_FAILURE: older kernels translate RESERVATION CONFLICT into it. */
 const NEXUS_FAILURE = 0x11;
+/** DID_TARGET_FAILURE, DID_MEDIUM_ERROR: the kernel's word for what the sense data say better. */
+const TARGET_SPOKE: readonly number[] = [0x10, 0x13];
 /** DRIVER_SENSE: the low four bits of driver_status that are no error. */
 const DRIVER_SENSE = 0x08;
 
@@ -70,7 +72,8 @@ const DRIVER_SENSE = 0x08;
 export function outcomeOf(completion: Completion): Outcome {
   const { status, hostStatus, driverStatus, sense: bytes, data } = completion;
   if (status === RESERVATION_CONFLICT || hostStatus === NEXUS_FAILURE) return { end: "conflict" };
-  if (hostStatus !== 0) {
+  const told = status === CHECK_CONDITION && TARGET_SPOKE.includes(hostStatus);
+  if (hostStatus !== 0 && !told) {
     const name = HOST_NAMES[hostStatus] ?? "UNKNOWN";
     return { end: "lost", why: `the path failed: host status ${hostStatus} (DID_${name})` };
   }
