@@ -6,7 +6,11 @@ const selfCommand = Deno.build.standalone
   ? [Deno.execPath()]
   : [Deno.execPath(), "run", "-A", "--quiet", "--no-check", import.meta.filename ?? "main.ts"];
 
+/** The unpacking form of the file says its own place. */
+const file = Deno.build.standalone ? Deno.execPath() : Deno.env.get("PENTAD_FILE") ?? null;
+
 const code = await run(Deno.args, {
+  file,
   daemon: async (settings) => {
     const { runDaemon } = await import("./mod/daemon/run.ts");
     return await runDaemon(settings, selfCommand);

@@ -37,12 +37,20 @@ set -eu
 umask 077
 if [ "$(id -u)" = 0 ]; then base=/var/cache/pentad; else base="\${XDG_CACHE_HOME:-$HOME/.cache}/pentad"; fi
 base="\${PENTAD_CACHE:-$base}"
-dir="$base/${DIGEST}"
+dir="$base/$(echo ${DIGEST} | cut -c 1-16)"
 if [ ! -e "$dir/whole" ]; then
   mkdir -p "$base"
   new="$base/unpacking.$$"
   mkdir "$new"
-  tail -c +${LENGTH} "$0" | tar -xz -C "$new"
+  payload="$new.tar.gz"
+  tail -c +${LENGTH} "$0" > "$payload"
+  if [ "$(sha256sum < "$payload" | cut -c 1-64)" != ${DIGEST} ]; then
+    rm -rf "$new" "$payload"
+    echo "error: \"$0\" is damaged: its content is not what it was built with" >&2
+    exit 1
+  fi
+  tar -xzf "$payload" -C "$new"
+  rm "$payload"
   : > "$new/whole"
   mv -T "$new" "$dir" 2>/dev/null || rm -rf "$new"
 fi
@@ -52,7 +60,8 @@ if [ "$(stat -c %u "$base")" != "$(id -u)" ] || [ "$(stat -c %u "$dir")" != "$(i
 fi
 DENO_DIR="$dir/cache"
 DENO_NO_UPDATE_CHECK=1
-export DENO_DIR DENO_NO_UPDATE_CHECK
+PENTAD_FILE="$(readlink -f "$0")"
+export DENO_DIR DENO_NO_UPDATE_CHECK PENTAD_FILE
 exec "$dir/deno" run -A --quiet --no-check --cached-only "$dir/main.ts" "$@"
 `;
 
@@ -87,7 +96,7 @@ async function pack(): Promise<void> {
     must(await run(["tar", "-czf", payload, "-C", folder, "."]));
     const bytes = Deno.readFileSync(payload);
     Deno.removeSync(payload);
-    const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+    const digest = createHash("sha256").update(bytes).digest("hex");
     const script = SCRIPT.replaceAll(DIGEST, digest);
     // tail counts from 1.
     const length = String(script.length + 1).padStart(LENGTH.length, "0");

@@ -41,9 +41,9 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...["base", "streams.ts", "host", "host/ports.ts", "node", "runtime", "api", "explain"],
     ...["heartbeat", "config", "ha", "storage", "join"],
   ],
-  api: ["base", "streams.ts", "node", "explain", "ha", "config"],
+  api: ["base", "streams.ts", "node", "explain", "ha", "config", "join"],
   cli: [
-    ...["base", "streams.ts", "node", "explain", "api", "config"],
+    ...["base", "streams.ts", "node", "explain", "api", "config", "join"],
     ...["host", "host/ports.ts", "sim"],
   ],
 };

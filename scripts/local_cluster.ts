@@ -30,7 +30,7 @@ export interface LocalClusterOptions {
   /** `process` is the stand-in for hosts without a watchdog device. */
   readonly watchdog: "process" | "none";
   /** Each node in a network namespace of its own; else all on loopback, with a cable each. */
-  readonly network?: Namespaces;
+  readonly network?: Pick<Namespaces, "address" | "prefix">;
   /** Without cables: nothing can be cut, and nothing is carried by this process. */
   readonly direct?: boolean;
   /** Each node mounts the tree on `pve` in its folder; needs root and /dev/fuse. */

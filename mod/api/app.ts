@@ -174,10 +174,10 @@ function mark(context: Context, node: RunningNode): void {
   if (context.res.status === 401) return;
   const { headers } = context.res;
   try {
-    const status = node.status();
-    headers.set("Pentad-Node", status.node?.name ?? "-");
-    headers.set("Pentad-Quorate", String(status.quorate));
-    headers.set("Pentad-Config-Version", String(status.config.version));
+    const { node: name, quorate, version } = node.stamp();
+    headers.set("Pentad-Node", name ?? "-");
+    headers.set("Pentad-Quorate", String(quorate));
+    headers.set("Pentad-Config-Version", String(version));
   } catch {
     // The answer itself says what is wrong; these only add to it.
     headers.set("Pentad-Node", "-");

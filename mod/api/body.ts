@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { concat, decodeText } from "../base/bytes.ts";
 import { nearest } from "../base/nearest.ts";
 import { ProblemError } from "../base/problem.ts";
+import { Patience } from "./patience.ts";
 
 /** A file of the tree holds 1 MiB; a JSON body has no reason to be larger. */
 export const BODY_BYTES_MAX = 1024 * 1024 + 4096;
@@ -10,45 +11,60 @@ export const BODY_BYTES_MAX = 1024 * 1024 + 4096;
 /** A body of that size takes this long only where the client stalls. */
 export const BODY_LIMIT_MS = 30_000;
 
+const PATIENCE = new Patience();
+
 /**
  * All bytes of a body. Stops reading, and refuses, as soon as there are too many (`api.too-large`)
  * or they take longer than `limitMs` (`api.slow-request`).
  */
 export async function readBody(request: Request, limitMs = BODY_LIMIT_MS): Promise<Uint8Array> {
-  const tooLarge = () =>
-    new ProblemError("api.too-large", `a body holds at most ${BODY_BYTES_MAX} bytes`);
-  if (Number(request.headers.get("Content-Length") ?? 0) > BODY_BYTES_MAX) throw tooLarge();
+  const stated = request.headers.get("Content-Length");
+  if (Number(stated ?? 0) > BODY_BYTES_MAX) throw tooLarge();
   if (request.body === null) return new Uint8Array(0);
+  const late = () => new ProblemError("api.slow-request", `no end of it in ${limitMs / 1000} s`);
+  // The server lets nobody send more than is stated.
+  if (stated !== null) return bounded(await PATIENCE.wait(whole(request), limitMs, late));
   const reader = request.body.getReader();
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    late.reject(new ProblemError("api.slow-request", `no end of it in ${limitMs / 1000} s`));
-  }, limitMs);
-  const parts: Uint8Array[] = [];
-  let length = 0;
   try {
-    for (;;) {
-      const { done, value } = await Promise.race([read(reader), late.promise]);
-      if (done) return concat(...parts);
-      length += value.length;
-      if (length > BODY_BYTES_MAX) throw tooLarge();
-      parts.push(value);
-    }
+    return await PATIENCE.wait(inParts(reader), limitMs, late);
   } catch (error) {
     // What still comes is dropped by the server; nobody waits for it.
     reader.cancel().catch(() => {});
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
 }
 
-async function read(reader: ReadableStreamDefaultReader<Uint8Array>) {
+function tooLarge(): ProblemError {
+  return new ProblemError("api.too-large", `a body holds at most ${BODY_BYTES_MAX} bytes`);
+}
+
+function bounded(body: Uint8Array): Uint8Array {
+  if (body.length > BODY_BYTES_MAX) throw tooLarge();
+  return body;
+}
+
+async function whole(request: Request): Promise<Uint8Array> {
   try {
-    return await reader.read();
+    return await request.bytes();
   } catch (error) {
-    throw new ProblemError("api.bad-request", "the body ended too early", { cause: error });
+    throw cutShort(error);
   }
+}
+
+async function inParts(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read().catch((error) => Promise.reject(cutShort(error)));
+    if (done) return concat(...parts);
+    length += value.length;
+    if (length > BODY_BYTES_MAX) throw tooLarge();
+    parts.push(value);
+  }
+}
+
+function cutShort(cause: unknown): ProblemError {
+  return new ProblemError("api.bad-request", "the body ended too early", { cause });
 }
 
 /** The checked value of a JSON body; an empty body counts as `{}`. */
@@ -74,7 +90,8 @@ export async function readJson<T extends z.ZodType>(
  */
 export function readQuery<T extends z.ZodType>(url: string, schema: T): z.infer<T> {
   const at = url.indexOf("?");
-  const text = at < 0 ? "" : url.slice(at + 1);
+  if (at < 0) return withoutQuery(schema);
+  const text = url.slice(at + 1);
   if (!isUtf8(text)) {
     throw new ProblemError("api.bad-request", "an escape with % in the query is not UTF-8");
   }
@@ -90,6 +107,17 @@ export function readQuery<T extends z.ZodType>(url: string, schema: T): z.infer<
     value[list] = query.filter(([name]) => name === list).map(([, text]) => text);
   }
   return check(schema, value, "the address");
+}
+
+/** What a schema makes of an empty query: always the same. */
+const EMPTY = new WeakMap<z.ZodType, unknown>();
+
+function withoutQuery<T extends z.ZodType>(schema: T): z.infer<T> {
+  if (!EMPTY.has(schema)) {
+    const none = Object.fromEntries([...listsIn(schema)].map((list) => [list, []]));
+    EMPTY.set(schema, Object.freeze(check(schema, none, "the address")));
+  }
+  return EMPTY.get(schema) as z.infer<T>;
 }
 
 /** Parameters that may be given several times. */

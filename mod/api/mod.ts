@@ -16,6 +16,7 @@ export type {
   RestoreAsk,
   RestoreReport,
   RunningNode,
+  Stamp,
   TransactionDetail,
   TreeDiff,
   TreeEntry,

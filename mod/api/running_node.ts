@@ -6,6 +6,7 @@
  */
 import type { TimingRow } from "../base/timing.ts";
 import type { FileDiffs, Point } from "../config/mod.ts";
+import type { Description } from "../join/mod.ts";
 import type { EventLine, StatusDocument } from "../node/view.ts";
 import type { Operation, Outcome } from "../streams.ts";
 import type { MembershipNode } from "./membership_node.ts";
@@ -182,11 +183,21 @@ export interface JoinAsk {
   readonly disk: string | null;
 }
 
+/** Who answers, and how much that is worth. */
+export interface Stamp {
+  readonly node: string | null;
+  readonly quorate: boolean;
+  /** Of the configuration: the index that is applied. */
+  readonly version: number;
+}
+
 /** A running daemon, member of a cluster or not. Refusals are ProblemErrors. */
 export interface RunningNode {
   /** Who is a member and who leads. */
   readonly membership: MembershipNode;
   status(): StatusDocument;
+  /** What of the status every answer carries. */
+  stamp(): Stamp;
   /** Everything the streams show: `heartbeat show`, `storage show`, HA scores. Plain JSON. */
   streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown;
   timing(): readonly TimingRow[];
@@ -224,6 +235,8 @@ export interface RunningNode {
   onEvent(listener: (line: EventLine) => void): () => void;
   init(ask: InitAsk): Promise<void>;
   join(ask: JoinAsk): Promise<void>;
+  /** What another host wants to know before one of the two joins the other. */
+  describe(): Description;
   leave(): Promise<void>;
   /** A one-time ticket, valid for `minutes`. */
   newTicket(minutes: number): Promise<string>;

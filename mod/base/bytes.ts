@@ -11,7 +11,9 @@ import { assert } from "./assert.ts";
 const TEXT_DECODER = new TextDecoder("utf-8", { fatal: true });
 const EXACT_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const TEXT_ENCODER = new TextEncoder();
+const [ZERO, NINE, SMALL_A] = [48, 57, 97] as const;
 const EMPTY = new Uint8Array(0);
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** UTF-8 bytes of `text`. */
 export function encodeText(text: string): Uint8Array {
@@ -52,7 +54,7 @@ export function clipText(text: string, max: number): string {
 /** Lower-case hex digits of `bytes`. */
 export function toHex(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += (byte < 16 ? "0" : "") + byte.toString(16);
+  for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i] as number];
   return text;
 }
 
@@ -60,8 +62,16 @@ export function toHex(bytes: Uint8Array): string {
 export function fromHex(text: string): Uint8Array | null {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return null;
   const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < bytes.length; i++) {
+    bytes[i] = 16 * digitOf(text, 2 * i) + digitOf(text, 2 * i + 1);
+  }
   return bytes;
+}
+
+/** Of text that is known to be lower-case hex. */
+function digitOf(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  return code <= NINE ? code - ZERO : code - SMALL_A + 10;
 }
 
 /** Joins byte strings. */
@@ -173,7 +183,7 @@ export class Writer {
   }
 
   u8(value: number): this {
-    assert(Number.isInteger(value) && value >= 0 && value <= 0xff, `${value} fits u8`);
+    if (!(Number.isInteger(value) && value >= 0 && value <= 0xff)) unfit(value, "u8");
     this.#room(1);
     this.#view.setUint8(this.#at, value);
     this.#at += 1;
@@ -181,7 +191,7 @@ export class Writer {
   }
 
   u16(value: number): this {
-    assert(Number.isInteger(value) && value >= 0 && value <= 0xffff, `${value} fits u16`);
+    if (!(Number.isInteger(value) && value >= 0 && value <= 0xffff)) unfit(value, "u16");
     this.#room(2);
     this.#view.setUint16(this.#at, value);
     this.#at += 2;
@@ -189,7 +199,7 @@ export class Writer {
   }
 
   u32(value: number): this {
-    assert(Number.isInteger(value) && value >= 0 && value <= 0xffffffff, `${value} fits u32`);
+    if (!(Number.isInteger(value) && value >= 0 && value <= 0xffffffff)) unfit(value, "u32");
     this.#room(4);
     this.#view.setUint32(this.#at, value);
     this.#at += 4;
@@ -197,7 +207,7 @@ export class Writer {
   }
 
   u64(value: number): this {
-    assert(Number.isSafeInteger(value) && value >= 0, `${value} fits u64`);
+    if (!(Number.isSafeInteger(value) && value >= 0)) unfit(value, "u64");
     this.#room(8);
     this.#view.setUint32(this.#at, Math.floor(value / 2 ** 32));
     this.#view.setUint32(this.#at + 4, value % 2 ** 32);
@@ -231,4 +241,9 @@ export class Writer {
     this.#bytes = grown;
     this.#view = new DataView(grown.buffer);
   }
+}
+
+/** Apart, so that the text is made only where it is needed. */
+function unfit(value: number, kind: string): never {
+  assert(false, `${value} fits ${kind}`);
 }

@@ -5,6 +5,8 @@
  * @module
  */
 import { EXIT, type ProblemKind } from "./exit.ts";
+import { INSTALL_PROBLEMS } from "./problem_install.ts";
+import { JOIN_PROBLEMS } from "./problem_join.ts";
 import { MEMBER_PROBLEMS } from "./problem_members.ts";
 import { NODE_PROBLEMS } from "./problem_node.ts";
 import { PAST_PROBLEMS } from "./problem_past.ts";
@@ -273,6 +275,8 @@ export const PROBLEMS = {
     status: 409,
     exit: EXIT.unsafe,
   },
+  ...INSTALL_PROBLEMS,
+  ...JOIN_PROBLEMS,
   ...NODE_PROBLEMS,
   "settings.invalid": {
     title: "Cannot read the settings",

@@ -13,6 +13,8 @@ export interface Wiring {
   keeper(args: readonly string[]): Promise<unknown>;
   /** Disks of this host, each in a process of its own. */
   disks(): Promise<DiskPort>;
+  /** The one file that this program was started from; null where it runs from its source. */
+  readonly file: string | null;
   /** Reads a dead node's files. */
   readonly offline: OpenFiles;
 }
@@ -63,6 +65,13 @@ export class Cli {
   /** How long a change may take. */
   get waitMs(): number {
     return (this.#globals.wait ?? WAIT_SECONDS) * 1000;
+  }
+
+  /** The daemon's socket on this host; what works beside a daemon needs one. */
+  get socket(): string {
+    const target = this.#target();
+    if (target.kind === "socket") return target.path;
+    throw new ProblemError("cli.usage", "this works beside the daemon: without --api and --data");
   }
 
   async close(): Promise<void> {

@@ -17,6 +17,7 @@ import { haCommand } from "./commands/ha.ts";
 import { helpCommand } from "./commands/help.ts";
 import { heartbeatCommand } from "./commands/heartbeat.ts";
 import { initCommand } from "./commands/init.ts";
+import { installCommands } from "./commands/install.ts";
 import { joinCommand } from "./commands/join.ts";
 import { leaveCommand } from "./commands/leave.ts";
 import { nodeCommand } from "./commands/node.ts";
@@ -55,6 +56,7 @@ export function buildProgram(cli: Cli): CommandUnknownOpts {
     configCommand(cli),
     haCommand(cli),
     storageCommand(cli),
+    ...installCommands(cli, () => program),
     completionCommand(cli, () => program),
     versionCommand(cli),
     helpCommand(cli, () => program),

@@ -1,25 +1,27 @@
 /** Joining what waits for the disk: several durable steps as one. Pure. @module */
 import { assert } from "../base/assert.ts";
-import type { DatabaseBatch } from "../host/ports.ts";
+import type { DatabaseBatch, StoredEntry, StoredLocks, StoredRow } from "../host/ports.ts";
 
 type Applied = NonNullable<DatabaseBatch["applied"]>;
 
-/** One batch that leaves the database as `first` and then `second` would. */
-export function joinBatches(first: DatabaseBatch, second: DatabaseBatch): DatabaseBatch {
-  assert(!standsAlone(first) && !standsAlone(second), "A state that is taken over goes alone");
-  const hardState = second.hardState ?? first.hardState;
-  const applied = joinApplied(first.applied, second.applied);
-  const compact = second.compact ?? first.compact;
-  const sealed = second.sealed ?? first.sealed;
-  const recovery = second.recovery === undefined ? first.recovery : second.recovery;
-  return {
-    ...(sealed && { sealed }),
-    ...(recovery !== undefined && { recovery }),
-    ...(hardState && { hardState }),
-    ...joinEntries(first, second),
-    ...(applied && { applied }),
-    ...(compact && { compact }),
-  };
+/** One batch that leaves the database as these would, one after the other. */
+export function joinBatches(batches: readonly DatabaseBatch[]): DatabaseBatch {
+  const [only] = batches;
+  if (batches.length === 1 && only !== undefined) return only;
+  const joined: { -readonly [K in keyof DatabaseBatch]: DatabaseBatch[K] } = {};
+  const applied: Applied[] = [];
+  for (const batch of batches) {
+    assert(!standsAlone(batch), "A state that is taken over goes alone");
+    if (batch.hardState) joined.hardState = batch.hardState;
+    if (batch.compact) joined.compact = batch.compact;
+    if (batch.sealed) joined.sealed = batch.sealed;
+    if (batch.recovery !== undefined) joined.recovery = batch.recovery;
+    if (batch.applied) applied.push(batch.applied);
+  }
+  Object.assign(joined, joinEntries(batches));
+  const last = applied.at(-1);
+  if (last !== undefined) joined.applied = applied.length === 1 ? last : joinApplied(applied, last);
+  return joined;
 }
 
 /** True for a batch that is joined to no other: it replaces everything that others change. */
@@ -27,43 +29,58 @@ export function standsAlone(batch: DatabaseBatch): boolean {
   return batch.install !== undefined;
 }
 
+/** True for entries at the end of the log and nothing else. */
+export function isPlain(batch: DatabaseBatch): boolean {
+  const { entries, ...rest } = batch;
+  return entries !== undefined && Object.keys(rest).length === 0;
+}
+
+/** True for what can be made again from the log: what was applied, and how much of the log goes. */
+export function isDerived(batch: DatabaseBatch): boolean {
+  return Object.keys(batch).every((part) => part === "applied" || part === "compact");
+}
+
 function joinEntries(
-  first: DatabaseBatch,
-  second: DatabaseBatch,
+  batches: readonly DatabaseBatch[],
 ): Pick<DatabaseBatch, "truncateFrom" | "entries"> {
-  const cut = second.truncateFrom;
-  const kept = cut === undefined
-    ? first.entries ?? []
-    : (first.entries ?? []).filter((entry) => entry.index < cut);
-  const entries = [...kept, ...second.entries ?? []];
-  const from = Math.min(first.truncateFrom ?? Infinity, cut ?? Infinity);
+  let entries: StoredEntry[] = [];
+  let from = Infinity;
+  for (const { truncateFrom: cut, entries: added = [] } of batches) {
+    if (cut !== undefined) {
+      entries = entries.filter((entry) => entry.index < cut);
+      from = Math.min(from, cut);
+    }
+    for (const entry of added) entries.push(entry);
+  }
   return {
     ...(from !== Infinity && { truncateFrom: from }),
     ...(entries.length > 0 && { entries }),
   };
 }
 
-function joinApplied(first?: Applied, second?: Applied): Applied | undefined {
-  if (first === undefined || second === undefined) return second ?? first;
+function joinApplied(all: readonly Applied[], last: Applied): Applied {
   // Of each inode only its last state counts: a row or its removal, whichever came later.
-  const rows = new Map(first.rows.map((row) => [row.ino, row]));
-  const removed = new Set(first.removed);
-  for (const ino of second.removed) {
-    rows.delete(ino);
-    removed.add(ino);
+  const rows = new Map<number, StoredRow>();
+  const removed = new Set<number>();
+  const locks = new Map<number, StoredLocks>();
+  let forget = 0;
+  for (const each of all) {
+    for (const ino of each.removed) {
+      rows.delete(ino);
+      removed.add(ino);
+    }
+    for (const row of each.rows) rows.set(row.ino, row);
+    for (const lock of each.locks ?? []) locks.set(lock.key, lock);
+    forget = Math.max(forget, each.forget);
   }
-  for (const row of second.rows) rows.set(row.ino, row);
-  const locks = new Map(
-    [...first.locks ?? [], ...second.locks ?? []].map((each) => [each.key, each]),
-  );
   return {
-    index: second.index,
-    term: second.term,
-    stateCrc: second.stateCrc,
+    index: last.index,
+    term: last.term,
+    stateCrc: last.stateCrc,
     rows: [...rows.values()],
     removed: [...removed],
     ...(locks.size > 0 && { locks: [...locks.values()] }),
-    history: [...first.history, ...second.history],
-    forget: Math.max(first.forget, second.forget),
+    history: all.flatMap(({ history }) => history),
+    forget,
   };
 }

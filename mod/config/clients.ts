@@ -15,6 +15,7 @@ import { wantFault } from "./faults.ts";
 import { startTransfer } from "./lead_transfer.ts";
 import { changeSpec } from "./membership.ts";
 import {
+  answerOf,
   askOf,
   diffOf,
   isRepeatable,
@@ -82,7 +83,7 @@ export class Clients {
   /** When somebody's patience ends, or a leader is to be asked again. */
   deadline(): Instant {
     const { now, timing } = this.#parts.raft;
-    const waits = this.#proposals.all().length > 0;
+    const waits = this.#proposals.hasOpen;
     return earliest(
       this.#proposals.deadline(),
       waits ? after(now, timing.electionMinMs) : NEVER,
@@ -96,7 +97,10 @@ export class Clients {
     this.#backlog.clear();
     this.#early = [];
     // What was in our log may or may not be committed by the next leader: its request id sorts it out.
-    for (const waiting of this.#proposals.all()) waiting.to = null;
+    for (const waiting of this.#proposals.all()) {
+      waiting.to = null;
+      this.#proposals.setOpen(waiting, true);
+    }
   }
 
   /** A request of this node's. */
@@ -117,10 +121,7 @@ export class Clients {
 
   /** Takes a request back: true where it was sent to nobody, so that it surely is in no log. */
   withdraw(tag: Tag): boolean {
-    const waiting = this.#proposals.all().find((each) => each.tag === tag);
-    if (waiting === undefined || waiting.sent > 0) return false;
-    this.#proposals.remove(waiting.id);
-    return true;
+    return this.#proposals.withdraw(tag);
   }
 
   #want(tag: Tag, want: Want): void {
@@ -143,7 +144,8 @@ export class Clients {
       else if (waiting.done !== null) this.#tell(waiting.tag, waiting.done);
     }
     this.#drain();
-    for (const waiting of this.#proposals.all()) {
+    if (!this.#proposals.hasOpen) return;
+    for (const waiting of this.#proposals.open()) {
       if (waiting.readIndex !== null) this.#settleBarrier(waiting);
       else if (waiting.done !== null) this.#settleDone(waiting, waiting.done);
       else if (raft.role === "leader") this.#lead(waiting);
@@ -157,6 +159,8 @@ export class Clients {
     const { self } = this.#parts.raft;
     if (waiting.to === self) return;
     waiting.to = self;
+    // From here on it is answered by what comes of it in our log.
+    this.#proposals.setOpen(waiting, false);
     const { id, want } = waiting;
     if (want.want === "barrier") {
       addBarrier(this.#parts.raft, (ok, index) => {
@@ -164,6 +168,7 @@ export class Clients {
         if (still === undefined) return;
         if (ok) still.readIndex = index;
         else still.to = null;
+        this.#proposals.setOpen(still, true);
         this.#settleBarrier(still);
       });
       return;
@@ -262,13 +267,8 @@ export class Clients {
       const refused = this.accept(want, asker, raft.self);
       if (refused === null) continue;
       if ("node" in asker) this.#answer(asker.node, asker.id, refusalOf(refused));
-      else this.#refuseLocal(asker.local, refused);
+      else this.#refuseWaiting(this.#proposals.get(asker.local), refused);
     }
-  }
-
-  #refuseLocal(id: number, refused: Problem): void {
-    const waiting = this.#proposals.get(id);
-    if (waiting !== undefined) this.#refuseWaiting(waiting, refused);
   }
 
   #append(waiters: readonly Waiter[]): void {
@@ -320,6 +320,7 @@ export class Clients {
     // An answer to a retry adds nothing to that to the first try.
     if (waiting === undefined || waiting.done !== null) return;
     if ((answer.kind === "barrier") !== (waiting.want.want === "barrier")) return;
+    this.#proposals.setOpen(waiting, true);
     if (answer.kind === "barrier") {
       if (answer.ok) waiting.readIndex = answer.index;
       else waiting.to = null;
@@ -343,7 +344,8 @@ export class Clients {
    * A leader refused. That it is busy says nothing of what was sent before: that may be in a log, so
    * the refusal is final only where it answers the first (of `tries`) that was sent at all.
    */
-  #refuseWaiting(waiting: Waiting, refused: Problem, tries = 0): void {
+  #refuseWaiting(waiting: Waiting | undefined, refused: Problem, tries = 0): void {
+    if (waiting === undefined) return;
     this.#proposals.remove(waiting.id);
     const open = refused.code === "api.busy" && waiting.sent > tries;
     this.#refuse(waiting.tag, open ? problem("config.unknown-outcome", refused.why) : refused);
@@ -366,13 +368,9 @@ export class Clients {
     if (asked.term !== term) return;
     const { asker } = asked;
     if ("node" in asker) {
-      const { index: at, crc32 } = outcome.ok ? outcome : { index: 0, crc32: 0 };
-      const answer: Answer = outcome.ok
-        ? { kind: "done", index: at, crc32 }
-        : refusalOf(outcome.problem);
       // What the answer speaks of comes first: the asker tells of it when it has applied it.
       if (outcome.ok) sendCommit(this.#parts.raft, asker.node);
-      return this.#answer(asker.node, asker.id, answer);
+      return this.#answer(asker.node, asker.id, answerOf(outcome));
     }
     const waiting = this.#proposals.get(asker.local);
     if (waiting === undefined) return;

@@ -179,6 +179,11 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     });
   }
 
+  /** Index of the last applied entry. */
+  get applied(): number {
+    return this.#replica.applied;
+  }
+
   /** The tree as it is now, for reading. */
   get tree(): TreeReader {
     return this.#replica.tree;

@@ -21,8 +21,17 @@ export interface Electorate {
   readonly majority: number;
 }
 
+/** Descriptions are never changed in place, and are asked for with each event. */
+const KNOWN = new WeakMap<ClusterSpec, Electorate>();
+
 /** The electorate of one description. */
 export function electorateOf(spec: ClusterSpec): Electorate {
+  const known = KNOWN.get(spec) ?? count(spec);
+  KNOWN.set(spec, known);
+  return known;
+}
+
+function count(spec: ClusterSpec): Electorate {
   const ids = voters(spec).map((member) => member.id);
   const witness = witnessVotes(spec);
   return { voters: ids, witness, majority: Math.floor((ids.length + (witness ? 1 : 0)) / 2) + 1 };

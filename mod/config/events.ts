@@ -18,7 +18,7 @@ export type ConfigEvent =
   | FuseEvent
   /** One opened frame of the peer channel; authenticated as a member's, its content still hostile. */
   | { readonly kind: "frame"; readonly from: NodeId; readonly bytes: Uint8Array }
-  /** The persist effect with this number is durable; so are all before it. */
+  /** The persist effect with this number is durable; so are all before it that are not lazy. */
   | { readonly kind: "persisted"; readonly upTo: number };
 
 export type ConfigEffect =
@@ -38,7 +38,8 @@ export type ConfigEffect =
   /**
    * A barrier: what follows in this and later effect lists (but for eager frames) waits until it is
    * durable. Numbers rise by one. The driver may join persists that wait into one transaction.
-   * `lazy`: nothing waits for it (the applied tree, which the log can rebuild).
+   * `lazy`: nothing waits for it. Where it is derived (the applied tree, which the log can rebuild,
+   * and the log's base), entries of the log that come later may be durable before it.
    */
   | {
     readonly kind: "persist";

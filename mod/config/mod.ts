@@ -19,6 +19,7 @@ export type { Point } from "./point.ts";
 export { diffBetween, type Past, type PathDiff, rowsByPath, treeAt } from "./past.ts";
 export { pathFault } from "./path.ts";
 export { judgeLoss, type LossVerdict } from "./recovery.ts";
+export { vmidOf } from "./guests.ts";
 export { INODES_MAX, Tree, TREE_BYTES_MAX, type TreeReader } from "./tree.ts";
 export { type Undo, type UndoGround, undoOf } from "./undo.ts";
 export { decodeEntry, encodeEntry, FILE_BYTES_MAX, type SpecEntry } from "./wire.ts";

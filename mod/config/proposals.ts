@@ -8,7 +8,7 @@
 import { clipText } from "../base/bytes.ts";
 import { type NodeId, nodeId } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
-import { after, earliest, type Instant, type Millis } from "../base/time.ts";
+import { after, earliest, type Instant, type Millis, NEVER } from "../base/time.ts";
 import type { Outcome, SpecChange, Tag, Transaction } from "../streams.ts";
 import { type Answer, type Ask, WHY_BYTES_MAX } from "./wire.ts";
 
@@ -48,7 +48,11 @@ export interface Given {
 /** Keeps what waits. */
 export class Proposals {
   readonly #waiting = new Map<number, Waiting>();
+  /** Those to be looked at in each step; the others wait for what is in our own log. */
+  readonly #open = new Set<Waiting>();
   #next: number;
+  /** Nobody's time is over before this. */
+  #due: Instant = NEVER;
 
   /**
    * `first` is drawn at random for each life of a node: an answer that a former life waited for must
@@ -73,6 +77,8 @@ export class Proposals {
       done: null,
     };
     this.#waiting.set(waiting.id, waiting);
+    this.#open.add(waiting);
+    this.#due = earliest(this.#due, waiting.deadline);
     return waiting;
   }
 
@@ -83,7 +89,35 @@ export class Proposals {
 
   /** It is answered. */
   remove(id: number): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
     this.#waiting.delete(id);
+    this.#open.delete(waiting);
+    if (this.#waiting.size === 0) this.#due = NEVER;
+  }
+
+  /** Removes a request that was sent to nobody; false where there is none or it was sent. */
+  withdraw(tag: Tag): boolean {
+    const waiting = this.all().find((each) => each.tag === tag);
+    if (waiting === undefined || waiting.sent > 0) return false;
+    this.remove(waiting.id);
+    return true;
+  }
+
+  /** It needs to be looked at in each step, or not until this is said again. */
+  setOpen(waiting: Waiting, open: boolean): void {
+    if (open && this.#waiting.has(waiting.id)) this.#open.add(waiting);
+    else this.#open.delete(waiting);
+  }
+
+  /** Is there any of these? */
+  get hasOpen(): boolean {
+    return this.#open.size > 0;
+  }
+
+  /** Those to be looked at, oldest first. */
+  open(): readonly Waiting[] {
+    return [...this.#open];
   }
 
   /** All that wait, oldest first. */
@@ -93,17 +127,20 @@ export class Proposals {
 
   /** Those whose time is over; they are removed. */
   expired(now: Instant): readonly Given[] {
+    if (now < this.#due) return [];
     const over = this.all().filter((waiting) => waiting.deadline <= now);
-    return over.map((waiting) => this.#give(waiting));
+    const given = over.map((waiting) => this.#give(waiting));
+    this.#due = earliest(...this.all().map((waiting) => waiting.deadline));
+    return given;
   }
 
-  /** When the next one's time is over. */
+  /** Before this nobody's time is over. */
   deadline(): Instant {
-    return earliest(...this.all().map((waiting) => waiting.deadline));
+    return this.#due;
   }
 
   #give(waiting: Waiting): Given {
-    this.#waiting.delete(waiting.id);
+    this.remove(waiting.id);
     const why = "no leader answered in time";
     if (waiting.done !== null) return { waiting, problem: null };
     return waiting.sent > 0
@@ -172,6 +209,12 @@ export function diffOf(transaction: Transaction): readonly string[] {
 /** The outcome that a problem makes. */
 export function refusedBy(refused: Problem): Outcome {
   return { ok: false, problem: refused };
+}
+
+/** An outcome as the leader answers it. */
+export function answerOf(outcome: Outcome): Answer {
+  if (!outcome.ok) return refusalOf(outcome.problem);
+  return { kind: "done", index: outcome.index, crc32: outcome.crc32 };
 }
 
 /** A refusal as the leader answers it. */

@@ -280,8 +280,8 @@ export class Raft {
 
   /** The database says that all persists up to a number are durable. */
   persisted(upTo: number): void {
-    const ready = this.#pending.filter((each) => each.number <= upTo);
-    this.#pending = this.#pending.filter((each) => each.number > upTo);
+    const open = this.#pending.findIndex((each) => each.number > upTo);
+    const ready = this.#pending.splice(0, open < 0 ? this.#pending.length : open);
     for (const { last, done } of ready) {
       this.durable = Math.max(this.durable, last);
       done?.();

@@ -10,7 +10,7 @@ import { type ClusterSpec, memberOf } from "../base/cluster.ts";
 import type { NodeId } from "../base/id.ts";
 import type { StoredEntry, StoredSpec } from "../host/ports.ts";
 import { needsBoth } from "./electorate.ts";
-import { decodeEntry, encodeEntry } from "./wire.ts";
+import { decodeEntry, encodeEntry, mayDescribe } from "./wire.ts";
 
 /** The description of the cluster at some index of the log. */
 export interface SpecAt {
@@ -74,7 +74,7 @@ export class Specs {
 
   /** The one that was in force after the entry at an index, which is not before the log's base. */
   before(index: number): SpecAt {
-    const found = this.#all.filter((each) => each.index <= index).at(-1);
+    const found = this.#all.findLast((each) => each.index <= index);
     assert(found !== undefined, "The description at the log's base is kept");
     return found;
   }
@@ -101,7 +101,7 @@ export class Specs {
    * a person's word.
    */
   outBy(node: NodeId, commit: number): SpecAt | null {
-    const sure = this.#all.filter(({ index, forced }) => index <= commit || forced).at(-1);
+    const sure = this.#all.findLast(({ index, forced }) => index <= commit || forced);
     const by = sure && this.#newer(sure);
     if (by === undefined || node > by.highest || memberOf(by.spec, node)) return null;
     return by;
@@ -109,8 +109,9 @@ export class Specs {
 
   /** Takes note of an entry; the description in it, or null. */
   note(stored: StoredEntry | undefined): SpecAt | null {
-    const entry = stored === undefined ? null : decodeEntry(stored.body);
-    if (stored === undefined || (entry?.kind !== "spec" && entry?.kind !== "forced")) return null;
+    if (stored === undefined || !mayDescribe(stored.body)) return null;
+    const entry = decodeEntry(stored.body);
+    if (entry?.kind !== "spec" && entry?.kind !== "forced") return null;
     const { kind, spec, highest } = entry;
     const noted = { spec, index: stored.index, highest, forced: kind === "forced" };
     this.#all.push(noted);

@@ -80,15 +80,17 @@ const TRANSACTION = struct({
   time: u64,
 });
 
+const SPEC_TAG = 2;
+const FORCED_TAG = 3;
 const ENTRY = union({
   noop: [0, struct({})],
   /** `writer` is the node through which it came. */
   transaction: [1, struct({ writer: u16, transaction: TRANSACTION })],
   /** `highest` is the highest node id ever given: ids are not given twice. */
-  spec: [2, struct({ spec: CLUSTER_SPEC, highest: u16 })],
+  spec: [SPEC_TAG, struct({ spec: CLUSTER_SPEC, highest: u16 })],
   /** One voter goes on alone by the word of a person: `force.ts`. */
   forced: [
-    3,
+    FORCED_TAG,
     struct({
       spec: CLUSTER_SPEC,
       highest: u16,
@@ -326,6 +328,11 @@ export function encodeEntry(entry: Entry): Uint8Array {
 /** A log entry out of stored or received bytes, or null where they are none. */
 export function decodeEntry(input: Uint8Array): Entry | null {
   return decode(ENTRY_SCHEMA, input);
+}
+
+/** False for a log entry without a description of the cluster: most need not be decoded for one. */
+export function mayDescribe(body: Uint8Array): boolean {
+  return body[0] === SPEC_TAG || body[0] === FORCED_TAG;
 }
 
 /** True for a code that this version knows. */

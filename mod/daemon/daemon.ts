@@ -14,6 +14,7 @@ import type {
   RestoreAsk,
   RestoreReport,
   RunningNode,
+  Stamp,
   TransactionDetail,
   TreeDiff,
   TreeEntry,
@@ -22,8 +23,8 @@ import type {
 } from "../api/running_node.ts";
 import type { MembershipNode } from "../api/membership_node.ts";
 import { toHex } from "../base/bytes.ts";
-import { type ClusterSpec, specFault } from "../base/cluster.ts";
-import { bootId, clusterId, isNodeName, nodeId } from "../base/id.ts";
+import { nameOf } from "../base/cluster.ts";
+import { bootId } from "../base/id.ts";
 import { type ProblemCode, ProblemError } from "../base/problem.ts";
 import { KEY_BYTES } from "../base/seal.ts";
 import type { Settings } from "../base/settings.ts";
@@ -31,9 +32,12 @@ import { timingOf, type TimingRow, timingTable } from "../base/timing.ts";
 import { type EventLine, type MountStatus, type StatusDocument, statusOf } from "../node/mod.ts";
 import { NodeRuntime } from "../runtime/mod.ts";
 import type { Outcome } from "../streams.ts";
+import type { Description } from "../join/mod.ts";
 import type { Point } from "../config/mod.ts";
 import { makeDatabase } from "../host/linux/database.ts";
 import { ArchivePool } from "./archive_pool.ts";
+import { describeHost } from "./describe.ts";
+import { firstSpec, FOUNDER } from "./found.ts";
 import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
 import { drain, leaveCluster } from "./leave.ts";
@@ -81,6 +85,14 @@ export class Daemon implements RunningNode {
     if (identity !== null) await this.#begin(identity);
   }
 
+  /** False where the cores have not run for longer than they ever rest: the loop hangs. */
+  isAlive(): boolean {
+    const runtime = this.#running?.runtime;
+    if (runtime === undefined || this.#failed !== null) return true;
+    const { deadMs } = timingOf(runtime.spec.profile);
+    return runtime.turned === null || runtime.now() - runtime.turned < deadMs;
+  }
+
   status(): StatusDocument {
     const { name } = this.#settings;
     const at = new Date().toISOString();
@@ -88,6 +100,14 @@ export class Daemon implements RunningNode {
     const mount = this.#running?.mounting?.status() ?? NO_MOUNT;
     const failed = this.#failed;
     return statusOf(this.#running?.runtime ?? null, { name, at, backup, mount, failed });
+  }
+
+  stamp(): Stamp {
+    const runtime = this.#running?.runtime ?? null;
+    if (runtime === null) return { node: this.#settings.name, quorate: false, version: 0 };
+    const node = nameOf(runtime.spec, runtime.self);
+    const quorate = this.#failed === null && runtime.board.view?.quorate === true;
+    return { node, quorate, version: runtime.node.config.applied };
   }
 
   streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown {
@@ -183,36 +203,15 @@ export class Daemon implements RunningNode {
 
   async init(ask: InitAsk): Promise<void> {
     this.#mustBeFree();
-    if (!isNodeName(ask.name)) {
-      throw new ProblemError(
-        "api.bad-request",
-        `the cluster name "${ask.name}" is not a DNS label`,
-      );
-    }
-    const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
-    const id = clusterId(toHex(random(16)));
-    const self = nodeId(1);
-    const { name, links, peer } = this.#settings;
-    let spec: ClusterSpec = {
-      id,
-      name: ask.name,
-      profile: ask.profile,
-      members: [{ id: self, name, role: "voter", votes: 1, links, peer }],
-      witness: null,
-    };
-    const fault = specFault(spec);
-    if (fault !== null) throw new ProblemError("settings.invalid", fault);
+    let spec = firstSpec(this.#settings, ask);
     if (ask.disk !== null) {
       this.#mustKnow(ask.disk);
-      const { uuid } = await this.#format(ask.disk, {
-        cluster: id,
-        clusterName: ask.name,
-        self,
-        commit: true,
-      });
+      const format = { cluster: spec.id, clusterName: spec.name, self: FOUNDER };
+      const { uuid } = await this.#format(ask.disk, { ...format, commit: true });
       spec = { ...spec, witness: { disk: uuid } };
     }
-    await this.#become({ node: self, clusterKey: random(KEY_BYTES), spec });
+    const clusterKey = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
+    await this.#become({ node: FOUNDER, clusterKey, spec });
   }
 
   async join(ask: JoinAsk): Promise<void> {
@@ -221,6 +220,13 @@ export class Daemon implements RunningNode {
     const { name, links, peer } = this.#settings;
     const identity = await joinCluster(ask.ticket, { name, links, peer });
     await this.#become(identity);
+  }
+
+  describe(): Description {
+    const running = this.#running;
+    const mount = running?.mounting?.status() ?? NO_MOUNT;
+    const mounted = mount.state === "mounted" ? mount.path : null;
+    return describeHost(running?.runtime ?? null, this.#settings, mounted);
   }
 
   async leave(): Promise<void> {
@@ -343,6 +349,8 @@ export class Daemon implements RunningNode {
     const running = this.#running;
     // While the node still answers: what programs have written is committed.
     await running?.mounting?.stop();
+    // So that whoever reads the files finds all that this node knew.
+    await running?.desk.flushed().catch(() => {});
     this.#running = null;
     running?.backups.stop();
     running?.runtime.stop();

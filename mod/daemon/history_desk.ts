@@ -92,7 +92,7 @@ export class HistoryDesk {
   }
 
   applied(): number {
-    return this.#parts.runtime.node.config.view().applied;
+    return this.#parts.runtime.node.config.applied;
   }
 
   changesAfter(index: number): Promise<ChangePage> {

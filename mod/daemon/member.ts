@@ -20,13 +20,23 @@ const WAITING_MAX = 1024;
 /** Bytes of a ticket's secret: 16 of id, 32 of key. */
 const INVITE_BYTES = 48;
 
-type Waiting = (fact: Fact) => void;
+/** One that waits. */
+interface Waiting {
+  readonly done: (fact: Fact) => void;
+  readonly late: (why: ProblemError) => void;
+  /** By performance.now(). */
+  readonly until: number;
+}
+
+/** How often those that wait are looked through for one that waits too long. */
+const LOOK_MS = 1000;
 
 /** Asks the runtime on behalf of the API. */
 export class Member {
   readonly #runtime: NodeRuntime;
   readonly #waiting = new Map<Tag, Waiting>();
   #next = 1;
+  #looking: ReturnType<typeof setTimeout> | undefined;
 
   constructor(runtime: NodeRuntime) {
     this.#runtime = runtime;
@@ -38,7 +48,7 @@ export class Member {
     const waiting = this.#waiting.get(fact.tag);
     if (waiting === undefined) return;
     this.#waiting.delete(fact.tag);
-    waiting(fact);
+    waiting.done(fact);
   }
 
   /** Ends all that still wait: the node stops. */
@@ -47,8 +57,9 @@ export class Member {
       ok: false,
       problem: { code: "config.unknown-outcome", why: "the daemon stops" },
     };
-    for (const [tag, waiting] of this.#waiting) waiting({ fact: "config.outcome", tag, outcome });
+    for (const [tag, { done }] of this.#waiting) done({ fact: "config.outcome", tag, outcome });
     this.#waiting.clear();
+    clearTimeout(this.#looking);
   }
 
   /** Proposes a transaction and waits for its outcome. */
@@ -57,7 +68,7 @@ export class Member {
     const self = nameOf(this.#runtime.spec, this.#runtime.self);
     const transaction: Transaction = {
       request: requestId(ask.request ?? toHex(crypto.getRandomValues(new Uint8Array(8)))),
-      base: core.config.view().applied,
+      base: core.config.applied,
       expect: ask.expect,
       operations: ask.operations,
       author: `${ask.author}@${self}`,
@@ -145,17 +156,23 @@ export class Member {
     const tag = this.#tag();
     // The streams answer within proposeMs; this is for a bug, so that no caller hangs for ever.
     const limitMs = 2 * timingOf(this.#runtime.spec.profile).proposeMs;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(tag);
-        reject(new ProblemError("node.timeout", `no answer in ${limitMs} ms`));
-      }, limitMs);
-      this.#waiting.set(tag, (fact) => {
-        clearTimeout(timer);
-        resolve(fact);
-      });
+    return new Promise((done, late) => {
+      this.#waiting.set(tag, { done, late, until: performance.now() + limitMs });
+      this.#looking ??= setTimeout(() => this.#look(), LOOK_MS);
       this.#runtime.request(make(tag));
     });
+  }
+
+  /** One timer for all: as a rule it finds nobody. */
+  #look(): void {
+    const now = performance.now();
+    for (const [tag, { late, until }] of this.#waiting) {
+      if (now < until) continue;
+      this.#waiting.delete(tag);
+      late(new ProblemError("node.timeout", "no answer in time"));
+    }
+    const more = this.#waiting.size > 0;
+    this.#looking = more ? setTimeout(() => this.#look(), LOOK_MS) : undefined;
   }
 
   #tag(): Tag {

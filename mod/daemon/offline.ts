@@ -100,6 +100,7 @@ export class OfflineNode implements RunningNode {
   }
 
   readonly status = refuse;
+  readonly stamp = refuse;
   readonly streamView = refuse;
   readonly timing = refuse;
   readonly undo = refused;
@@ -113,6 +114,7 @@ export class OfflineNode implements RunningNode {
   readonly onEvent = refuse;
   readonly init = refused;
   readonly join = refused;
+  readonly describe = refuse;
   readonly leave = refused;
   readonly newTicket = refused;
   readonly confirmDead = refused;

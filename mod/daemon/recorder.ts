@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { formatReason } from "../base/reason.ts";
+import { formatReason, type Reason } from "../base/reason.ts";
 import type { EventLine } from "../node/view.ts";
 import type { Saying } from "../streams.ts";
 
@@ -13,11 +13,21 @@ export const LINES_MAX = 8192;
 /** Lines kept of what is said with every beat. */
 export const ROUTINE_MAX = 2048;
 
+/** A line as it is kept: its texts are made when somebody reads it. */
+interface Kept extends Pick<EventLine, "stream" | "text" | "routine" | "code"> {
+  readonly seq: number;
+  readonly because: Reason | null;
+  /** Milliseconds since 1970. */
+  readonly ms: number;
+}
+
+type Line = Pick<EventLine, "stream" | "text" | "routine" | "code">;
+
 /** Two rings and the listeners. */
 export class Recorder {
   readonly #node: () => string;
-  readonly #lines: EventLine[] = [];
-  readonly #routine: EventLine[] = [];
+  readonly #lines: Kept[] = [];
+  readonly #routine: Kept[] = [];
   readonly #listeners = new Set<(line: EventLine) => void>();
   #seq = 0;
   /** Highest number of a line that is not kept any more, but was not routine. */
@@ -30,28 +40,39 @@ export class Recorder {
   /** Writes down a saying of a stream. */
   say(saying: Saying): void {
     const { stream, text, routine, because } = saying;
-    const why = because === null ? "" : `  (${formatReason(because)})`;
-    this.write({ stream, text: text + why, routine, code: because?.code ?? null });
+    this.#keep({ stream, text, routine, code: because?.code ?? null }, because);
   }
 
   /** Writes down a line. */
-  write(line: Pick<EventLine, "stream" | "text" | "routine" | "code">): void {
-    const at = new Date().toISOString();
-    const whole: EventLine = { seq: ++this.#seq, at, node: this.#node(), ...line };
+  write(line: Line): void {
+    this.#keep(line, null);
+  }
+
+  #keep({ stream, text, routine, code }: Line, because: Reason | null): void {
+    const line: Kept = { seq: ++this.#seq, ms: Date.now(), stream, text, routine, code, because };
     const ring = line.routine ? this.#routine : this.#lines;
-    ring.push(whole);
+    ring.push(line);
     if (ring.length > (line.routine ? ROUTINE_MAX : LINES_MAX)) {
       const gone = ring.shift();
       if (gone && !gone.routine) this.#dropped = gone.seq;
     }
+    if (this.#listeners.size === 0) return;
+    const whole = this.#whole(line);
     for (const listener of this.#listeners) listener(whole);
+  }
+
+  #whole({ seq, ms, stream, text, routine, code, because }: Kept): EventLine {
+    const at = new Date(ms).toISOString();
+    const why = because === null ? "" : `  (${formatReason(because)})`;
+    return { seq, at, node: this.#node(), stream, text: text + why, routine, code };
   }
 
   /** The lines after `after` that are still kept, in order, and whether some were dropped. */
   after(after: number): { lines: EventLine[]; gap: boolean } {
-    const newer = (line: EventLine) => line.seq > after;
-    const lines = [...this.#lines.filter(newer), ...this.#routine.filter(newer)];
-    lines.sort((a, b) => a.seq - b.seq);
+    const newer = (line: Kept) => line.seq > after;
+    const kept = [...this.#lines.filter(newer), ...this.#routine.filter(newer)];
+    kept.sort((a, b) => a.seq - b.seq);
+    const lines = kept.map((line) => this.#whole(line));
     return { lines, gap: after > 0 && after < this.#dropped };
   }
 

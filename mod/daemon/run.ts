@@ -2,9 +2,16 @@
 import { serveApi } from "../api/mod.ts";
 import { ProblemError } from "../base/problem.ts";
 import type { Settings } from "../base/settings.ts";
+import { ServiceNotifier } from "../host/linux/systemd.ts";
+import type { StatusDocument } from "../node/mod.ts";
 import { takeDirectoryLock } from "../host/linux/database.ts";
 import { Daemon } from "./daemon.ts";
 import { makeStateDirectory } from "./state.ts";
+
+/** Half of what the unit's WatchdogSec allows would do; a hung loop is to be seen sooner. */
+const NOTIFY_MS = 2000;
+/** Resources may take so long to stop. */
+const STOP_LIMIT_MS = 120_000;
 
 /** Runs a daemon until it ends; returns the exit code. Throws a ProblemError where it cannot start. */
 export async function runDaemon(
@@ -23,24 +30,47 @@ export async function runDaemon(
     console.error(`pentad ${settings.name}: bug: ${describe(event.reason)}`);
     ended.resolve(70);
   });
+  const api = await serveApi(daemon, settings);
+  const notifier = new ServiceNotifier(settings.run, Deno.env.get("NOTIFY_SOCKET"));
+  // Resources and helpers are not the service: none of them is to speak for it.
+  Deno.env.delete("NOTIFY_SOCKET");
   const stop = () => {
+    notifier.stopping(STOP_LIMIT_MS);
     daemon.shutdown().catch((error) => {
       console.error(`pentad ${settings.name}: ${describe(error)}`);
       ended.resolve(1);
     });
   };
-  const api = await serveApi(daemon, settings);
+  const beat = setInterval(() => {
+    if (daemon.isAlive()) notifier.alive();
+    notifier.status(headline(daemon.status()));
+  }, NOTIFY_MS);
   try {
     await daemon.start();
+    notifier.ready();
     Deno.addSignalListener("SIGTERM", stop);
     Deno.addSignalListener("SIGINT", stop);
     return await ended.promise;
   } finally {
+    clearInterval(beat);
+    await notifier.close();
     Deno.removeSignalListener("SIGTERM", stop);
     Deno.removeSignalListener("SIGINT", stop);
     await api.close();
     lock.release();
   }
+}
+
+/** What `systemctl status pentad` shows. */
+function headline({ cluster, quorate, armed, watchdog, leader, node }: StatusDocument): string {
+  if (cluster === null) return "no member of a cluster: pentad init, or pentad join";
+  const words = [
+    cluster.name,
+    quorate ? "quorate" : "NOT quorate",
+    armed ? "armed" : `disarmed: ${watchdog}`,
+    `leader ${leader ?? "none"}`,
+  ];
+  return `${node?.name ?? ""}: ${words.join(", ")}`;
 }
 
 function describe(error: unknown): string {

@@ -16,6 +16,7 @@ import type { Fact, MemberHealth, Position, Request } from "../streams.ts";
 import { Agent } from "./agent.ts";
 import { Arming } from "./arming.ts";
 import { ResourceBoard, type Shown } from "./board.ts";
+import { isOfConcern } from "./concern.ts";
 import { HaContext } from "./context.ts";
 import type { Words } from "./death.ts";
 import type { HaEffect, HaEvent, HaOptions } from "./events.ts";
@@ -118,7 +119,11 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       const ms = Math.round(now - this.#guard.provenAt);
       this.#onLapse(reason("ha.guard-lapsed", { ms }));
     }
+    const awaits = (tag: string) => this.#manager.awaits(tag);
+    const known = { position: this.#position, awaits };
+    const idle = event.kind === "fact" && !isOfConcern(event.fact, known);
     this.#consume(event);
+    if (idle && now < this.#roundAt) return this.#context.take();
     if (now >= this.#roundAt) this.#round();
     this.#drainIfAsked();
     this.#agent.tend(this.#permit());

@@ -129,6 +129,16 @@ export class HaFiles {
 /** The directories above the files of this stream, parents first. */
 export const DIRECTORIES: readonly string[] = ["ha", "priv", "priv/lock"];
 
+const FILES: ReadonlySet<string> = new Set([
+  ...[RESOURCES_FILE, STATUS_FILE, COMMANDS_FILE, OUT_FILE, LOCK],
+  ...DIRECTORIES,
+]);
+
+/** Does this stream read what is there? */
+export function isHaPath(path: string): boolean {
+  return FILES.has(path);
+}
+
 function linesOf(bytes: Uint8Array | null): string[] {
   const text = bytes === null ? "" : decodeText(bytes) ?? "";
   return text.split("\n").filter((line) => line.trim() !== "");

@@ -96,6 +96,11 @@ export class Manager {
     this.#context.ask({ request: "config.propose", tag: "ha:unlock", transaction });
   }
 
+  /** Is this the tag of what is under way? */
+  awaits(tag: string): boolean {
+    return this.#flight?.tag === tag;
+  }
+
   onOutcome(tag: string, outcome: Outcome, knowledge: Knowledge): void {
     const flight = this.#flight;
     if (flight?.tag !== tag) return;

@@ -42,6 +42,11 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
 
   step(event: HeartbeatEvent, now: Instant): HeartbeatEffect[] {
     this.#context.begin(now);
+    if (event.kind === "fact" && event.fact.fact === "config.position") {
+      // With each commit; the next beat says it. It proves nothing, so nothing is looked at anew.
+      this.#position = event.fact.position;
+      return this.#context.end();
+    }
     switch (event.kind) {
       case "tick":
         this.#onTick();
@@ -170,9 +175,6 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
         this.#context.setSpec(fact.spec);
         this.#roster.track();
         return this.#roster.refreshView();
-      case "config.position":
-        this.#position = fact.position;
-        return;
       case "ha.vitals":
         this.#vitals = fact.vitals;
         return;

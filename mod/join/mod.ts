@@ -1,6 +1,17 @@
 /** Stream 5: how a machine becomes a member. @module */
 export { JoinCore } from "./core.ts";
 export type { JoinEffect, JoinEvent, JoinOptions } from "./events.ts";
+export { AUTHORIZED_KEYS_BYTES_MAX, withNodeKey, withoutNodeKey } from "./authorized_keys.ts";
+export {
+  fingerprintOf,
+  KNOWN_HOSTS_BYTES_MAX,
+  knownHostsLine,
+  type PublicKey,
+  publicKey,
+  readHostKeys,
+  withHost,
+} from "./host_key.ts";
+export { type Description, type Finding, findings, readDescription } from "./preconditions.ts";
 export { parseTicket, printTicket, type Ticket, ticketKey } from "./ticket.ts";
 export {
   type Answer,

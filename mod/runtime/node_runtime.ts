@@ -83,6 +83,8 @@ export class NodeRuntime {
   readonly self: NodeId;
   readonly boot: BootId;
   readonly board = new Board();
+  /** When the cores ran last; null before their first turn. */
+  turned: Instant | null = null;
   readonly #ports: Ports;
   readonly #options: RuntimeOptions;
   readonly #inbox: NodeEvent[] = [];
@@ -312,6 +314,7 @@ export class NodeRuntime {
   #drain(): void {
     if (this.#busy || this.#core === null) return;
     this.#busy = true;
+    this.turned = this.#ports.clock.now();
     for (let event = this.#inbox.shift(); event !== undefined; event = this.#inbox.shift()) {
       this.#carryOut(this.#core.step(event, this.#ports.clock.now()));
       if (this.#stopped) break;

@@ -37,6 +37,8 @@ export class Lab {
   readonly folder: string;
   readonly network: LabNetwork;
   readonly hosts: readonly LabHost[];
+  /** Commands of programs that are in the share already, by entry. */
+  readonly #programs = new Map<string, readonly string[]>();
 
   private constructor(folder: string, { network, nics, hosts, memory }: Saved) {
     this.folder = folder;
@@ -90,6 +92,8 @@ export class Lab {
    * A bundle starts in half the time: system calls are slow in there, and modules are many files.
    */
   async program(entry: string): Promise<readonly string[]> {
+    const known = this.#programs.get(entry);
+    if (known !== undefined) return known;
     const deno = `${this.share}/deno`;
     await Deno.lstat(deno).catch(() => Deno.copyFile(Deno.execPath(), deno));
     const bundle = `${entry.replace(/^.*\//, "").replace(/\.ts$/, "")}.js`;
@@ -105,7 +109,9 @@ export class Lab {
     await must(Deno.execPath(), ...args);
     const environment = ["DENO_DIR=/tmp/deno", "DENO_NO_UPDATE_CHECK=1", "NO_COLOR=1"];
     const run = ["/lab/deno", "run", "-A", "--no-lock", "--no-config", "--unstable-net"];
-    return ["env", ...environment, ...run, `/lab/${bundle}`];
+    const command = ["env", ...environment, ...run, `/lab/${bundle}`];
+    this.#programs.set(entry, command);
+    return command;
   }
 
   /** Powers everything off and leaves nothing behind. */

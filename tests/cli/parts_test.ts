@@ -73,6 +73,7 @@ Deno.test("configAddress() escapes every name, and the daemon reads the same pat
 Deno.test("every command that a remedy names is one that there is", () => {
   const program = buildProgram(
     new Cli(realIo(), {
+      file: null,
       daemon: () => Promise.resolve(0),
       diskWorker: () => Promise.resolve(0),
       offline: () => Promise.reject(new Error("Nobody reads files")),

@@ -35,11 +35,14 @@ Deno.test("wrong usage is 2, with one suggestion where something is near", async
     [["config", "set", "f", "x", "--expect", "abc"], /whole number/],
     [["config", "set", "f", "x", "--request", "ABC"], /16 hex digits/],
     [["status", "--wait", "1e3"], /number of seconds from 1 to 86400/],
-    [["join"], /--ticket is missing; .*pentad join ticket new/],
-    [["join", "nodeA"], /"nodeA": a ticket says where to join/],
-    [["ha", "set", "exec:web"], /nothing to set/],
+    [["join"], /name a member .*--ticket -/],
     [["ha", "add", "exec:web", "--state", "on"], /choices are started, stopped/],
     [["node", "maintenance", "nodeB", "yes"], /choices are on, off/],
+    [["join", "--", "-oProxyCommand=x"], /is not \[root@\]HOST/],
+    [["join", "root@-x"], /is not \[root@\]HOST/],
+    [["join", "a b"], /is not \[root@\]HOST/],
+    [["join", "h:99999"], /is not \[root@\]HOST/],
+    [["join", "h", "--ticket", "t"], /leave HOST out/],
     [["status", "--socket", ""], /socket's path is empty/],
   ];
   for (const [args, why] of table) refused(await cli(args), "cli.usage", why);

@@ -23,6 +23,8 @@ export interface Given {
   readonly openToOthers?: boolean;
   readonly signal?: AbortSignal;
   readonly disks?: DiskPort;
+  /** The one file that it is said to run from. */
+  readonly file?: string;
   /** Hears what goes to standard output, as it goes. */
   readonly heard?: (text: string) => void;
 }
@@ -55,6 +57,7 @@ export async function cli(args: readonly string[], given: Given = {}): Promise<R
     signal: given.signal ?? new AbortController().signal,
   };
   const wiring = {
+    file: given.file ?? null,
     daemon: (settings: Settings) => {
       if (settings.name === "broken") throw new TypeError("Broken");
       out += `daemon ${settings.name}\n`;

@@ -228,7 +228,7 @@ Deno.test("what is stored step by step is the table, also where steps are joined
     );
     const [first, second] = steps.map(({ changed }, at) => batch(at, changed));
     assert.ok(first && second);
-    for (const { key, body } of joinBatches(first, second).applied?.locks ?? []) {
+    for (const { key, body } of joinBatches([first, second]).applied?.locks ?? []) {
       if (body.length > 0) rows.set(key, body);
       else rows.delete(key);
     }

@@ -7,6 +7,7 @@ import type { ConfigEvent } from "../../mod/config/mod.ts";
 import {
   GROUP_MAX,
   HELD_MAX,
+  LATER_MAX,
   LAZY_MS,
   PersistDriver,
   type PersistDriverEffect,
@@ -48,6 +49,17 @@ class Bench {
 
   persist(number: number, lazy = false): void {
     const batch = { hardState: { term: number, vote: 0, diverged: false } };
+    this.driver.perform({ kind: "persist", number, batch, lazy });
+  }
+
+  /** Entries of the log, or (lazy) what was applied of them. */
+  entry(number: number, index: number, lazy = false): void {
+    const [term, stateCrc] = [1, 0];
+    const body = new Uint8Array(0);
+    const rest = { rows: [], removed: [], history: [], forget: 0 };
+    const batch: DatabaseBatch = lazy
+      ? { applied: { index, term, stateCrc, ...rest } }
+      : { entries: [{ index, term, body }] };
     this.driver.perform({ kind: "persist", number, batch, lazy });
   }
 
@@ -99,7 +111,7 @@ Deno.test("PersistDriver joins what came while the disk was busy, and tells the 
 
 Deno.test("PersistDriver makes no frame wait for a lazy persist, and writes it soon all the same", () => {
   const bench = new Bench();
-  bench.persist(1, true);
+  bench.entry(1, 1, true);
   bench.frame(1);
   assert.deepEqual(bench.take(), ["send 1"]);
   bench.clock.pass(LAZY_MS - 1);
@@ -108,12 +120,44 @@ Deno.test("PersistDriver makes no frame wait for a lazy persist, and writes it s
   assert.deepEqual(bench.take(), ["commit"]);
   bench.end();
   assert.deepEqual(bench.take(), ["persisted 1"]);
-  bench.persist(2, true);
-  bench.persist(3);
-  assert.deepEqual(bench.take(), ["commit"], "it goes along with the next that is not lazy");
-  bench.end();
-  assert.deepEqual(bench.take(), ["persisted 3"]);
   assert.equal(bench.clock.pending, 0);
+});
+
+Deno.test("PersistDriver lets entries overtake what was applied, and nothing else", () => {
+  const bench = new Bench();
+  bench.entry(1, 1, true);
+  bench.entry(2, 2);
+  bench.frame(1);
+  bench.end();
+  assert.deepEqual(bench.take(), ["commit", "send 1", "persisted 2"]);
+  assert.deepEqual(Object.keys(bench.batches[0] ?? {}), ["entries"]);
+  bench.persist(3);
+  bench.end();
+  assert.deepEqual(bench.take(), ["commit", "persisted 3"], "what it is among goes with it");
+  assert.equal(bench.batches[1]?.applied?.index, 1);
+  assert.equal(bench.batches[1]?.hardState?.term, 3);
+  assert.equal(bench.clock.pending, 0);
+});
+
+Deno.test("PersistDriver writes what was applied in the end, however many entries come", () => {
+  const bench = new Bench();
+  bench.entry(1, 1);
+  for (let number = 2; number <= LATER_MAX + 1; number++) bench.entry(number, number, true);
+  bench.entry(LATER_MAX + 2, 2);
+  bench.end();
+  const last = LATER_MAX + 2;
+  assert.deepEqual(bench.take(), ["commit", "commit", "persisted 1"]);
+  assert.equal(bench.batches[1]?.applied?.index, LATER_MAX + 1);
+  assert.equal(bench.batches[1]?.entries?.length, 1);
+  bench.entry(last + 1, 3, true);
+  bench.end();
+  bench.clock.pass(LAZY_MS - 1);
+  bench.entry(last + 2, 3);
+  bench.clock.pass(1);
+  assert.deepEqual(bench.take(), [`persisted ${last}`, "commit"]);
+  bench.end();
+  assert.deepEqual(bench.take(), ["commit", `persisted ${last + 2}`]);
+  assert.equal(bench.batches[3]?.applied?.index, 3);
 });
 
 Deno.test("PersistDriver ends at a failed write: nothing is sent, written or told after it", () => {
@@ -196,7 +240,7 @@ Deno.test("joinBatches(): one write of the joined leaves the database as one wri
     });
     const [each, joined] = [new FakeDatabase(), new FakeDatabase()];
     for (const batch of batches) each.write(batch);
-    joined.write(batches.reduce(joinBatches, {}));
+    joined.write(joinBatches(batches));
     const sorted = ({ content }: FakeDatabase) => ({
       ...content,
       rows: [...content.rows].sort((a, b) => a.ino - b.ino),
@@ -239,11 +283,11 @@ Deno.test("PersistDriver reads the history behind all that was applied, and wait
   };
   read(1);
   assert.deepEqual(bench.take(), ["read below 1", "page"]);
-  bench.persist(1, true);
+  bench.entry(1, 1, true);
   assert.deepEqual(bench.take(), [], "lazy");
   read(2);
   assert.deepEqual(bench.take(), ["commit"]);
-  bench.persist(2, true);
+  bench.entry(2, 2, true);
   bench.end();
   assert.deepEqual(bench.take(), ["read below 2", "page", "persisted 1"]);
   read(3);
@@ -260,8 +304,8 @@ Deno.test("joinBatches() leaves the log where the last compaction did, and asser
   const compact = (index: number) => ({
     compact: { base: { index, term: 1, chain: index }, spec: null },
   });
-  assert.equal(joinBatches(compact(3), compact(5)).compact?.base.index, 5);
-  assert.equal(joinBatches(compact(3), {}).compact?.base.index, 3);
+  assert.equal(joinBatches([compact(3), compact(5)]).compact?.base.index, 5);
+  assert.equal(joinBatches([compact(3), {}]).compact?.base.index, 3);
   const base = { index: 9, term: 1, chain: 0 };
   const rest = {
     spec: null,
@@ -272,5 +316,5 @@ Deno.test("joinBatches() leaves the log where the last compaction did, and asser
     keepLog: true,
     keepHistory: true,
   };
-  assert.throws(() => joinBatches(compact(3), { install: { base, ...rest } }), /goes alone/);
+  assert.throws(() => joinBatches([compact(3), { install: { base, ...rest } }]), /goes alone/);
 });

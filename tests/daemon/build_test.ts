@@ -33,6 +33,23 @@ Deno.test("the built file runs from anywhere with an empty environment, and unpa
     Deno.writeTextFileSync(settings, '{ "nmae": "x" }');
     const wrong = await output(file, ["daemon", "--settings", settings], env);
     assert.match(wrong.stderr, /nmae/);
+
+    const root = `${folder}/root`;
+    Deno.mkdirSync(root);
+    const host = ["--name", "nodeA", "--address", "192.0.2.1", "--root", root];
+    const installed = await output(file, ["install", ...host], env);
+    assert.equal(installed.code, 0, installed.stderr);
+    const link = Deno.readLinkSync(`${root}/usr/local/bin/pentad`);
+    const moved = await output(`${root}${link}`, ["version"], env);
+    assert.match(moved.stdout, /^pentad /);
+
+    // A copy that lost something on its way runs nothing of it.
+    const half = `${folder}/half`;
+    Deno.copyFileSync(file, half);
+    Deno.truncateSync(half, Deno.statSync(file).size - 4096);
+    const damaged = await output(half, ["version"], { ...env, PENTAD_CACHE: `${folder}/other` });
+    assert.equal(damaged.code, 1);
+    assert.match(damaged.stderr, /is damaged/);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

@@ -42,6 +42,32 @@ export const joinRoutes: readonly Route[] = [
     },
   }),
   route({
+    method: "GET",
+    path: "/v1/join/describe",
+    summary: "What the other side of a join asks: version, members, addresses, guests, clock",
+    answer: {
+      status: 200,
+      content: z.strictObject({
+        schema: z.literal("pentad.join-describe/1"),
+        version: z.string(),
+        join: z.int(),
+        cluster: z.strictObject({ id: z.string(), name: z.string() }).nullable(),
+        node: z.string(),
+        quorate: z.boolean(),
+        time_ms: z.int(),
+        mount: z.string().nullable(),
+        nodes: z.array(z.strictObject({
+          name: z.string(),
+          links: z.array(z.string()),
+          peer: z.string(),
+        })),
+        guests: z.array(z.string()),
+      }),
+    },
+    problems: [],
+    handle: ({ node }) => json(node.describe()),
+  }),
+  route({
     method: "POST",
     path: "/v1/join/tickets",
     summary: "Makes a ticket for one join",

@@ -19,6 +19,11 @@ export function completionCommand(cli: Cli, program: () => CommandUnknownOpts): 
     });
 }
 
+/** What bash reads to complete every command. */
+export function bashCompletion(program: CommandUnknownOpts): string {
+  return bash(wordsOf(program));
+}
+
 /** Subcommands and options of every command in the tree. */
 export function wordsOf(command: CommandUnknownOpts, chain = ""): Words[] {
   const names = command.commands.map((child) => child.name());

@@ -1,30 +1,42 @@
-/** `pentad join --ticket T` and `pentad join ticket new`. @module */
+/** `pentad join HOST`, `pentad join --ticket T` and `pentad join ticket new`. @module */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ProblemError } from "../../base/problem.ts";
 import type { Cli } from "../cli.ts";
+import { joinOverSsh, undoJoin } from "../join/run.ts";
 import { wholeNumber } from "../options.ts";
+import { farCommands, sshTarget } from "./join_ssh.ts";
 
 const MINUTES_MAX = 24 * 60;
 const MINUTES_DEFAULT = 30;
 const TICKET_BYTES_MAX = 4096;
 
 export function joinCommand(cli: Cli): CommandUnknownOpts {
-  return new Command("join")
+  const join = new Command("join")
     .description("become a member of a cluster")
     .option("--ticket <ticket>", "from a member: pentad join ticket new; - reads it from stdin")
     .option("--disk <path>", "the shared disk that the cluster uses")
-    .addCommand(ticketCommand(cli))
-    .argument("[host]")
-    .action(async (host, { ticket, disk }) => {
+    .option("--fingerprint <sha256>", "of a key of HOST, as ssh-keygen -l prints it there")
+    .option("--remote-pentad <command>", "how pentad is called on HOST", "pentad")
+    .option("--dry-run", "look and compare, list what would be changed, change nothing")
+    .option("--undo", "take a join back, whole or cut off")
+    .argument("[host]", "a member: [root@]HOST[:PORT], over SSH")
+    .action(async (host, options) => {
+      const { ticket, disk, fingerprint, dryRun = false, undo = false } = options;
       if (host !== undefined) {
-        const why = `"${host}": a ticket says where to join, on a member: pentad join ticket new`;
-        throw new ProblemError("cli.usage", why);
+        if (ticket !== undefined) {
+          throw new ProblemError("cli.usage", "a ticket says where to join; leave HOST out");
+        }
+        const order = {
+          target: sshTarget(host),
+          fingerprint: fingerprint ?? null,
+          remotePentad: options.remotePentad.trim().split(/\s+/),
+          disk: disk ?? null,
+        };
+        return undo ? await undoJoin(cli, order) : await joinOverSsh(cli, order, dryRun);
       }
       if (ticket === undefined) {
-        throw new ProblemError(
-          "cli.usage",
-          "--ticket is missing; a member makes one: pentad join ticket new",
-        );
+        const why = "name a member to join over SSH, or a ticket: pentad join --ticket -";
+        throw new ProblemError("cli.usage", why);
       }
       const whole = ticket === "-" ? await fromInput(cli) : ticket;
       const json = { ticket: whole, disk: disk ?? null };
@@ -33,6 +45,8 @@ export function joinCommand(cli: Cli): CommandUnknownOpts {
       cli.print.note("joined as learner; it votes as soon as it caught up");
       cli.print.note("next: pentad status");
     });
+  for (const command of [ticketCommand(cli), ...farCommands(cli)]) join.addCommand(command);
+  return join;
 }
 
 async function fromInput(cli: Cli): Promise<string> {

@@ -1,6 +1,6 @@
 /** CLOCK_BOOTTIME and timers that never fire before their time. @module */
 import { ProblemError } from "../../base/problem.ts";
-import { type Instant, NEVER } from "../../base/time.ts";
+import { after, type Instant, NEVER } from "../../base/time.ts";
 import { boottime } from "../ffi/pidfd.ts";
 import type { ClockPort, TimerHandle } from "../ports.ts";
 
@@ -29,6 +29,8 @@ class Timer implements TimerHandle {
   readonly #fire: () => void;
   #at: Instant = NEVER;
   #sleep: ReturnType<typeof setTimeout> | null = null;
+  /** When the sleep ends. */
+  #wakeAt: Instant = NEVER;
 
   constructor(fire: () => void) {
     this.#fire = fire;
@@ -37,19 +39,24 @@ class Timer implements TimerHandle {
   set(at: Instant): void {
     if (at === this.#at) return;
     this.#at = at;
-    this.#arm();
+    // A deadline that moves away, as most do with each event, is looked at when the sleep ends.
+    if (at < this.#wakeAt || at === NEVER) this.#arm();
   }
 
   #arm(): void {
     if (this.#sleep !== null) clearTimeout(this.#sleep);
     this.#sleep = null;
+    this.#wakeAt = NEVER;
     if (this.#at === NEVER) return;
-    const left = Math.ceil(this.#at - boottime());
-    this.#sleep = setTimeout(() => this.#wake(), Math.min(Math.max(left, 0), SLEEP_MS_MAX));
+    const now = boottime();
+    const left = Math.min(Math.max(Math.ceil(this.#at - now), 0), SLEEP_MS_MAX);
+    this.#wakeAt = after(now, left);
+    this.#sleep = setTimeout(() => this.#wake(), left);
   }
 
   #wake(): void {
     this.#sleep = null;
+    this.#wakeAt = NEVER;
     if (boottime() < this.#at) return this.#arm();
     this.#at = NEVER;
     this.#fire();

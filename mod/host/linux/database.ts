@@ -14,9 +14,9 @@ import type {
   DatabasePort,
   HistoryAsk,
   StoredLocks,
-  StoredRow,
 } from "../ports.ts";
 import { HISTORY_LIMITS, type HistoryLimits } from "./database_history.ts";
+import { packBatch, type PackedBatch } from "./packed_batch.ts";
 import { type PackedState, packRequests, packRows } from "./packed_state.ts";
 import { failureCode } from "../database_failure.ts";
 import { DatabaseFile } from "./database_file.ts";
@@ -121,10 +121,11 @@ class WorkerDatabase implements Database {
     assert(this.#opened && !this.#closed, "A batch goes to an open database");
     const number = this.#number++;
     this.#commits.set(number, done);
-    const own = ownBytes(batch);
+    const { entries, applied, ...rest } = batch;
+    const packed = entries ?? applied ? packBatch({ entries, applied }) : null;
     const state = packedState(batch);
-    const transfer = buffersOf(bytesIn(own, state));
-    this.#post({ kind: "commit", number, batch: own, state }, transfer);
+    const transfer = buffersOf(bytesIn(packed, state));
+    this.#post({ kind: "commit", number, batch: ownBytes(rest), packed, state }, transfer);
   }
 
   history(ask: HistoryAsk, done: HistoryDone): void {
@@ -217,28 +218,12 @@ class WorkerDatabase implements Database {
   }
 }
 
-/** The batch with byte strings of its own: the caller keeps its memory, ours goes to the Worker. */
+/** Of a state to be installed the long part goes packed. */
 function ownBytes(batch: DatabaseBatch): DatabaseBatch {
-  const { entries, applied, install } = batch;
-  return {
-    ...batch,
-    ...(entries && { entries: entries.map((entry) => ({ ...entry, body: entry.body.slice() })) }),
-    ...(applied && {
-      applied: {
-        ...applied,
-        rows: applied.rows.map(ownRow),
-        ...(applied.locks && { locks: applied.locks.map(ownLocks) }),
-        history: applied.history.map((each) => ({
-          ...each,
-          undo: each.undo &&
-            each.undo.map((was) => ({ ...was, before: was.before && ownRow(was.before) })),
-        })),
-      },
-    }),
-    // The long part of it goes packed.
-    ...(install &&
-      { install: { ...install, rows: [], requests: [], locks: install.locks.map(ownLocks) } }),
-  };
+  const { install } = batch;
+  if (install === undefined) return batch;
+  const short = { rows: [], requests: [], locks: install.locks.map(ownLocks) };
+  return { ...batch, install: { ...install, ...short } };
 }
 
 function packedState({ install }: DatabaseBatch): PackedState | null {
@@ -250,19 +235,11 @@ function ownLocks({ key, body }: StoredLocks): StoredLocks {
   return { key, body: body.slice() };
 }
 
-function ownRow(row: StoredRow): StoredRow {
-  return { ...row, data: row.data.slice() };
-}
-
 /** What of these crosses without being copied once more. */
 function* bytesIn(
-  { entries, applied }: DatabaseBatch,
+  packed: PackedBatch | null,
   state: PackedState | null,
 ): Iterable<{ readonly buffer: ArrayBufferLike }> {
-  for (const { body } of entries ?? []) yield body;
-  for (const { data } of applied?.rows ?? []) yield data;
-  for (const { undo } of applied?.history ?? []) {
-    for (const { before } of undo ?? []) if (before !== null) yield before.data;
-  }
+  if (packed !== null) yield* [packed.numbers, packed.data];
   if (state !== null) yield* [state.rows.numbers, state.rows.data, state.requests.indexes];
 }

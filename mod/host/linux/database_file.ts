@@ -108,7 +108,7 @@ export class DatabaseFile {
   commit(batch: DatabaseBatch, state: InstalledState | undefined = batch.install): void {
     const { truncateFrom, entries, hardState, applied, compact, install } = batch;
     this.#broken = true;
-    this.#database.exec("BEGIN IMMEDIATE");
+    this.#statements.begin.run();
     if (truncateFrom !== undefined) this.#statements.cutLog.run(truncateFrom);
     for (const entry of entries ?? []) this.#putEntry(entry);
     if (hardState) Object.assign(this.#meta, hardState);
@@ -121,7 +121,7 @@ export class DatabaseFile {
       this.#origin = { ...this.#origin, recovery };
       putOrigin(this.#database, this.#origin);
     }
-    this.#database.exec("COMMIT");
+    this.#statements.commit.run();
     this.#broken = false;
     if (sealed) this.#sealed = sealed;
     // Nobody hears of these before an older copy could be told from this.
@@ -222,6 +222,8 @@ export class DatabaseFile {
 
 type Statements = Readonly<
   Record<
+    | "begin"
+    | "commit"
     | "cutLog"
     | "compactLog"
     | "putEntry"
@@ -237,6 +239,8 @@ type Statements = Readonly<
 
 function prepare(database: DatabaseSync): Statements {
   return {
+    begin: database.prepare("BEGIN IMMEDIATE"),
+    commit: database.prepare("COMMIT"),
     cutLog: database.prepare("DELETE FROM log WHERE idx >= ?"),
     compactLog: database.prepare("DELETE FROM log WHERE idx <= ?"),
     putEntry: database.prepare("INSERT OR REPLACE INTO log VALUES (?, ?, ?, ?)"),

@@ -1,5 +1,6 @@
 /** What the database's Worker and its owner say to each other. @module */
 import type { HistoryLimits } from "./database_history.ts";
+import type { PackedBatch } from "./packed_batch.ts";
 import type { PackedState } from "./packed_state.ts";
 import type {
   DatabaseBatch,
@@ -22,8 +23,9 @@ export type DatabaseAsk =
   | {
     readonly kind: "commit";
     readonly number: number;
-    /** Where it has a state to be installed, rows and requests of that are in `state`. */
+    /** Entries and what was applied are in `packed`, rows and requests to be installed in `state`. */
     readonly batch: DatabaseBatch;
+    readonly packed: PackedBatch | null;
     readonly state: PackedState | null;
   }
   | { readonly kind: "history"; readonly number: number; readonly ask: HistoryAsk }

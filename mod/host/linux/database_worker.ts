@@ -5,6 +5,7 @@
  * @module
  */
 import { DatabaseFile } from "./database_file.ts";
+import { unpackBatch } from "./packed_batch.ts";
 import { unpackRequests, unpackRows } from "./packed_state.ts";
 import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
 
@@ -14,6 +15,8 @@ interface WorkerScope {
   postMessage(message: DatabaseAnswer, transfer?: Transferable[]): void;
   close(): void;
 }
+
+type CommitAsk = Extract<DatabaseAsk, { kind: "commit" }>;
 
 const scope = globalThis as unknown as WorkerScope;
 let file: DatabaseFile | null = null;
@@ -45,9 +48,10 @@ function open(
   scope.postMessage({ kind: "opened", content }, buffers);
 }
 
-function commit({ number, batch, state }: Extract<DatabaseAsk, { kind: "commit" }>): void {
+function commit({ number, batch: rest, packed, state }: CommitAsk): void {
   let failure: string | null = null;
   try {
+    const batch = packed === null ? rest : { ...rest, ...unpackBatch(packed) };
     if (file === null) failure = "the database is not open";
     else if (state === null) file.commit(batch);
     else {

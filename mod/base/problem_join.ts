@@ -1,0 +1,49 @@
+/**
+ * The part of the registry of problems that is about joining over SSH; `problem.ts` has the whole.
+ *
+ * @module
+ */
+import { EXIT, type ProblemKind } from "./exit.ts";
+
+/** Every code, with the remedy that is true whenever the code is. */
+export const JOIN_PROBLEMS = {
+  "join.missing-program": {
+    title: "Cannot join over SSH without its programs",
+    remedy:
+      "install the package named in the detail, or join with a ticket: pentad join --ticket -",
+    status: 500,
+    exit: EXIT.failed,
+  },
+  "join.host-key": {
+    title: "Cannot trust the host's key",
+    remedy:
+      "compare with what the host itself prints: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+    status: 403,
+    exit: EXIT.unsafe,
+  },
+  "join.login": {
+    title: "Cannot log in there",
+    remedy:
+      "let root in there with a key or a password, or join with a ticket: pentad join --ticket -",
+    status: 403,
+    exit: EXIT.failed,
+  },
+  "join.far-side": {
+    title: "Cannot work with pentad on the other host",
+    remedy: "see there: pentad status; what it cannot find is named with --remote-pentad PATH",
+    status: 502,
+    exit: EXIT.failed,
+  },
+  "join.precondition": {
+    title: "Cannot join as things are",
+    remedy: "mend what the detail names and repeat; nothing was changed on either side",
+    status: 409,
+    exit: EXIT.failed,
+  },
+  "join.copy": {
+    title: "Cannot copy the configuration",
+    remedy: "see the detail, and repeat the join: it goes on where it stopped",
+    status: 502,
+    exit: EXIT.failed,
+  },
+} as const satisfies Record<string, ProblemKind>;

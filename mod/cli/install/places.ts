@@ -1,0 +1,95 @@
+/** Where pentad lies on a host, and the files that it brings (hier(7), FHS 3.0). Pure. @module */
+
+/** Below `root`: "" on a host, a folder for a test or an image. */
+export interface Places {
+  readonly root: string;
+  /** Versions of the program, each in a folder of its own. */
+  readonly versions: string;
+  /** What people call; a link, and the link is the upgrade. */
+  readonly program: string;
+  /** A link to the version that was in use before. */
+  readonly previous: string;
+  readonly settings: string;
+  readonly unit: string;
+  readonly completion: string;
+  readonly state: string;
+}
+
+export function placesBelow(root: string): Places {
+  return {
+    root,
+    versions: `${root}/opt/pentad`,
+    program: `${root}/usr/local/bin/pentad`,
+    previous: `${root}/opt/pentad/previous`,
+    settings: `${root}/etc/pentad/settings.json`,
+    unit: `${root}/etc/systemd/system/pentad.service`,
+    completion: `${root}/usr/share/bash-completion/completions/pentad`,
+    state: `${root}/var/lib/pentad`,
+  };
+}
+
+/** The file of one version. */
+export function versionFile({ versions }: Places, version: string): string {
+  return `${versions}/${version}/pentad`;
+}
+
+/**
+ * The unit (systemd.service(5)). No mount namespace: the tree's mount would stay inside it. No bound
+ * on capabilities and no NoNewPrivileges: what the daemon starts, and an agent that calls sudo, would
+ * inherit them. A stop takes the daemon only: resources and keeper live in control groups of their
+ * own, and go on.
+ */
+export const UNIT = `[Unit]
+Description=pentad cluster node
+Documentation=man:pentad(8)
+After=network-online.target local-fs.target
+Wants=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart=/usr/local/bin/pentad daemon
+WatchdogSec=10s
+Restart=always
+RestartSec=500ms
+TimeoutStartSec=2min
+TimeoutStopSec=5min
+KillMode=process
+OOMScoreAdjust=-1000
+Nice=-15
+MemorySwapMax=0
+RuntimeDirectory=pentad
+RuntimeDirectoryPreserve=restart
+RuntimeDirectoryMode=0750
+StateDirectory=pentad
+StateDirectoryMode=0700
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+/** Ports of the heartbeat and of the peers, as the settings of a new host name them. */
+const LINK_PORT = 5405;
+const PEER_PORT = 5406;
+
+/** The settings of a host of which only name and address are known. */
+export function firstSettings(name: string, address: string): string {
+  const host = address.includes(":") ? `[${address}]` : address;
+  const settings = {
+    name,
+    state: "/var/lib/pentad",
+    run: "/run/pentad",
+    links: [`${host}:${LINK_PORT}`],
+    peer: `${host}:${PEER_PORT}`,
+    disks: [],
+    watchdog: "auto",
+  };
+  return `${JSON.stringify(settings, null, 2)}\n`;
+}
+
+/** A host's name as a node may be called: its first label; null where that is none. */
+export function nodeNameOf(hostname: string): string | null {
+  const label = hostname.split(".")[0] ?? "";
+  return /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label) ? label : null;
+}

@@ -1,0 +1,73 @@
+/** Runs the steps of a join over SSH, lists them, or takes them back. @module */
+import { EXIT, ProblemError } from "../../base/problem.ts";
+import type { Cli } from "../cli.ts";
+import { putBack } from "./own_files.ts";
+import { unlinkTree } from "./own_keys.ts";
+import { STEPS } from "./steps.ts";
+import { type JoinOrder, JoinWork } from "./work.ts";
+
+interface Done {
+  readonly step: string;
+  readonly note: string;
+}
+
+/** Joins, or with `dryRun` looks how far it would come and lists what would be changed. */
+export async function joinOverSsh(cli: Cli, order: JoinOrder, dryRun: boolean): Promise<void> {
+  await withWork(cli, order, async (work) => {
+    const done: Done[] = [];
+    let changes = false;
+    for (const [at, step] of STEPS.entries()) {
+      // What comes after a change cannot be looked at before it.
+      changes ||= step.changes;
+      const note = dryRun && changes ? `would ${step.does}` : await step.run(work);
+      done.push({ step: step.name, note });
+      cli.print.note(`[${at + 1}/${STEPS.length}] ${step.name}: ${note}`);
+    }
+    if (dryRun) cli.exit = EXIT.changes;
+    if (cli.print.format === "json") {
+      return cli.print.json({ schema: "pentad.join/1", dry_run: dryRun, steps: done });
+    }
+    cli.print.note(dryRun ? "nothing was changed" : "next: pentad status");
+  });
+}
+
+/** Takes a join back: leaves the cluster, and has it forget this machine's keys. */
+export async function undoJoin(cli: Cli, order: JoinOrder): Promise<void> {
+  await withWork(cli, order, async (work) => {
+    for (const name of ["programs", "host-key", "login"]) {
+      await STEPS.find((step) => step.name === name)?.run(work);
+    }
+    await work.look();
+    const { here, there } = work;
+    const foreign = here.cluster !== null && here.cluster.id !== there.cluster?.id;
+    if (foreign) {
+      throw new ProblemError("join.precondition", `"${there.node}" is in another cluster`);
+    }
+    if (here.cluster !== null) {
+      await cli.client.change("POST", "/v1/leave", { json: {}, limitMs: cli.waitMs });
+      cli.print.note("left the cluster");
+    }
+    const own = here.nodes.find(({ name }) => name === here.node);
+    const addresses = own === undefined ? [] : [...own.links, own.peer];
+    await work.far(["join", "distrust", here.node, ...addresses]);
+    if (here.mount !== null) {
+      unlinkTree(work.home, here.mount);
+      putBack(here.mount);
+    }
+    cli.print.note(`"${there.node}" forgot the keys of ${here.node}`);
+    if (cli.print.format === "json") cli.print.json({ schema: "pentad.done/1", done: true });
+  });
+}
+
+async function withWork(
+  cli: Cli,
+  order: JoinOrder,
+  body: (work: JoinWork) => Promise<void>,
+): Promise<void> {
+  const work = new JoinWork(cli, order);
+  try {
+    await body(work);
+  } finally {
+    await work.close();
+  }
+}

@@ -1,0 +1,92 @@
+/** What a daemon tells systemd, over a socket as systemd opens it. */
+import assert from "node:assert/strict";
+import { ServiceNotifier } from "../../mod/host/linux/systemd.ts";
+import { LocalCluster } from "../../scripts/local_cluster.ts";
+
+/** A hang must fail by its name. */
+const LIMIT_MS = 30_000;
+const DECODER = new TextDecoder();
+
+async function withSocket(
+  body: (path: string, next: () => Promise<string>) => Promise<void>,
+): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "pentad-notify-" });
+  const path = `${folder}/systemd`;
+  const socket = Deno.listenDatagram({ transport: "unixpacket", path });
+  try {
+    await body(path, async () => {
+      const late = new Error(`Nothing more is said in ${LIMIT_MS} ms`);
+      const timer = setTimeout(() => socket.close(), LIMIT_MS);
+      const [bytes] = await socket.receive().catch(() => {
+        throw late;
+      });
+      clearTimeout(timer);
+      return DECODER.decode(bytes);
+    });
+  } finally {
+    try {
+      socket.close();
+    } catch {
+      // It was closed when nothing came.
+    }
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("ServiceNotifier says each thing in systemd's words, and a status once", async () => {
+  await withSocket(async (path, next) => {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    const notifier = new ServiceNotifier(folder, path);
+    notifier.ready();
+    notifier.status("all is\nwell");
+    notifier.status("all is\nwell");
+    notifier.alive();
+    notifier.stopping(2000);
+    assert.equal(await next(), "READY=1");
+    assert.equal(await next(), "STATUS=all is well");
+    assert.equal(await next(), "WATCHDOG=1");
+    assert.equal(await next(), "STOPPING=1\nEXTEND_TIMEOUT_USEC=2000000");
+    await notifier.close();
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["systemd"]);
+  });
+});
+
+Deno.test("ServiceNotifier without systemd, or with one that does not listen, does nothing", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "pentad-notify-" });
+  try {
+    for (const target of [undefined, "", `${folder}/nobody`]) {
+      const notifier = new ServiceNotifier(folder, target);
+      notifier.ready();
+      await notifier.close();
+    }
+    const lost = new ServiceNotifier(`${folder}/no-such-folder`, `${folder}/nobody`);
+    lost.ready();
+    await lost.close();
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("a daemon says that it is ready, how it is, that it lives, and that it stops", async () => {
+  await withSocket(async (path, next) => {
+    Deno.env.set("NOTIFY_SOCKET", path);
+    const cluster = new LocalCluster({ names: ["solo"], disk: false, watchdog: "none" });
+    try {
+      const solo = cluster.node(0);
+      await solo.start();
+      assert.equal(await next(), "READY=1");
+      await solo.run("init", "prod", "--profile", "fast");
+      const said = new Set<string>();
+      while (!said.has("STATUS=solo: prod, quorate, disarmed: no watchdog, leader solo")) {
+        said.add(await next());
+      }
+      assert.ok(said.has("WATCHDOG=1"));
+      // A loop that hangs is silent: systemd would restart it.
+      Deno.kill(solo.pid, "SIGTERM");
+      for (let line = ""; !line.startsWith("STOPPING=1"); line = await next());
+    } finally {
+      Deno.env.delete("NOTIFY_SOCKET");
+      await cluster.close();
+    }
+  });
+});
