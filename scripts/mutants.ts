@@ -9,6 +9,7 @@
  */
 
 import { type Mutant, PAIR, THREE } from "./mutant.ts";
+import { DISK_MUTANTS } from "./mutants_disks.ts";
 import { LOCK_MUTANTS } from "./mutants_locks.ts";
 import { MEMBER_MUTANTS } from "./mutants_members.ts";
 import { RECOVERY_MUTANTS } from "./mutants_recovery.ts";
@@ -182,6 +183,7 @@ const MUTANTS: readonly Mutant[] = [
   ...SNAPSHOT_MUTANTS,
   ...RECOVERY_MUTANTS,
   ...MEMBER_MUTANTS,
+  ...DISK_MUTANTS,
   ...LOCK_MUTANTS,
   {
     name: "witness register's set ignored, by the claim and by the vote",

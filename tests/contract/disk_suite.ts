@@ -26,11 +26,11 @@ const NONE = "0000000000000000";
 
 async function openDisk(world: DiskWorld, host: 0 | 1, path: string): Promise<Hand> {
   const result = await answer<Disk | DiskFailure>(
-    world.settle,
+    (reply) => world.settle(reply),
     (done) => world.port(host).open(path, done),
   );
   assert.ok(!("failure" in result), `the disk opens: ${JSON.stringify(result)}`);
-  return new Hand(world.settle, result);
+  return new Hand((reply) => world.settle(reply), result);
 }
 
 /** Registers the suite for one implementation. */
@@ -64,7 +64,7 @@ export function diskSuite(
     try {
       const path = world.makeDisk(SIZE);
       const result = await answer<Disk | DiskFailure>(
-        world.settle,
+        (reply) => world.settle(reply),
         (done) => world.port(0).open(`${path}-not-there`, done),
       );
       assert.equal("failure" in result && result.failure, "absent");
