@@ -134,8 +134,8 @@ export interface Disk {
   /** Asks for everything. A target's lack of one answer is no failure. */
   inspect(done: (result: DiskReport | DiskFailure) => void): void;
   /**
-   * Asks whether a write of ours would be accepted now (`conflict`: not), and writes nothing. The
-   * answer is the target's own, and as old as it is.
+   * Asks whether a write of ours would be accepted now, and writes nothing. `conflict` is certain;
+   * success is as good as the look that the target takes at a write that changes nothing.
    */
   tryWrite(done: (failure: DiskFailure | null) => void): void;
   close(): void;

@@ -117,6 +117,8 @@ export class LabHost {
   /** Resolves when it has gone off, by itself or not. */
   async gone(seconds: number): Promise<void> {
     await until(`${this.name} goes off`, seconds, () => this.pid() === null);
+    // Nothing else may keep the event loop while it ends.
+    this.#child?.ref();
     await this.#child?.status;
     this.#child = null;
   }

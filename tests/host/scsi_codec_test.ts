@@ -10,6 +10,7 @@ import {
   readCapacity,
   type ScsiCommand,
   testUnitReady,
+  writeNothing,
 } from "../../mod/host/scsi/command.ts";
 import {
   decodeCapacity,
@@ -47,6 +48,7 @@ Deno.test("commands have the bytes of the standards' tables", () => {
     [inquiry(null, 36), "120000002400 in"],
     [inquiry(0x83, 252), "12018300fc00 in"],
     [readCapacity(), "9e10000000000000000000000020 0000 in"],
+    [writeNothing(), "8a000000000000000000000000000000 none"],
     [persistentReserveIn("keys", 8192), "5e000000000000200000 in"],
     [persistentReserveIn("reservation", 8192), "5e010000000000200000 in"],
     [persistentReserveIn("capabilities", 8192), "5e020000000000200000 in"],

@@ -20,6 +20,7 @@ import {
   type PrOut,
   readCapacity,
   type ScsiCommand,
+  writeNothing,
 } from "../scsi/command.ts";
 import {
   type Capacity,
@@ -115,7 +116,8 @@ export class ScsiWay implements ReservationWay {
 
   /**
    * A COMPARE AND WRITE that would put what it expects: it changes nothing, whatever is there, and
-   * is a write to the target's eye. (LIO lets a WRITE of no blocks pass without a look.)
+   * is a write to the target's eye. A target without it gets a WRITE of no blocks; it may let that
+   * pass without a look, as LIO does, but a conflict is a conflict.
    */
   tryWrite(): DiskFailure | null {
     const path = this.#answering();
@@ -127,11 +129,15 @@ export class ScsiWay implements ReservationWay {
     const capacity = decodeCapacity(told.data);
     if (capacity === null) return damaged(size.name, told.data);
     const expected = crypto.getRandomValues(new Uint8Array(capacity.blockBytes));
-    const command = compareAndWrite({ block: 0, blocks: 1 }, { expected, fresh: expected });
-    const outcome = path.run(command);
-    if (outcome.end === "good") return null;
-    const differs = outcome.end === "sense" && outcome.sense.key === SENSE_KEY.miscompare;
-    return differs ? null : onPath(path, outcome, command.name);
+    const compare = compareAndWrite({ block: 0, blocks: 1 }, { expected, fresh: expected });
+    const compared = path.run(compare);
+    if (compared.end === "good") return null;
+    if (compared.end === "sense" && compared.sense.key === SENSE_KEY.miscompare) return null;
+    const failure = onPath(path, compared, compare.name);
+    if (failure.failure !== "unsupported") return failure;
+    const nothing = writeNothing();
+    const written = path.run(nothing);
+    return written.end === "good" ? null : onPath(path, written, nothing.name);
   }
 
   close(): void {

@@ -92,6 +92,12 @@ export function inquiry(page: number | null, lengthMax = 252): ScsiCommand {
   return { name: "INQUIRY", cdb: own(cdb), transfer: { way: "in", lengthMax } };
 }
 
+/** WRITE (16) of no blocks: writes nothing and is no error (SBC-3, "WRITE (16) command"). */
+export function writeNothing(): ScsiCommand {
+  const cdb = new Writer(16).u8(OPCODE.write).u8(0).u64(0).u32(0).u16(0).finish();
+  return { name: "WRITE (16) of no blocks", cdb: own(cdb), transfer: { way: "none" } };
+}
+
 /** READ CAPACITY (16). */
 export function readCapacity(): ScsiCommand {
   const cdb = new Writer(16).u8(OPCODE.actionIn).u8(READ_CAPACITY_16).u64(0).u32(CAPACITY_BYTES)
