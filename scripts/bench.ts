@@ -1,13 +1,14 @@
 /**
- * `deno task bench [config]`: speed, side by side with the limits that the same machine showed in
- * the same run: a durable write of a preallocated block, and a round trip on loopback. Quote the
- * ratios. With `config`: stream 2 alone, and in more detail.
+ * `deno task bench [config | mount]`: speed, side by side with the limits that the same machine
+ * showed in the same run: a durable write of a preallocated block, and a round trip on loopback.
+ * Quote the ratios. With `config`: stream 2 alone, and in more detail; `mount`: the mount alone.
  *
  * @module
  */
 import { benchBeats } from "./bench_beats.ts";
 import { measureFsync, measureRoundTrip, milliseconds, percentile, row } from "./bench_limits.ts";
 import { benchConfig, commits } from "./bench_config.ts";
+import { benchMount } from "./bench_mount.ts";
 import { type LocalCluster, pause, pentad } from "./local_cluster.ts";
 
 function cpuTicks(pid: number): number {
@@ -55,8 +56,14 @@ async function timeOf(args: readonly string[]): Promise<number> {
   return performance.now() - started;
 }
 
-if (Deno.args[0] === "config") {
-  await benchConfig();
+function mean(): string {
+  return Deno.loadavg().map((each) => each.toFixed(1)).join(" ");
+}
+
+if (Deno.args[0] === "config" || Deno.args[0] === "mount") {
+  row("load average before", mean());
+  await (Deno.args[0] === "config" ? benchConfig() : benchMount());
+  row("load average after", mean());
   Deno.exit();
 }
 const fsyncs = measureFsync();

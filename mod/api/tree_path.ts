@@ -3,8 +3,8 @@ import { ProblemError } from "../base/problem.ts";
 
 /** NAME_MAX of linux/limits.h. */
 export const NAME_BYTES_MAX = 255;
-/** A path longer than this is refused. */
-export const PATH_BYTES_MAX = 1024;
+/** PATH_MAX of linux/limits.h, as in the tree itself. */
+export const PATH_BYTES_MAX = 4096;
 
 /**
  * The part of an address below `prefix`, as sent: not normalized and not decoded, so that an escape

@@ -10,6 +10,7 @@
 import type { ExportEntry, ExportHead } from "../api/export.ts";
 import { EXPORT_LINE_MAX } from "../api/export.ts";
 import { ProblemError } from "../base/problem.ts";
+import { treeGroup } from "../host/linux/tree_group.ts";
 import { readLines } from "./lines.ts";
 
 /** Name of the marker. */
@@ -26,10 +27,14 @@ export interface Exported {
   readonly directories: number;
 }
 
-/** Writes the lines of an export. Throws `config.export-place` and `config.export-broken`. */
+/**
+ * Writes the lines of an export, for `group` to read as on the mount; null for who may give nothing
+ * away. Throws `config.export-place` and `config.export-broken`.
+ */
 export async function writeExport(
   source: ReadableStream<Uint8Array>,
   directory: string,
+  group: number | null = Deno.uid() === 0 ? treeGroup() : null,
 ): Promise<Exported> {
   const root = directory.replace(/\/+$/, "") || "/";
   const mode = prepare(root);
@@ -44,7 +49,12 @@ export async function writeExport(
     else if (value.end === true) whole = true;
     else {
       const entry = entryOf(value);
-      attempt(root, () => writeEntry(root, entry, made));
+      attempt(root, () => {
+        writeEntry(root, entry, made);
+        const place = `${root}/${entry.path}`;
+        if (group !== null) Deno.chownSync(place, null, group);
+        if (entry.kind === "file") Deno.chmodSync(place, entry.mode);
+      });
       if (entry.kind === "file") files++;
       else made.set(entry.path, entry);
     }
@@ -100,7 +110,7 @@ function lookAt(path: string): Deno.FileInfo | null {
 /** `made`: the directories that this export has made; nothing is written into any other. */
 function writeEntry(
   root: string,
-  { path, kind, mode, mtime, data }: ExportEntry,
+  { path, kind, mtime, data }: ExportEntry,
   made: ReadonlyMap<string, unknown>,
 ): void {
   const names = path.split("/");
@@ -119,7 +129,6 @@ function writeEntry(
   } finally {
     file.close();
   }
-  Deno.chmodSync(place, mode);
 }
 
 /** What the file system refuses is told as such. */

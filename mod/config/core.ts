@@ -10,7 +10,7 @@ import { type NodeId, nodeId } from "../base/id.ts";
 import { Prng } from "../base/prng.ts";
 import { reason } from "../base/reason.ts";
 import { earliest, type Instant, NEVER } from "../base/time.ts";
-import type { Fact, Request } from "../streams.ts";
+import type { Fact, Request, Saying } from "../streams.ts";
 import { Clients } from "./clients.ts";
 import { onVote, onVoteReply, onWitness, tickElection } from "./election.ts";
 import { isMajority } from "./electorate.ts";
@@ -91,23 +91,24 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     this.#standing = new Standing(this.#raft);
     this.#leaving = new Leaving(this.#raft);
     this.#force = new Force(this.#raft);
+    const frozen = () => this.#standing.frozen;
     this.#clients = new Clients({
       raft: this.#raft,
       applied: () => this.#replica.applied,
-      frozen: () => this.#standing.frozen,
+      frozen,
       toMount: (tag, outcome) => this.#mount.onOutcome(tag, outcome),
     });
-    this.#mount = new MountSeat({
-      raft: this.#raft,
-      clients: this.#clients,
-      replica: this.#replica,
-      frozen: () => this.#standing.frozen,
-      options,
-    }, now);
+    const parts = { raft: this.#raft, clients: this.#clients, replica: this.#replica };
+    this.#mount = new MountSeat({ ...parts, frozen, options }, now);
   }
 
   step(event: ConfigEvent, now: Instant): ConfigEffect[] {
     const raft = this.#raft;
+    // It comes with every beat, and changes nothing but what `.rrd` shows.
+    if (event.kind === "fact" && event.fact.fact === "ha.vitals") {
+      this.#mount.onVitals(event.fact.vitals, now);
+      return [];
+    }
     raft.now = now;
     raft.effects = [];
     if (!this.#started) this.#start();
@@ -179,6 +180,11 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     });
   }
 
+  /** Another stream of this node said something: it is for `.clusterlog`, too. */
+  note({ stream, text }: Saying, now: Instant): void {
+    this.#mount.log(`${stream}: ${text}`, now);
+  }
+
   /** Index of the last applied entry. */
   get applied(): number {
     return this.#replica.applied;
@@ -243,9 +249,10 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
       case "forward-reply":
         return this.#clients.onForwardReply(message);
       case "unlock":
-        return this.#mount.onUnlock(message.path, message.version);
       case "locks":
-        return this.#mount.onLocks(from, message);
+      case "log-ask":
+      case "log":
+        return this.#mount.onMessage(from, message);
       case "snapshot":
         if (this.#installer.onChunk(from, message)) this.#onInstalled();
         return;

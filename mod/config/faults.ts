@@ -124,6 +124,12 @@ export function messageFault(message: Message): string | null {
     if (message.entries.some(({ body }) => entryFault(body) !== null)) return "an entry is none";
   }
   if (message.kind === "locks") return locksFault(message);
+  if (message.kind === "log") {
+    const odd = message.entries.some(({ node, uid, pri }) =>
+      !isNodeName(node) || uid > INDEX_MAX || pri > 7
+    );
+    return odd ? "an entry of the cluster log is none" : null;
+  }
   if (message.kind === "snapshot") {
     terms.push(message.lastTerm);
     if (message.index < 1 || message.index > INDEX_MAX) return "its index is out of bounds";

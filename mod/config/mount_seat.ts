@@ -10,26 +10,31 @@ import { type NodeId, nodeId, requestId } from "../base/id.ts";
 import { Prng } from "../base/prng.ts";
 import { reason } from "../base/reason.ts";
 import { earliest, type Instant } from "../base/time.ts";
-import type { MemberHealth, Outcome, Tag, Transaction, View } from "../streams.ts";
+import type { MemberHealth, Outcome, Tag, Transaction, View, Vitals } from "../streams.ts";
 import type { Clients } from "./clients.ts";
 import type { ConfigOptions } from "./events.ts";
+import { ClusterLog, PRIORITY_INFO } from "./fuse/cluster_log.ts";
 import type { ClusterState, MountParts } from "./fuse/context.ts";
 import { Mount } from "./fuse/mount.ts";
 import { LOCKS } from "./fuse/paths.ts";
+import type { NodeSample } from "./fuse/samples.ts";
 import { decodeRequest, encodeNotice, encodeReply } from "./fuse/wire.ts";
 import { LockAges } from "./lock_ages.ts";
 import type { Raft } from "./raft.ts";
 import type { Replica, Step } from "./replica.ts";
 import { LockCourier } from "./lock_courier.ts";
 import { LockDeaths } from "./lock_deaths.ts";
+import { LogCourier } from "./log_courier.ts";
 import type { LocksEntry } from "./lock_wire.ts";
-import type { Entry } from "./wire.ts";
+import type { Entry, MessageOf } from "./wire.ts";
 
 /** Rounds of outcomes and new tries in one step; more is a loop: a bug. */
 const ROUNDS_MAX = 10_000;
 
 /** Makes another sequence of the same seed. */
 const LIVES_SALT = 0x10c5;
+
+type SeatMessage = MessageOf<"unlock" | "locks" | "log-ask" | "log">;
 
 /** What the seat is made of. */
 export interface SeatParts {
@@ -47,6 +52,9 @@ export class MountSeat {
   readonly #ages = new LockAges();
   readonly #courier: LockCourier;
   readonly #deaths = new LockDeaths();
+  readonly #log = new ClusterLog();
+  readonly #logs: LogCourier;
+  readonly #samples = new Map<NodeId, Omit<NodeSample, "node">>();
   readonly #prng: Prng;
   readonly #startedAt: Instant;
   #online: readonly NodeId[];
@@ -60,13 +68,23 @@ export class MountSeat {
     this.#startedAt = now;
     this.#online = [parts.raft.self];
     this.#courier = this.#newCourier();
+    this.#logs = new LogCourier({
+      self: parts.raft.self,
+      name: (node) => parts.raft.name(node),
+      isMember: (node) => parts.raft.spec.members.some((each) => each.id === node),
+      log: this.#log,
+      send: (to, message) => parts.raft.send(to, message, true),
+    });
     this.#mount = new Mount(this.#mountParts(), now);
   }
 
   /** A request of the kernel. */
   onFuse(bytes: Uint8Array): void {
     const request = decodeRequest(bytes);
-    if (request !== null) this.#mount.request(request, this.#parts.raft.now);
+    if (request === null) return;
+    if (request.call === "init") this.#logs.reads = true;
+    if (request.call === "destroy") this.#logs.reads = false;
+    this.#mount.request(request, this.#parts.raft.now);
   }
 
   /** Who is there. */
@@ -97,10 +115,39 @@ export class MountSeat {
   /** What stream 1 says of a member. */
   onMember(health: MemberHealth): void {
     this.#deaths.note(health);
+    this.#logs.onMember(health);
+    const { node, state, vitals } = health;
+    if (state === "online" && vitals !== null) this.#sample(node, vitals, this.#parts.raft.now);
+  }
+
+  /** What this node tells of itself. */
+  onVitals(vitals: Vitals, now: Instant): void {
+    this.#sample(this.#parts.raft.self, vitals, now);
+  }
+
+  /** Something was said here. */
+  log(msg: string, now: Instant): void {
+    const { raft } = this.#parts;
+    const time = this.#wallSeconds(now);
+    this.#log.add(raft.name(raft.self), { time, pri: PRIORITY_INFO, msg });
+  }
+
+  /** What the mounts of other members say. */
+  onMessage(from: NodeId, message: SeatMessage): void {
+    switch (message.kind) {
+      case "unlock":
+        return this.#onUnlock(message.path, message.version);
+      case "locks":
+        return this.#onLocks(from, message);
+      case "log-ask":
+        return this.#logs.onAsk(from);
+      case "log":
+        return this.#logs.onEntries(from, message.entries);
+    }
   }
 
   /** A member's programs want locks, or give them back. */
-  onLocks(from: NodeId, { node, life, before, seq, commands }: LocksEntry): void {
+  #onLocks(from: NodeId, { node, life, before, seq, commands }: LocksEntry): void {
     const { raft, clients, replica } = this.#parts;
     // Who is no member any more gets nothing: its locks went with the entry that removed it.
     const member = raft.spec.members.some((each) => each.id === from);
@@ -118,7 +165,7 @@ export class MountSeat {
   }
 
   /** Somebody wants a lock removed that its holder does not renew. */
-  onUnlock(path: string, version: number): void {
+  #onUnlock(path: string, version: number): void {
     const { raft, clients } = this.#parts;
     if (raft.role !== "leader") return;
     const age = this.#ages.expired(path, version, raft.now);
@@ -146,8 +193,9 @@ export class MountSeat {
     this.#releaseDead();
     for (const effect of raft.effects) {
       if (effect.kind !== "say" || effect.saying.because === null) continue;
-      this.#mount.log(effect.saying.text, raft.now);
+      this.log(`config: ${effect.saying.text}`, raft.now);
     }
+    this.#logs.turn(raft.now);
     for (const output of this.#mount.take()) {
       raft.effects.push(
         output.output === "reply"
@@ -172,6 +220,8 @@ export class MountSeat {
       applied: () => raft.applied,
       cluster: () => this.#cluster(),
       wallSeconds: (now) => this.#wallSeconds(now),
+      log: this.#log,
+      samples: () => this.#allSamples(),
       callMs: () => raft.timing.fuseCallMs,
       nextId: () => requestId(toHex(this.#prng.bytes(8))),
       propose: (tag, transaction) => {
@@ -224,6 +274,18 @@ export class MountSeat {
     }
   }
 
+  #sample(node: NodeId, vitals: Vitals, now: Instant): void {
+    this.#samples.set(node, { time: this.#wallSeconds(now), vitals });
+  }
+
+  #allSamples(): readonly NodeSample[] {
+    const { members } = this.#parts.raft.spec;
+    return members.flatMap(({ id, name }) => {
+      const sample = this.#samples.get(id);
+      return sample === undefined ? [] : [{ node: name, ...sample }];
+    });
+  }
+
   #wallSeconds(now: Instant): number {
     const { wallAtStart = 0 } = this.#parts.options;
     return Math.floor(wallAtStart + (now - this.#startedAt) / 1000);
@@ -236,7 +298,7 @@ export class MountSeat {
 
   #askUnlock(path: string, version: number): void {
     const { raft } = this.#parts;
-    if (raft.role === "leader") return this.onUnlock(path, version);
+    if (raft.role === "leader") return this.#onUnlock(path, version);
     if (raft.leader !== null) raft.send(raft.leader, { kind: "unlock", path, version }, true);
   }
 

@@ -8,7 +8,7 @@
 import { crc32 } from "../base/checksum.ts";
 import type { LogBase, StoredRow, StoredSpec } from "../host/ports.ts";
 import type { ReplicaState } from "./replica.ts";
-import { encodeParts, type Part, PARTS_MAX } from "./wire.ts";
+import { encodeParts, type Part } from "./wire.ts";
 
 /** Everything that another replica needs to go on from here. */
 export interface Snapshot extends ReplicaState {
@@ -27,6 +27,11 @@ export interface Chunk {
   readonly body: Uint8Array;
 }
 
+/**
+ * Parts of one chunk: a chunk of small files is bounded by the time that they take, to write here and
+ * to read there, and not by its bytes.
+ */
+export const CHUNK_PARTS_MAX = 512;
 /** What a part takes beside its texts and bytes, at most. */
 const PART_BYTES = 64;
 
@@ -55,7 +60,7 @@ export class SnapshotEncoder {
       this.#held = null;
       if (part === null) break;
       const next = size + sizeOf(part);
-      if (parts.length > 0 && (next > this.#chunkBytes || parts.length === PARTS_MAX)) {
+      if (parts.length > 0 && (next > this.#chunkBytes || parts.length === CHUNK_PARTS_MAX)) {
         this.#held = part;
         break;
       }

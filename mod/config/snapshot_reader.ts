@@ -40,6 +40,7 @@ type RowPart = Extract<Part, { kind: "row" }>;
 /** Takes the chunks of one snapshot, in order. After a fault it must be dropped. */
 export class SnapshotReader {
   readonly #index: number;
+  readonly #check = new TreeCheck();
   readonly #rows: StoredRow[] = [];
   readonly #requests: StoredRequest[] = [];
   readonly #locks: StoredLocks[] = [];
@@ -78,7 +79,7 @@ export class SnapshotReader {
 
   /** The whole, once the last chunk was taken; or a clause that says why it is no state. */
   finish(): SnapshotContent | string {
-    return treeFault(this.#rows) ?? storedFault(this.#locks) ??
+    return this.#check.finish() ?? storedFault(this.#locks) ??
       { spec: this.#spec, rows: this.#rows, requests: this.#requests, locks: this.#locks };
   }
 
@@ -132,9 +133,10 @@ export class SnapshotReader {
     open.pieces.push(open.missing === 0 ? data : data.slice());
     if (open.missing > 0) return null;
     const { size: _size, kind: _kind, type, ...row } = open.row;
-    this.#rows.push({ ...row, kind: type, data: concat(...open.pieces) });
+    const whole: StoredRow = { ...row, kind: type, data: concat(...open.pieces) };
+    this.#rows.push(whole);
     this.#open = null;
-    return null;
+    return this.#check.add(whole);
   }
 
   #request({ kind: _kind, ...request }: Extract<Part, { kind: "request" }>): string | null {
@@ -162,27 +164,52 @@ function rowFault(
   return null;
 }
 
+/**
+ * Whether rows make a tree, looked at one by one as they come: at the end of hundreds of thousands
+ * only the directories are left to be seen.
+ */
+class TreeCheck {
+  readonly #inodes = new Set<number>();
+  readonly #names = new Map<number, Set<string>>();
+  /** Each directory and its parent. */
+  readonly #directories = new Map<number, number>();
+
+  /** Why this row cannot be in one tree with those before it, as a clause; or null. */
+  add({ ino, parent, name, kind }: StoredRow): string | null {
+    if (this.#inodes.has(ino)) return `there are two of inode ${ino}`;
+    this.#inodes.add(ino);
+    const siblings = this.#names.get(parent) ?? new Set();
+    if (siblings.has(name)) return `there are two of "${name}" in one directory`;
+    this.#names.set(parent, siblings.add(name));
+    if (kind === "directory") this.#directories.set(ino, parent);
+    return null;
+  }
+
+  /** Why all of them make no tree, as a clause; or null. */
+  finish(): string | null {
+    for (const parent of this.#names.keys()) {
+      if (parent !== ROOT_INO && !this.#directories.has(parent)) {
+        return `what is in inode ${parent} is in no directory`;
+      }
+    }
+    for (const ino of this.#directories.keys()) {
+      let at = ino;
+      // A ring of directories would not end here.
+      for (let depth = 0; at !== ROOT_INO; depth++) {
+        if (depth >= DEPTH_MAX) return `directory ${ino} is not below the root`;
+        at = this.#directories.get(at) ?? ROOT_INO;
+      }
+    }
+    return null;
+  }
+}
+
 /** Why rows make no tree, as a clause; or null. */
 export function treeFault(rows: readonly StoredRow[]): string | null {
-  const directories = new Map<number, number>();
-  for (const { ino, parent, kind } of rows) if (kind === "directory") directories.set(ino, parent);
-  const inodes = new Set<number>();
-  const names = new Map<number, Set<string>>();
-  for (const { ino, parent, name } of rows) {
-    if (inodes.has(ino)) return `there are two of inode ${ino}`;
-    inodes.add(ino);
-    if (parent !== ROOT_INO && !directories.has(parent)) return `inode ${ino} is in no directory`;
-    const siblings = names.get(parent) ?? new Set();
-    if (siblings.has(name)) return `there are two of "${name}" in one directory`;
-    names.set(parent, siblings.add(name));
+  const check = new TreeCheck();
+  for (const row of rows) {
+    const fault = check.add(row);
+    if (fault !== null) return fault;
   }
-  for (const ino of directories.keys()) {
-    let at = ino;
-    // A ring of directories would not end here.
-    for (let depth = 0; at !== ROOT_INO; depth++) {
-      if (depth >= DEPTH_MAX) return `directory ${ino} is not below the root`;
-      at = directories.get(at) ?? ROOT_INO;
-    }
-  }
-  return null;
+  return check.finish();
 }

@@ -24,6 +24,7 @@ import {
 } from "../base/schema.ts";
 import { PROFILE_NAMES } from "../base/timing.ts";
 import type { Operation, Transaction } from "../streams.ts";
+import { LOG_SHOWN_MAX, LOG_TEXT_MAX } from "./fuse/limits.ts";
 import { LOCKS_ENTRY, type LocksEntry, RELEASE_ENTRY, STORED_LOCKS } from "./lock_wire.ts";
 
 /** Bytes of one file. */
@@ -140,6 +141,18 @@ const CHANGE = union({
   witness: [5, struct({ disk: option(hex(16)) })],
 });
 
+/** One entry of `.clusterlog`. */
+const LOG_ENTRY = struct({
+  uid: u64,
+  time: u64,
+  pri: u16,
+  tag: text(63),
+  pid: u32,
+  node: text(63),
+  user: text(63),
+  msg: text(LOG_TEXT_MAX),
+});
+
 const MESSAGE = union({
   append: [
     1,
@@ -203,6 +216,10 @@ const MESSAGE = union({
   unlock: [16, struct({ path: PATH, version: u64 })],
   /** Asks the leader to put this into its log; who sent it sees it applied, or sends it again. */
   locks: [17, LOCKS_ENTRY],
+  /** There is a mount here: wants the entries of `.clusterlog`, now and as they come. */
+  "log-ask": [18, struct({})],
+  /** Entries that the receiver may not have yet; no answer. */
+  log: [19, struct({ entries: list(LOG_ENTRY, LOG_SHOWN_MAX) })],
   /** One chunk of the leader's state, for one that the log cannot bring there any more. */
   snapshot: [
     7,

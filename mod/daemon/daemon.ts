@@ -42,7 +42,7 @@ import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
 import { drain, leaveCluster } from "./leave.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
-import { mountGroup } from "./mounting.ts";
+import { treeGroup } from "../host/linux/tree_group.ts";
 import { linuxPorts } from "./ports.ts";
 import { Recorder } from "./recorder.ts";
 import { mountingOf, type Running, surround } from "./running.ts";
@@ -302,7 +302,7 @@ export class Daemon implements RunningNode {
         spec: identity.spec,
         disks: settings.disks,
         bind: settings.bind,
-        groupId: mountGroup(),
+        groupId: treeGroup(),
         onFact: (fact) => {
           running?.member.onFact(fact);
           running?.desk.onFact(fact);

@@ -13,8 +13,6 @@ import type { MountAsk } from "../runtime/mod.ts";
 
 /** Between two tries. */
 const RETRY_MS = 5000;
-/** Who may read the tree beside root, where the host has this group: Proxmox VE's. */
-const GROUP = "www-data";
 
 /** A runtime, as far as it mounts. */
 export interface Mountable {
@@ -75,18 +73,5 @@ export class Mounting {
     if (why !== this.#why) this.#parts.say(`not mounted on ${this.#parts.target}: ${why}`);
     this.#why = why;
     this.#timer = setTimeout(() => this.#try(), RETRY_MS);
-  }
-}
-
-/** The id of the group that reads the tree; 0 where this host has none. */
-export function mountGroup(path = "/etc/group"): number {
-  try {
-    const line = Deno.readTextFileSync(path).split("\n").find((each) =>
-      each.startsWith(`${GROUP}:`)
-    );
-    const id = Number(line?.split(":")[2]);
-    return Number.isSafeInteger(id) && id >= 0 ? id : 0;
-  } catch {
-    return 0;
   }
 }

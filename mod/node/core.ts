@@ -152,9 +152,11 @@ export class NodeCore implements Core<NodeEvent, NodeEffect> {
         } else if (common.kind === "ask") {
           queue.push(...served(common.request));
         } else if (common.kind === "say") {
+          const { saying } = common;
+          if (stream !== "config" && saying.because !== null) this.config.note(saying, now);
           effects.push({
             stream: "node",
-            effect: { kind: "saying", saying: common.saying },
+            effect: { kind: "saying", saying },
             cause,
           });
         } else {

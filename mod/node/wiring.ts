@@ -23,7 +23,7 @@ export const HEARD_BY: Readonly<Record<Fact["fact"], readonly StreamName[]>> = {
   "config.forced": [],
   "ha.guard": ["storage"],
   "ha.empty": ["storage", "config"],
-  "ha.vitals": ["heartbeat", "storage"],
+  "ha.vitals": ["heartbeat", "storage", "config"],
   "ha.resource": [],
   "ha.dc": [],
   "ha.takeover": [],

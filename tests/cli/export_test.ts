@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type ProblemCode, ProblemError } from "../../mod/base/problem.ts";
 import { MARKER, writeExport } from "../../mod/cli/export_writer.ts";
 import { EXPORT_LINE_MAX } from "../../mod/api/export.ts";
+import { treeGroup } from "../../mod/host/linux/tree_group.ts";
 import { withDaemon } from "./world.ts";
 
 type Line = Record<string, unknown>;
@@ -48,6 +49,36 @@ function names(path: string): string[] {
 function mode(path: string): string {
   return ((Deno.statSync(path).mode ?? 0) & 0o777).toString(8);
 }
+
+Deno.test({
+  name: "an export is for the group that reads the mount, where its writer may give that away",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    withDirectory(async (root) => {
+      const lines = [{ ...HEAD, entries: 2 }, directory("d"), entry("d/f", "x"), END];
+      await writeExport(stream(...lines), `${root}/out`, 12345);
+      const group = (path: string) => Deno.statSync(`${root}/out/${path}`).gid;
+      assert.deepEqual([group("d"), group("d/f"), mode(`${root}/out/d/f`)], [12345, 12345, "640"]);
+      assert.equal(Deno.statSync(`${root}/out/d/f`).mtime?.getTime(), 1_000_000);
+      await writeExport(stream(...lines), `${root}/own`, null);
+      assert.equal(Deno.statSync(`${root}/own/d/f`).gid, 0);
+    }),
+});
+
+Deno.test("treeGroup() finds the group's number, and 0 where there is none", () => {
+  return withDirectory((root) => {
+    const look = (text: string) => {
+      Deno.writeTextFileSync(`${root}/group`, text);
+      return treeGroup(`${root}/group`);
+    };
+    assert.equal(look("root:x:0:\nwww-data:x:33:\n"), 33);
+    for (const odd of ["", "xwww-data:x:33:", "www-data:x:no:", "www-data"]) {
+      assert.equal(look(odd), 0);
+    }
+    assert.equal(treeGroup(`${root}/none`), 0);
+    return Promise.resolve();
+  });
+});
 
 Deno.test("config export writes files with modes and times, and takes its marker away", async () => {
   await withDaemon(async ({ node, cli, directory: root }) => {

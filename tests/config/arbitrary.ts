@@ -142,6 +142,18 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     ...{ term: count, nonce: count, commit: count },
   }),
   plain({ kind: fc.constant("lost" as const), term: count }),
+  plain({ kind: fc.constant("unlock" as const), path, version: count }),
+  plain({ kind: fc.constant("log-ask" as const) }),
+  plain({
+    kind: fc.constant("log" as const),
+    entries: fc.array(
+      plain({
+        ...{ uid: count, time: count, pri: fc.nat(9), pid: u32 },
+        ...{ tag: path, node: fc.constantFrom("node1", "n", "no name"), user: path, msg: path },
+      }),
+      { maxLength: 4 },
+    ),
+  }),
 );
 
 /** Ways in which bytes are damaged: turned, cut, lengthened, replaced. */

@@ -7,9 +7,10 @@ import { instant } from "../../mod/base/time.ts";
 import { type Chunk, type Snapshot, SnapshotEncoder } from "../../mod/config/snapshot.ts";
 import { SnapshotReader, treeFault } from "../../mod/config/snapshot_reader.ts";
 import { Transfer, WINDOW_CHUNKS } from "../../mod/config/transfer.ts";
-import { TREE_BYTES_MAX } from "../../mod/config/tree.ts";
+import { Tree, TREE_BYTES_MAX } from "../../mod/config/tree.ts";
 import { encodeEntry, encodeParts, FILE_BYTES_MAX, type Part } from "../../mod/config/wire.ts";
 import type { StoredRow } from "../../mod/host/ports.ts";
+import { damaged } from "./arbitrary.ts";
 import { specOf } from "./cluster.ts";
 
 const INDEX = 500;
@@ -165,6 +166,53 @@ Deno.test("SnapshotReader believes no claim: sizes, counts, numbers, names, desc
     assert.match(String(result), why);
   }
 });
+
+const anyPart: fc.Arbitrary<Part> = fc.oneof(
+  fc.record({ ino: fc.nat(9), parent: fc.nat(9), version: fc.nat(600), size: fc.nat(5) }).chain(
+    (numbers) =>
+      fc.record({
+        name: fc.constantFrom("a", "b", "..", "", "a/b"),
+        type: fc.constantFrom("file" as const, "directory" as const),
+        data: fc.uint8Array({ maxLength: 6 }),
+        writer: fc.nat(2),
+        mtime: fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.nat(5)),
+      }).map((rest): Part => ({ kind: "row", ...numbers, ...rest })),
+  ),
+  fc.uint8Array({ maxLength: 6 }).map((data): Part => ({ kind: "more", data })),
+  fc.tuple(fc.nat(3), fc.nat(3)).map(([rows, requests]): Part => ({ kind: "end", rows, requests })),
+  fc.tuple(fc.nat(600), fc.uint8Array({ maxLength: 40 }))
+    .map(([index, body]): Part => ({ kind: "spec", index, body })),
+  fc.tuple(fc.nat(9), fc.uint8Array({ maxLength: 40 }))
+    .map(([key, body]): Part => ({ kind: "locks", key, body })),
+  fc.tuple(fc.nat(600), fc.constantFrom("", "config.exists", "nonsense")).map(
+    ([index, problem]): Part => ({
+      ...{ kind: "request", index, request: `${index}`.padStart(16, "0"), problem, why: "" },
+    }),
+  ),
+);
+
+Deno.test("SnapshotReader takes any parts or bytes under the right CRC, and what it believes is a tree", () => {
+  const parts = fc.array(anyPart, { maxLength: 8 }).map((all) =>
+    encodeParts([...all, { kind: "end", rows: all.filter(isRow).length, requests: 0 }])
+  );
+  let believed = 0;
+  fc.assert(
+    fc.property(fc.oneof(parts, damaged(parts), fc.uint8Array()), fc.boolean(), (body, last) => {
+      const crc = crc32(body);
+      const result = read([{ at: 0, last, crc, whole: crc, body }]);
+      if (typeof result === "string") return;
+      assert.equal(treeFault(result.rows), null);
+      new Tree(result.rows);
+      believed++;
+    }),
+    { numRuns: 5000 },
+  );
+  assert.ok(believed > 20, `${believed}`);
+});
+
+function isRow({ kind }: Part): boolean {
+  return kind === "row";
+}
 
 Deno.test("treeFault() finds directories that hang on each other, and takes the deepest that may be", () => {
   assert.match(

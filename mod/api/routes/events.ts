@@ -1,25 +1,23 @@
 /**
  * `/v1/events`: the conversation as server-sent events (HTML Living Standard, section 9.2).
  *
- * There is no queue per reader: the node keeps its newest lines, each reader keeps its place, and a
- * reader too slow for the ring is told of the gap. `id` is `LIFE.SEQ`: a number alone would mean
+ * The node keeps its newest lines, each reader keeps its place, and a reader too slow for the ring is
+ * told of the gap. `id` is `LIFE.SEQ`: a number alone would mean
  * another line after a restart of the daemon.
  *
  * @module
  */
 import { z } from "zod";
-import { encodeText } from "../../base/bytes.ts";
 import { ProblemError } from "../../base/problem.ts";
 import type { EventLine } from "../../node/view.ts";
 import { STREAMS } from "../../streams.ts";
 import { type Call, type Route, route } from "../route.ts";
+import { RETRY, SSE_HEADERS, sseStream, STILL_HERE } from "../sse_reader.ts";
 
 /** Readers at once. */
 export const STREAMS_MAX = 64;
 /** Lines in one piece of an answer. */
 const CHUNK_LINES_MAX = 256;
-/** What a browser waits before it connects again. */
-const RETRY_MS = 1000;
 
 const FLAG = z.enum(["true", "false"]);
 const QUERY = z.strictObject({
@@ -53,13 +51,18 @@ interface Place {
 function openStream(call: Call<Query, unknown>): Response {
   const { shared, query, request } = call;
   const place = placeOf(request.headers.get("Last-Event-ID") ?? query.since, shared.life);
-  const headers = { "Content-Type": "text/event-stream", "Cache-Control": "no-store" };
-  if (request.method === "HEAD") return new Response(null, { headers });
+  if (request.method === "HEAD") return new Response(null, { headers: SSE_HEADERS });
   if (shared.streams >= STREAMS_MAX) {
     throw new ProblemError("api.busy", `${STREAMS_MAX} event streams are open`);
   }
-  const source = new EventSource(call, place);
-  return new Response(source.stream(), { headers });
+  shared.streams++;
+  const lines = new Lines(call, place);
+  const stream = sseStream(call, {
+    watch: (wake) => call.node.onEvent(wake),
+    next: (quiet) => lines.next(quiet),
+    done: () => shared.streams--,
+  });
+  return new Response(stream, { headers: SSE_HEADERS });
 }
 
 function placeOf(text: string | undefined, life: string): Place {
@@ -72,74 +75,32 @@ function placeOf(text: string | undefined, life: string): Place {
   return { after: Number(match[2]), begun: false, lost: false };
 }
 
-/** One reader. */
-class EventSource {
+/** The lines of one reader. */
+class Lines {
   readonly #call: Call<Query, unknown>;
   readonly #place: Place;
-  #closed = false;
-  #wake: (() => void) | null = null;
-  #release = () => {};
 
   constructor(call: Call<Query, unknown>, place: Place) {
     this.#call = call;
     this.#place = place;
   }
 
-  stream(): ReadableStream<Uint8Array> {
-    const { shared, node, stopping } = this.#call;
-    shared.streams++;
-    const wake = () => this.#wake?.();
-    const forget = node.onEvent(wake);
-    stopping.addEventListener("abort", wake);
-    this.#release = () => {
-      if (this.#closed) return;
-      this.#closed = true;
-      shared.streams--;
-      forget();
-      stopping.removeEventListener("abort", wake);
-      wake();
-    };
-    return new ReadableStream<Uint8Array>({
-      pull: (controller) => this.#pull(controller),
-      cancel: () => this.#release(),
-    }, { highWaterMark: 1 });
-  }
-
-  async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    for (let quiet = false; !this.#closed;) {
-      const text = this.#next();
-      if (text !== "") return controller.enqueue(encodeText(text));
-      if (this.#call.query.follow === "false" || this.#call.stopping.aborted) {
-        this.#release();
-        return controller.close();
-      }
-      // The comment keeps proxies from closing a quiet connection, and finds a dead reader.
-      if (quiet) return controller.enqueue(encodeText(": still here\n\n"));
-      quiet = await this.#sleep();
-    }
-  }
-
-  /** Waits for a line; true where only the time passed. */
-  #sleep(): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => end(true), this.#call.keepAliveMs);
-      const end = (quiet: boolean) => {
-        clearTimeout(timer);
-        this.#wake = null;
-        resolve(quiet);
-      };
-      this.#wake = () => end(false);
-    });
+  /** What is new to this reader; null at the end. */
+  next(quiet: boolean): string | null {
+    const text = this.#lines();
+    if (text !== "") return text;
+    if (this.#call.query.follow === "false" || this.#call.stopping.aborted) return null;
+    return quiet ? STILL_HERE : "";
   }
 
   /** The next lines as text; empty where there is nothing new to this reader. */
-  #next(): string {
+  #lines(): string {
     const { node, shared, query } = this.#call;
     const from = this.#place.after;
     const { lines, gap } = node.eventsAfter(from);
     const some = lines.slice(0, CHUNK_LINES_MAX);
     // The first piece sends the headers off, and says how soon to come back after a cut.
-    let text = this.#place.begun ? "" : `retry: ${RETRY_MS}\n\n`;
+    let text = this.#place.begun ? "" : RETRY;
     this.#place.begun = true;
     if (gap || this.#place.lost) {
       const first = some[0]?.seq ?? null;
@@ -153,6 +114,6 @@ class EventSource {
       if (wanted(line)) text += `id: ${shared.life}.${line.seq}\ndata: ${JSON.stringify(line)}\n\n`;
     }
     this.#place.after = some.at(-1)?.seq ?? from;
-    return text === "" && some.length < lines.length ? this.#next() : text;
+    return text === "" && some.length < lines.length ? this.#lines() : text;
   }
 }

@@ -2,17 +2,16 @@
  * `/v1/config-events`: changes of the tree as server-sent events, in log order, without gap or
  * duplicate. The id of an event is its transaction's number.
  *
- * There is no queue per reader: all of it is read out of the node's history, from the reader's own
- * place, when the reader takes the next piece. One that takes none for too long is cut off.
+ * All of it is read out of the node's history, from the reader's own place.
  *
  * @module
  */
 import { z } from "zod";
-import { encodeText } from "../../base/bytes.ts";
 import { ProblemError } from "../../base/problem.ts";
 import { txnOf, txnText } from "../points.ts";
 import { type Call, type Route, route } from "../route.ts";
 import type { ChangeEvent, ChangePage, PathEvent } from "../running_node.ts";
+import { RETRY, SSE_HEADERS, sseStream, STILL_HERE } from "../sse_reader.ts";
 import { checkTreePath } from "../tree_path.ts";
 
 /** Readers at once. */
@@ -21,8 +20,6 @@ export const WATCHERS_MAX = 64;
 export const PATHS_MAX = 64;
 /** Bytes of content in one event; what is more has to be read by its path. */
 export const CONTENT_BYTES_MAX = 256 * 1024;
-/** What a browser waits before it connects again. */
-const RETRY_MS = 1000;
 
 const QUERY = z.strictObject({
   path: z.array(z.string()).max(PATHS_MAX).meta({
@@ -53,12 +50,18 @@ function openWatch(call: Call<Query, unknown>): Response {
   const paths = query.path.map((path) => checkTreePath(path));
   const given = request.headers.get("Last-Event-ID") ?? query.after;
   const after = given === undefined ? node.applied() : placeOf(given);
-  const headers = { "Content-Type": "text/event-stream", "Cache-Control": "no-store" };
-  if (request.method === "HEAD") return new Response(null, { headers });
+  if (request.method === "HEAD") return new Response(null, { headers: SSE_HEADERS });
   if (shared.watchers >= WATCHERS_MAX) {
     throw new ProblemError("api.busy", `${WATCHERS_MAX} watchers are there`);
   }
-  return new Response(new Watch(call, { paths, after }).stream(), { headers });
+  shared.watchers++;
+  const watch = new Watch(call, { paths, after });
+  const stream = sseStream(call, {
+    watch: (wake) => node.onApplied(wake),
+    next: (quiet) => watch.next(quiet),
+    done: () => shared.watchers--,
+  });
+  return new Response(stream, { headers: SSE_HEADERS });
 }
 
 /** 0 stands for the beginning of all. */
@@ -76,10 +79,6 @@ class Watch {
   /** The gap that was told last. */
   #lost: number | null = null;
   #begun = false;
-  #closed = false;
-  #wake: (() => void) | null = null;
-  #stalled: ReturnType<typeof setTimeout> | undefined;
-  #release = () => {};
 
   constructor(
     call: Call<Query, unknown>,
@@ -91,41 +90,11 @@ class Watch {
     this.#told = after;
   }
 
-  stream(): ReadableStream<Uint8Array> {
-    const { shared, node, stopping } = this.#call;
-    const wake = () => this.#wake?.();
-    const forget = node.onApplied(wake);
-    shared.watchers++;
-    stopping.addEventListener("abort", wake);
-    this.#release = () => {
-      if (this.#closed) return;
-      this.#closed = true;
-      shared.watchers--;
-      clearTimeout(this.#stalled);
-      forget();
-      stopping.removeEventListener("abort", wake);
-      wake();
-    };
-    return new ReadableStream<Uint8Array>({
-      pull: (controller) => this.#pull(controller),
-      cancel: () => this.#release(),
-    }, { highWaterMark: 1 });
-  }
-
-  async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    clearTimeout(this.#stalled);
-    for (let quiet = false; !this.#closed;) {
-      if (this.#call.stopping.aborted) break;
-      const before = this.#call.node.applied();
-      const page = await this.#page();
-      if (page === null || this.#closed) break;
-      const text = this.#textOf(page) + (quiet ? this.#sign() : "");
-      if (text !== "") return this.#hand(controller, text);
-      quiet = before === this.#call.node.applied() && await this.#sleep();
-    }
-    if (this.#closed) return;
-    this.#release();
-    controller.close();
+  /** What is new to this reader; null where the node cannot tell it, or stops. */
+  async next(quiet: boolean): Promise<string | null> {
+    if (this.#call.stopping.aborted) return null;
+    const page = await this.#page();
+    return page && this.#textOf(page) + (quiet ? this.#sign() : "");
   }
 
   /** The next page; null where the node cannot read it any more: the reader comes back, or learns why. */
@@ -138,31 +107,6 @@ class Watch {
     }
   }
 
-  /** Gives the reader a piece; it has so long to take it. */
-  #hand(controller: ReadableStreamDefaultController<Uint8Array>, text: string): void {
-    controller.enqueue(encodeText(text));
-    this.#stalled = setTimeout(() => {
-      if (this.#closed) return;
-      this.#release();
-      controller.error(new Error("The reader takes nothing"));
-    }, this.#call.stallMs);
-  }
-
-  /** Waits for something new; true where only the time passed. */
-  #sleep(): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => end(true), this.#call.keepAliveMs);
-      const end = (quiet: boolean) => {
-        clearTimeout(timer);
-        this.#wake = null;
-        resolve(quiet);
-      };
-      this.#wake = () => end(false);
-      // What ended it, or came, before there was anything to wake.
-      if (this.#closed || this.#call.stopping.aborted) end(false);
-    });
-  }
-
   /** A page as text; empty where there is nothing new to this reader. */
   #textOf({ events, upTo, lostBefore }: ChangePage): string {
     const from = this.#after;
@@ -171,7 +115,7 @@ class Watch {
       // The first piece sends the headers off, and gives a place to come back to.
       const cluster = this.#clusterId();
       const data = JSON.stringify({ after: from, cluster });
-      text = `retry: ${RETRY_MS}\n\nevent: begin\nid: ${from}\ndata: ${data}\n\n`;
+      text = `${RETRY}event: begin\nid: ${from}\ndata: ${data}\n\n`;
       this.#begun = true;
     }
     if (lostBefore !== null && lostBefore !== this.#lost) {
@@ -193,7 +137,7 @@ class Watch {
   #sign(): string {
     const moved = this.#after > this.#told;
     this.#told = this.#after;
-    return `${moved ? `id: ${this.#after}\n\n` : ""}: still here\n\n`;
+    return `${moved ? `id: ${this.#after}\n\n` : ""}${STILL_HERE}`;
   }
 
   #wants(path: string): boolean {

@@ -1,10 +1,10 @@
 /** `pentad config watch`: changes of the tree as they are applied. @module */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { ProblemError } from "../../base/problem.ts";
 import type { Cli } from "../cli.ts";
+import { followEvents } from "../follow.ts";
 import { txnSegment } from "../options.ts";
 import { safeText } from "../print.ts";
-import { readEvents, type SseEvent } from "../sse.ts";
+import type { SseEvent } from "../sse.ts";
 
 interface Told {
   readonly txn: string;
@@ -27,27 +27,14 @@ export function watchCommand(cli: Cli): CommandUnknownOpts {
       const query = new URLSearchParams({ content: String(content) });
       for (const path of paths) query.append("path", path.replace(/^\/+/, ""));
       if (after !== undefined) query.set("after", after);
-      const { signal } = cli.io;
-      let last: string | null = after ?? null;
-      try {
-        const source = await cli.client.stream(`/v1/config-events?${query}`, signal);
-        for await (const event of readEvents(source)) {
-          last = event.id ?? last;
-          printEvent(cli, event);
-        }
-      } catch (error) {
-        if (signal.aborted) return;
-        if (error instanceof ProblemError) throw error;
-        throw ended(last, error);
-      }
-      if (!signal.aborted) throw ended(last, null);
+      await followEvents(cli, {
+        address: `/v1/config-events?${query}`,
+        follow: true,
+        last: after ?? null,
+        print: (event) => printEvent(cli, event),
+        why: (last) => `the changes ended${last === null ? "" : `; go on with --after ${last}`}`,
+      });
     });
-}
-
-/** The daemon went away, or we were too slow for it. */
-function ended(last: string | null, cause: unknown): ProblemError {
-  const after = last === null ? "" : `; go on with --after ${last}`;
-  return new ProblemError("node.unreachable", `the changes ended${after}`, { cause });
 }
 
 function printEvent(cli: Cli, { event, data }: SseEvent): void {

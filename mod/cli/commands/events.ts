@@ -1,12 +1,12 @@
 /** `pentad events`: the conversation, readable. @module */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { ProblemError } from "../../base/problem.ts";
 import type { EventLine } from "../../node/view.ts";
 import { STREAMS } from "../../streams.ts";
 import type { Cli } from "../cli.ts";
+import { followEvents } from "../follow.ts";
 import { wholeNumber } from "../options.ts";
 import { safeText } from "../print.ts";
-import { readEvents, type SseEvent } from "../sse.ts";
+import type { SseEvent } from "../sse.ts";
 import { localTime } from "../status_page.ts";
 
 export function eventsCommand(cli: Cli): CommandUnknownOpts {
@@ -20,27 +20,13 @@ export function eventsCommand(cli: Cli): CommandUnknownOpts {
       const query = new URLSearchParams({ follow: String(follow), routine: String(routine) });
       if (stream !== undefined) query.set("stream", stream);
       if (since !== undefined) query.set("since", String(since));
-      const { signal } = cli.io;
-      let last: string | null = null;
-      try {
-        const source = await cli.client.stream(`/v1/events?${query}`, signal);
-        for await (const event of readEvents(source)) {
-          last = event.id ?? last;
-          printEvent(cli, event);
-        }
-      } catch (error) {
-        if (signal.aborted) return;
-        if (error instanceof ProblemError) throw error;
-        throw ended(last, error);
-      }
-      if (follow && !signal.aborted) throw ended(last, null);
+      await followEvents(cli, {
+        ...{ address: `/v1/events?${query}`, follow, last: null },
+        print: (event) => printEvent(cli, event),
+        why: (last) =>
+          `the conversation ended${last === null ? "" : `; its last line was ${last}`}`,
+      });
     });
-}
-
-/** The daemon went away under a reader that follows. */
-function ended(last: string | null, cause: unknown): ProblemError {
-  const after = last === null ? "" : `; its last line was ${last}`;
-  return new ProblemError("node.unreachable", `the conversation ended${after}`, { cause });
 }
 
 function printEvent(cli: Cli, { event, data }: SseEvent): void {

@@ -5,6 +5,8 @@ import type { Reason } from "../../base/reason.ts";
 import type { Instant, Millis } from "../../base/time.ts";
 import type { Tag, Transaction } from "../../streams.ts";
 import type { LockCourier } from "../lock_courier.ts";
+import type { ClusterLog } from "./cluster_log.ts";
+import type { NodeSample } from "./samples.ts";
 import type { Tree } from "../tree.ts";
 import type { FuseNotice, FuseReply, FuseRequest } from "./requests.ts";
 
@@ -41,6 +43,10 @@ export interface MountParts {
   readonly withdraw: (tag: Tag) => boolean;
   /** Locks of programs, and the way to them. */
   readonly locks: LockCourier;
+  /** What the nodes said: it outlives a connection of the kernel. */
+  readonly log: ClusterLog;
+  /** The newest load of each node, this one included. */
+  readonly samples: () => readonly NodeSample[];
   /** Asks the leader to remove a lock that nobody renews. */
   readonly unlock: (path: string, version: number) => void;
   readonly say: (text: string, because: Reason | null) => void;

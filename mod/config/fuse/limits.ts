@@ -25,7 +25,7 @@ export const SWEEP_MAX = 256;
 /** Entries of the cluster log that are kept, and how many of them are shown. */
 export const LOG_KEPT_MAX = 200;
 export const LOG_SHOWN_MAX = 50;
-/** Characters of one entry. */
+/** Bytes of one entry's text. */
 export const LOG_TEXT_MAX = 4000;
 /**
  * How long the kernel may believe names and attributes, in milliseconds. Notices make it much

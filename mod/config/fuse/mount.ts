@@ -5,14 +5,12 @@
  * @module
  */
 import { unreachable } from "../../base/assert.ts";
-import { nameOf } from "../../base/cluster.ts";
 import type { RequestId } from "../../base/id.ts";
 import { reason } from "../../base/reason.ts";
 import { earliest, type Instant, NEVER } from "../../base/time.ts";
 import type { Change, Outcome, Tag } from "../../streams.ts";
 import type { RowEdit } from "../tree.ts";
 import { AttributeCalls } from "./attributes.ts";
-import { PRIORITY_INFO } from "./cluster_log.ts";
 import type { MountOutput, MountParts } from "./context.ts";
 import { Directories } from "./directories.ts";
 import { Files } from "./files.ts";
@@ -192,15 +190,6 @@ export class Mount {
     const { calls, flights, notices, clock } = this.#shared;
     const waits = earliest(calls.deadline(), flights.deadline());
     return earliest(waits, notices.sweeping ? clock.now : NEVER);
-  }
-
-  /** Something was said: it is in the cluster log from now on. */
-  log(msg: string, now: Instant, pri = PRIORITY_INFO): void {
-    const { self, cluster, wallSeconds } = this.#parts;
-    const node = nameOf(cluster().spec, self);
-    this.#shared.texts.log.add({
-      ...{ time: wallSeconds(now), pri, tag: "pentad", pid: 0, node, user: "root@pam", msg },
-    });
   }
 
   /** What is to be written to the kernel, in order: answers first, for some notices wait for them. */

@@ -48,7 +48,7 @@ export class Shared {
     this.flights = new Flights(parts, clock);
     this.nodes = new Nodes(parts.tree);
     this.notices = new Notices(this.nodes, this.calls);
-    this.texts = new Texts(parts, now);
+    this.texts = new Texts(parts, clock);
     const { calls: _, nodes, handles, flights, notices, texts } = this;
     const startedAt = parts.wallSeconds(now);
     const render = texts.render.bind(texts);

@@ -7,25 +7,25 @@
 import { parseAddress } from "../../base/address.ts";
 import { decodeText, encodeText } from "../../base/bytes.ts";
 import { type Member, nameOf } from "../../base/cluster.ts";
-import type { Instant } from "../../base/time.ts";
 import type { Change } from "../../streams.ts";
-import { ClusterLog } from "./cluster_log.ts";
-import type { MountParts } from "./context.ts";
+import type { MountParts, StepClock } from "./context.ts";
 import type { Errno } from "./requests.ts";
+import { dump, guestsOf } from "./samples.ts";
 import type { Special } from "./specials.ts";
 import { Versions } from "./versions.ts";
 
 /** See the module's note. */
 export class Texts {
-  readonly log = new ClusterLog();
   readonly #parts: MountParts;
+  readonly #clock: StepClock;
   readonly #startedAt: number;
   readonly #versions: Versions;
   #debug = false;
 
-  constructor(parts: MountParts, now: Instant) {
+  constructor(parts: MountParts, clock: StepClock) {
     this.#parts = parts;
-    this.#startedAt = parts.wallSeconds(now);
+    this.#clock = clock;
+    this.#startedAt = parts.wallSeconds(clock.now);
     this.#versions = new Versions(parts.tree().view);
   }
 
@@ -55,12 +55,11 @@ export class Texts {
       case ".vmlist":
         return json(this.#guests());
       case ".clusterlog":
-        return json({ data: this.log.newest() });
+        return json({ data: this.#parts.log.shown() });
       case ".debug":
         return encodeText(this.#debug ? "1\n" : "0\n");
       default:
-        // `.rrd`: nobody gathers such samples here; an empty dump, with the NUL that ends each one.
-        return new Uint8Array(1);
+        return encodeText(this.#dump());
     }
   }
 
@@ -70,6 +69,11 @@ export class Texts {
     if (text !== "0" && text !== "1") return "EINVAL";
     this.#debug = text === "1";
     return null;
+  }
+
+  #dump(): string {
+    const { tree, samples, wallSeconds } = this.#parts;
+    return dump(samples(), guestsOf(tree().view), wallSeconds(this.#clock.now));
   }
 
   #self(): string {

@@ -7,8 +7,10 @@ import type { ClusterSpec } from "../../../mod/base/cluster.ts";
 import { nodeId, requestId } from "../../../mod/base/id.ts";
 import { problem, type ProblemCode } from "../../../mod/base/problem.ts";
 import { type Instant, instant } from "../../../mod/base/time.ts";
+import { ClusterLog } from "../../../mod/config/fuse/cluster_log.ts";
 import type { ClusterState } from "../../../mod/config/fuse/context.ts";
 import { Mount } from "../../../mod/config/fuse/mount.ts";
+import type { NodeSample } from "../../../mod/config/fuse/samples.ts";
 import type {
   Caller,
   FuseCall,
@@ -43,6 +45,8 @@ export class Seat {
   readonly replica: Replica;
   readonly courier: LockCourier;
   readonly mount: Mount;
+  readonly log = new ClusterLog();
+  samples: readonly NodeSample[] = [];
   readonly answers = new Map<number, FuseReply>();
   readonly notices: FuseNotice[] = [];
   readonly unlocks: { path: string; version: number }[] = [];
@@ -75,6 +79,8 @@ export class Seat {
       frozen: () => this.frozen,
       cluster: () => this.cluster,
       wallSeconds: (now) => WALL_START + Math.floor(now / 1000),
+      log: this.log,
+      samples: () => this.samples,
       callMs: () => CALL_MS,
       nextId: () => bench.nextId(),
       propose: (tag, transaction) => void bench.propose({ from: this, tag, transaction }),

@@ -1,19 +1,9 @@
 /** Nothing waits for ever, and nobody is told what is not true. */
 import assert from "node:assert/strict";
 
-import { Bench, CALL_MS, type Seat, word } from "./bench.ts";
-import { CUT, type Fd, READ, System, WRITE } from "./system.ts";
-
-function desk(): { bench: Bench; system: System; seat: Seat } {
-  const bench = new Bench();
-  const system = new System(bench.first);
-  assert.equal(system.put("f", "old"), "ok");
-  return { bench, system, seat: bench.first };
-}
-
-function flush(seat: Seat, { node, handle }: Fd): number {
-  return seat.ask(node, { call: "flush", handle, owner: 1n });
-}
+import { CALL_MS, word } from "./bench.ts";
+import { desk, flush } from "./desk.ts";
+import { CUT, READ, WRITE } from "./system.ts";
 
 Deno.test("a close that reached no leader in time is EAGAIN, and surely not done", () => {
   const { bench, system, seat } = desk();

@@ -3,19 +3,9 @@ import assert from "node:assert/strict";
 import { CALLS_MAX, HANDLES_MAX } from "../../../mod/config/fuse/limits.ts";
 import { FILE_BYTES_MAX } from "../../../mod/config/wire.ts";
 import { TREE_BYTES_MAX } from "../../../mod/config/tree.ts";
-import { Bench, CALL_MS, type Seat, word } from "./bench.ts";
+import { Bench, CALL_MS, word } from "./bench.ts";
+import { desk, flush } from "./desk.ts";
 import { CUT, type Fd, getattr, READ, System, WRITE } from "./system.ts";
-
-function desk(): { bench: Bench; system: System; seat: Seat } {
-  const bench = new Bench();
-  const system = new System(bench.first);
-  assert.equal(system.put("f", "old"), "ok");
-  return { bench, system, seat: bench.first };
-}
-
-function flush(seat: Seat, { node, handle }: Fd): number {
-  return seat.ask(node, { call: "flush", handle, owner: 1n });
-}
 
 Deno.test("better: a file of 1 MiB and one byte is EFBIG, and the old content is whole", () => {
   const { system, seat } = desk();

@@ -85,23 +85,49 @@ Deno.test(".vmlist: every guest with node, kind and the version of its file; no 
 });
 
 Deno.test(".clusterlog: what was said, newest first, so many entries", () => {
-  const { bench, seat, system } = desk();
+  const { seat, system } = desk();
   assert.deepEqual(JSON.parse(system.cat(".clusterlog")), { data: [] });
-  for (let at = 0; at < 250; at++) seat.mount.log(`said ${at}`, bench.now);
+  for (let at = 0; at < 250; at++) {
+    seat.log.add("node1", { time: WALL_START, pri: 6, msg: `said ${at}` });
+  }
   const { data } = JSON.parse(system.cat(".clusterlog"));
   assert.equal(data.length, LOG_SHOWN_MAX);
   assert.deepEqual(data[0], {
     ...{ uid: 250, time: WALL_START, pri: 6, tag: "pentad", pid: 0, node: "node1" },
     ...{ user: "root@pam", msg: "said 249" },
   });
-  seat.mount.log("x".repeat(10_000), bench.now, 3);
+  seat.log.add("node1", { time: WALL_START, pri: 3, msg: "ä".repeat(10_000) });
   const longest = JSON.parse(system.cat(".clusterlog")).data[0];
-  assert.deepEqual([longest.msg.length, longest.pri], [4000, 3]);
+  assert.deepEqual([longest.msg, longest.pri], ["ä".repeat(2000), 3]);
 });
 
-Deno.test(".rrd is an empty dump, which ends in NUL", () => {
-  const { system } = desk();
-  assert.equal(system.cat(".rrd"), "\0");
+Deno.test(".rrd: a line for each node that told its load, and for each guest of which was decided", () => {
+  const { bench, seat, system } = desk();
+  assert.equal(system.cat(".rrd"), "\0", "an empty dump ends in NUL, too");
+  bench.pass(400_000);
+  seat.samples = [
+    { node: "node1", time: WALL_START + 399, vitals: { load: 0.25, ioDelay: 0.0625 } },
+    { node: "node2", time: WALL_START + 99, vitals: { load: 0, ioDelay: 0 } },
+  ];
+  for (const path of ["nodes", "nodes/n1", "nodes/n1/qemu-server", "ha"]) {
+    bench.elsewhere({ op: "mkdir", path });
+  }
+  system.put("nodes/n1/qemu-server/100.conf", "cores: 2\nname: web\n");
+  const services = { "vm:100": { state: "started" }, "vm:101": { state: "stopped" } };
+  const others = { "vm:102": { state: "fence" }, "exec:1": { state: "started" }, "vm:103": null };
+  system.put("ha/manager_status", JSON.stringify({ services: { ...services, ...others } }));
+  const unknown = (count: number) => ":U".repeat(count);
+  const [time, now] = [WALL_START + 399, WALL_START + 400];
+  assert.deepEqual(system.cat(".rrd").split("\n"), [
+    `pve-node-9.0/node1:U::${time}:U:U:0.25:0.063${unknown(15)}`,
+    `pve-vm-9.0/100:U:web:running:0:${now}${unknown(17)}`,
+    `pve-vm-9.0/101:U:U:stopped:0:${now}${unknown(17)}`,
+    "\0",
+  ], "what is older than five minutes is not shown");
+  for (const odd of ["[]", "null", '{"services":[1]}', "{", '{"services":7}']) {
+    system.put("ha/manager_status", odd);
+    assert.equal(system.cat(".rrd").split("\n").length, 2);
+  }
 });
 
 Deno.test("better: a virtual file is for each handle what it was when that was opened", () => {
