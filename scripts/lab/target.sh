@@ -1,9 +1,9 @@
 #!/bin/bash
-# Inside a lab host: a SAN.   target.sh lio BYTES | tgt BYTES | forget | stop
+# Inside a lab host: a SAN.   target.sh lio BYTES | tgt BYTES
 #   lio     the kernel's target, on port 3260: /disk/lio.img over iSCSI
 #   tgt     the userspace target, on port 3261: /disk/tgt.img over iSCSI
-#   forget  takes LIO's unit down and up again, as a reboot of an array without APTPL would
-#   stop    takes LIO down
+# There is no way to take LIO down here: in kernel 6.1 that waits for sessions that come back all the
+# time. An array that restarts is a power cut of its host.
 set -eu
 IQN=iqn.2026-01.lab
 IP=$(ip -4 -br addr show eth1 | sed 's/.* \([0-9.]*\)\/.*/\1/')
@@ -38,17 +38,6 @@ lio() {
   echo 1 > "$GROUP/enable"
 }
 
-stop() {
-  local name
-  echo 0 > "$GROUP/enable"
-  for name in $NAMES; do
-    rm "$GROUP/acls/$name/lun_0/lun"
-    rmdir "$GROUP/acls/$name/lun_0" "$GROUP/acls/$name"
-  done
-  rm "$GROUP/lun/lun_0/unit"
-  rmdir "$GROUP/lun/lun_0" "$GROUP/np/$IP:3260" "$GROUP" "${GROUP%/*}" "$UNIT"
-}
-
 tgt() {
   backing /disk/tgt.img "$1"
   mkdir -p /run/tgt /var/run/tgtd
@@ -63,7 +52,5 @@ tgt() {
 case ${1:-} in
   lio) lio "$2" ;;
   tgt) tgt "$2" ;;
-  forget) bytes=$(stat -c %s /disk/lio.img); stop; rm -rf /etc/target/pr/* /var/target/pr/*; lio "$bytes" ;;
-  stop) stop ;;
-  *) sed -n '2,6p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,4p' "$0" >&2; exit 2 ;;
 esac

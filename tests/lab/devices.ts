@@ -155,28 +155,3 @@ lab("lio", "a target that hangs is told as hung, and holds up nothing else", asy
   assert.deepEqual((await b.inspect()).state.keys, [A]);
   await san.drop(1, file);
 });
-
-lab(
-  "lio",
-  "an array that restarts without APTPL has forgotten everyone, and is registered anew",
-  async (bench) => {
-    const { san, a, b } = bench;
-    assert.equal(await a.register(A), "ok");
-    assert.equal(await b.register(B), "ok");
-    assert.equal(await a.command({ kind: "reserve", key: A, type: 5 }), "ok");
-    await san.lab.host(3).must("/lab/target.sh forget");
-    // Sessions come back by themselves; until then calls fail.
-    for (const { disk } of [a, b]) {
-      await until("the session is back", 90, async () => {
-        const state = await new Promise<unknown>((done) => disk.readReservations(done));
-        return typeof state === "object" && state !== null && "keys" in state;
-      });
-    }
-    const { keys, holder, generation } = (await a.inspect()).state;
-    assert.deepEqual({ keys, holder, generation }, { keys: [], holder: null, generation: 0 });
-    assert.equal(await a.tryWrite(), "ok", "nobody is kept out any more: it must be reserved anew");
-    assert.equal(await a.register(A), "ok");
-    assert.equal(await a.command({ kind: "reserve", key: A, type: 5 }), "ok");
-    assert.equal(await b.tryWrite(), "conflict");
-  },
-);
