@@ -9,13 +9,19 @@ const selfCommand = Deno.build.standalone
 /** The unpacking form of the file says its own place. */
 const file = Deno.build.standalone ? Deno.execPath() : Deno.env.get("PENTAD_FILE") ?? null;
 
-Deno.exitCode = await run(Deno.args, {
+const code = await run(Deno.args, {
   file,
   daemon: async (settings, acceptMachine) => {
     const { runDaemon } = await import("./mod/daemon/run.ts");
     return await runDaemon(settings, selfCommand, acceptMachine);
   },
   diskWorker: async () => (await import("./mod/host/linux/disk_worker.ts")).diskWorker(),
+  disks: async () => {
+    const { DiskProcessPort } = await import("./mod/host/linux/disk_process.ts");
+    return new DiskProcessPort({ selfCommand });
+  },
   offline: async (path) => (await import("./mod/daemon/offline.ts")).openOffline(path),
   keeper: async (args) => (await import("./mod/host/linux/keeper_main.ts")).keeperMain(args),
 });
+// A disk process that hangs in the kernel must not hold this one.
+Deno.exit(code);

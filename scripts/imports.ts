@@ -12,12 +12,13 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   "streams.ts": ["base"],
   "host/ports.ts": [
-    ...["base", "host/address_port.ts", "host/database_port.ts", "host/fuse_port.ts"],
-    "host/process_port.ts",
+    ...["base", "host/address_port.ts", "host/database_port.ts", "host/disk_port.ts"],
+    ...["host/fuse_port.ts", "host/process_port.ts"],
   ],
   "host/address_port.ts": ["base"],
   "host/process_port.ts": ["base"],
   "host/database_port.ts": ["base"],
+  "host/disk_port.ts": ["base"],
   "host/fuse_port.ts": ["base"],
   "host/database_failure.ts": ["base"],
   heartbeat: STREAM_MAY,
@@ -47,7 +48,10 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...["heartbeat", "config", "ha", "storage", "join"],
   ],
   api: ["base", "streams.ts", "node", "explain", "ha", "config", "join"],
-  cli: ["base", "streams.ts", "node", "explain", "api", "config", "join", "host", "sim"],
+  cli: [
+    ...["base", "streams.ts", "node", "explain", "api", "config", "join"],
+    ...["host", "host/ports.ts", "sim"],
+  ],
 };
 
 /** Files of a stream that only drivers (and the runtime) may reach, for they need ports. */

@@ -1,5 +1,6 @@
 /** All mutants; see `mutants.ts`. @module */
 import { type Mutant, PAIR, THREE } from "./mutant.ts";
+import { DISK_MUTANTS } from "./mutants_disks.ts";
 import { INTEGRITY_MUTANTS } from "./mutants_integrity.ts";
 import { LOCK_MUTANTS } from "./mutants_locks.ts";
 import { AGENT_MUTANTS } from "./mutants_agents.ts";
@@ -176,6 +177,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   ...SNAPSHOT_MUTANTS,
   ...STORAGE_MUTANTS,
+  ...DISK_MUTANTS,
   ...RECOVERY_MUTANTS,
   ...RULES_MUTANTS,
   ...INTEGRITY_MUTANTS,

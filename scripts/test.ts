@@ -6,6 +6,7 @@
  */
 import { DISK_SEEDS, runStep, simSteps, STATIC_STEPS, type StepResult } from "./steps.ts";
 import { testStep, UNIT_FOLDERS } from "./steps.ts";
+import { labMissing } from "./lab/missing.ts";
 
 const at = Deno.args.indexOf("--seeds");
 const seeds = Number(at < 0 ? 1000 : Deno.args[at + 1]);
@@ -26,13 +27,15 @@ const steps = [
   testStep("edges: API and command line", "tests/api", "tests/cli"),
   testStep("drivers against the real world", "tests/host"),
   testStep("whole daemons", "tests/daemon"),
+  { ...testStep("lab: hosts with kernels of their own", "tests/lab"), minutesMax: 15 },
   script("mutants", "mutants.ts"),
   script("demo", "demo.ts"),
 ];
 
 const skipped: string[] = [];
 if (!exists("/dev/watchdog")) skipped.push("hardware watchdog: this host has no /dev/watchdog");
-skipped.push("SCSI reservations, lab hosts: not built yet");
+const lab = labMissing();
+if (lab !== null) skipped.push(`lab hosts, SCSI reservations of real disks: ${lab}`);
 if (!exists("/dev/fuse")) skipped.push("FUSE mounts: this host has no /dev/fuse");
 
 const results: StepResult[] = [];

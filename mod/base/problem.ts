@@ -316,6 +316,36 @@ export const PROBLEMS = {
     status: 409,
     exit: EXIT.failed,
   },
+  "storage.needs-consent": {
+    title: "Cannot change who may write without your consent",
+    remedy: "read what it would do; if that is to be, repeat it with the risk that is named",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
+  "storage.in-use": {
+    title: "Cannot test a disk that somebody is registered on",
+    remedy: "see pentad storage reservations show, and test a disk that nobody uses",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
+  "storage.conflict": {
+    title: "Cannot do that: the disk answered with a reservation conflict",
+    remedy: "see pentad storage reservations show for who is registered, and who holds it",
+    status: 409,
+    exit: EXIT.failed,
+  },
+  "storage.unsupported": {
+    title: "Cannot do that on this disk",
+    remedy: "see the capabilities in pentad storage reservations show",
+    status: 409,
+    exit: EXIT.failed,
+  },
+  "storage.hung": {
+    title: "Cannot get an answer from the disk",
+    remedy: "look at its paths; what was asked may still happen, so look before you repeat it",
+    status: 504,
+    exit: EXIT.timeout,
+  },
   "bug": {
     title: "Cannot go on: pentad itself is wrong",
     remedy: "please report it with all that the detail says",

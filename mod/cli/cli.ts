@@ -1,6 +1,7 @@
 /** What every command of the command line works with. @module */
 import { EXIT, ProblemError } from "../base/problem.ts";
 import type { Settings } from "../base/settings.ts";
+import type { DiskPort } from "../host/ports.ts";
 import { Client, type OpenFiles, SOCKET_PATH, type Target } from "./client.ts";
 import type { Io } from "./io.ts";
 import { type Format, Printer } from "./print.ts";
@@ -10,6 +11,8 @@ export interface Wiring {
   daemon(settings: Settings, acceptMachine: boolean): Promise<number>;
   diskWorker(args: readonly string[]): Promise<unknown>;
   keeper(args: readonly string[]): Promise<unknown>;
+  /** Disks of this host, each in a process of its own. */
+  disks(): Promise<DiskPort>;
   /** The one file that this program was started from; null where it runs from its source. */
   readonly file: string | null;
   /** Reads a dead node's files. */

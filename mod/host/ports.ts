@@ -7,6 +7,7 @@
  */
 import type { AddressPort } from "./address_port.ts";
 import type { DatabasePort } from "./database_port.ts";
+import type { DiskPort } from "./disk_port.ts";
 import type { Instant, Millis } from "../base/time.ts";
 import type { ProcessPort } from "./process_port.ts";
 export type { AddressPort, AddressSpec, ProbeResult } from "./address_port.ts";
@@ -36,6 +37,19 @@ export type {
   UndoRow,
   VerifyDone,
 } from "./database_port.ts";
+export type {
+  Disk,
+  DiskFailure,
+  DiskPort,
+  DiskReport,
+  PreemptAsk,
+  RegisterAsk,
+  Registration,
+  ReservationCapabilities,
+  ReservationCommand,
+  ReservationState,
+  ReservationType,
+} from "./disk_port.ts";
 export type {
   FuseFailure,
   FuseHandlers,
@@ -109,60 +123,6 @@ export interface TcpConnection {
   write(bytes: Uint8Array): void;
   /** Bytes queued and not yet taken by the system: the measure for back-pressure. */
   queued(): number;
-  close(): void;
-}
-
-/** A shared disk: sectors and reservations. Each call ends in exactly one `done`. */
-export interface DiskPort {
-  open(path: string, done: (result: Disk | DiskFailure) => void): void;
-}
-
-/**
- * Why a disk call did not succeed. `hung`: no answer in time; it may still happen later. `differs`:
- * COMPARE AND WRITE found something else there, and wrote nothing.
- */
-export interface DiskFailure {
-  readonly failure: "conflict" | "io" | "hung" | "absent" | "unsupported" | "denied" | "differs";
-  readonly detail: string;
-}
-
-/** Reservation types of SPC-4 that pentad uses: 5 is write exclusive, registrants only. */
-export type ReservationType = 1 | 3 | 5 | 6 | 7 | 8;
-
-/** Who is registered, and who holds the reservation. Keys are 16 hex digits. */
-export interface ReservationState {
-  readonly generation: number;
-  readonly keys: readonly string[];
-  readonly holder: string | null;
-  readonly type: ReservationType | null;
-}
-
-export interface Disk {
-  /** What the reservations are kept by: `scsi`, `nvme`, or `file` (the stand-in). */
-  readonly kind: "scsi" | "nvme" | "file";
-  readonly sizeBytes: number;
-  /** Both offset and length are multiples of 4096. */
-  read(offset: number, length: number, done: (result: Uint8Array | DiskFailure) => void): void;
-  write(offset: number, bytes: Uint8Array, done: (failure: DiskFailure | null) => void): void;
-  /**
-   * COMPARE AND WRITE (SBC-4): writes `bytes` where `expect` lies now, as one command. Both have the
-   * same length. Absent, or `unsupported`, where the disk cannot.
-   */
-  compareAndWrite?(
-    ask: { readonly offset: number; readonly expect: Uint8Array; readonly bytes: Uint8Array },
-    done: (failure: DiskFailure | null) => void,
-  ): void;
-  /** REGISTER AND IGNORE EXISTING KEY, APTPL where the target has it. */
-  register(key: string, done: (failure: DiskFailure | null) => void): void;
-  /** REGISTER with our key and no new one: gives up the registration. */
-  unregister(key: string, done: (failure: DiskFailure | null) => void): void;
-  reserve(key: string, type: ReservationType, done: (failure: DiskFailure | null) => void): void;
-  /** PREEMPT AND ABORT: after success no command of the victim's is executed any more. */
-  preempt(
-    ask: { readonly key: string; readonly victim: string; readonly type: ReservationType },
-    done: (failure: DiskFailure | null) => void,
-  ): void;
-  readReservations(done: (result: ReservationState | DiskFailure) => void): void;
   close(): void;
 }
 

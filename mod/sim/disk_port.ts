@@ -4,6 +4,9 @@ import type {
   Disk,
   DiskFailure,
   DiskPort,
+  DiskReport,
+  PreemptAsk,
+  ReservationCommand,
   ReservationState,
   ReservationType,
 } from "../host/ports.ts";
@@ -122,10 +125,7 @@ class OpenDisk implements Disk {
     this.#reservation(() => disk.reservations.reserve(nexus, key, type), done);
   }
 
-  preempt(
-    ask: { readonly key: string; readonly victim: string; readonly type: ReservationType },
-    done: Done,
-  ): void {
+  preempt(ask: PreemptAsk, done: Done): void {
     const { disk, nexus } = this.#opening;
     this.#reservation(() => disk.reservations.preempt(nexus, ask), done);
   }
@@ -139,6 +139,37 @@ class OpenDisk implements Disk {
       },
       fail: done,
     });
+  }
+
+  command(command: ReservationCommand, done: Done): void {
+    const { disk, nexus } = this.#opening;
+    this.#reservation(() => disk.reservations.command(nexus, command), done);
+  }
+
+  inspect(done: (result: DiskReport | DiskFailure) => void): void {
+    const { disk } = this.#opening;
+    this.#call({
+      execute: () => {
+        const report: DiskReport = {
+          name: disk.path,
+          model: "simulated",
+          through: "file",
+          paths: [disk.path],
+          state: disk.reservations.report(),
+          capabilities: CAPABILITIES,
+          registrations: disk.reservations.registrations(),
+          compareBlocks: 0,
+          raw: { keys: null, reservation: null, capabilities: null, fullStatus: null },
+        };
+        return () => done(report);
+      },
+      fail: done,
+    });
+  }
+
+  tryWrite(done: Done): void {
+    const { disk, nexus } = this.#opening;
+    this.#reservation(() => disk.reservations.allows(nexus, "write") ? null : RESERVED, done);
   }
 
   close(): void {
@@ -162,4 +193,8 @@ class OpenDisk implements Disk {
 
 const UNEQUAL: DiskFailure = { failure: "io", detail: "Cannot compare unequal lengths" };
 const DIFFERS: DiskFailure = { failure: "differs", detail: "Something else lies there" };
+const CAPABILITIES: DiskReport["capabilities"] = {
+  ...{ allTargetPorts: false, initiatorPorts: false, persist: true, persistActive: true },
+  types: [1, 3, 5, 6],
+};
 const RESERVED: DiskFailure = { failure: "conflict", detail: "The disk is reserved" };

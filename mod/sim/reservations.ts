@@ -7,7 +7,14 @@
  *
  * @module
  */
-import type { DiskFailure, ReservationState, ReservationType } from "../host/ports.ts";
+import type {
+  DiskFailure,
+  PreemptAsk,
+  Registration,
+  ReservationCommand,
+  ReservationState,
+  ReservationType,
+} from "../host/ports.ts";
 
 /** One opening of a disk: a number that is never used again. */
 export type Nexus = number;
@@ -23,6 +30,33 @@ export class Reservations {
   #generation = 0;
   #holder: Nexus | null = null;
   #type: ReservationType | null = null;
+
+  /** Any command of a nexus. */
+  command(nexus: Nexus, ask: ReservationCommand): DiskFailure | null {
+    switch (ask.kind) {
+      case "register": {
+        const { key, old } = ask;
+        if (ask.allTargetPorts || ask.initiatorPorts.length > 0) return NO_PORTS;
+        const now = this.#keys.get(nexus) ?? NO_KEY;
+        if (old !== null && old !== now) return NOT_REGISTERED;
+        if (key !== NO_KEY) return this.register(nexus, key);
+        return now === NO_KEY ? null : this.unregister(nexus, now);
+      }
+      case "reserve":
+        return this.reserve(nexus, ask.key, ask.type);
+      case "release":
+        return this.#release(nexus, ask);
+      case "preempt":
+        return this.preempt(nexus, ask);
+      case "clear":
+        if (this.#keys.get(nexus) !== ask.key) return NOT_REGISTERED;
+        this.#keys.clear();
+        this.#holder = null;
+        this.#type = null;
+        this.#bump();
+        return null;
+    }
+  }
 
   /** REGISTER AND IGNORE EXISTING KEY. */
   register(nexus: Nexus, key: string): DiskFailure | null {
@@ -54,11 +88,8 @@ export class Reservations {
     return this.#holder === nexus && this.#type === type ? null : HELD;
   }
 
-  /** PREEMPT AND ABORT. */
-  preempt(
-    nexus: Nexus,
-    ask: { readonly key: string; readonly victim: string; readonly type: ReservationType },
-  ): DiskFailure | null {
+  /** PREEMPT, with or without ABORT: here no command waits anywhere. */
+  preempt(nexus: Nexus, ask: PreemptAsk): DiskFailure | null {
     if (this.#keys.get(nexus) !== ask.key) return NOT_REGISTERED;
     if (!ONE_HOLDER.includes(ask.type)) return UNSUPPORTED;
     const victims = [...this.#keys].filter(([, key]) => key === ask.victim).map(([each]) => each);
@@ -105,6 +136,30 @@ export class Reservations {
     };
   }
 
+  /** READ FULL STATUS; a port is named by its nexus. */
+  registrations(): Registration[] {
+    return [...this.#keys].map(([nexus, key]) => ({
+      key,
+      allTargetPorts: false,
+      holds: nexus === this.#holder ? this.#type : null,
+      targetPort: 1,
+      initiatorPort: `nexus ${nexus}`,
+    }));
+  }
+
+  /** RELEASE: of a registrant who does not hold it, nothing to do. */
+  #release(
+    nexus: Nexus,
+    ask: { readonly key: string; readonly type: ReservationType },
+  ): DiskFailure | null {
+    if (this.#keys.get(nexus) !== ask.key) return NOT_REGISTERED;
+    if (this.#holder !== nexus) return null;
+    if (this.#type !== ask.type) return HELD;
+    this.#holder = null;
+    this.#type = null;
+    return null;
+  }
+
   /** The reservation ends with its holder. */
   #remove(nexus: Nexus): void {
     this.#keys.delete(nexus);
@@ -125,6 +180,7 @@ const NOT_REGISTERED: DiskFailure = {
 };
 const HELD: DiskFailure = { failure: "conflict", detail: "Another reservation is held" };
 const NO_VICTIM: DiskFailure = { failure: "conflict", detail: "The victim is not registered" };
+const NO_PORTS: DiskFailure = { failure: "unsupported", detail: "There are no ports here" };
 const UNSUPPORTED: DiskFailure = {
   failure: "unsupported",
   detail: "Reservations of all registrants are not simulated",

@@ -78,6 +78,7 @@ Deno.test("every command that a remedy names is one that there is", () => {
       diskWorker: () => Promise.resolve(0),
       offline: () => Promise.reject(new Error("Nobody reads files")),
       keeper: () => Promise.resolve(0),
+      disks: () => Promise.reject(new Error("Nobody opens disks")),
     }),
   );
   let found = 0;

@@ -1,4 +1,6 @@
 /** A daemon's API on a real socket with a fake node behind it, and two ways to run the command line. */
+import assert from "node:assert/strict";
+import type { DiskPort } from "../../mod/host/ports.ts";
 import { serveApi } from "../../mod/api/mod.ts";
 import { type Io, run } from "../../mod/cli/mod.ts";
 import type { Settings } from "../../mod/base/settings.ts";
@@ -20,6 +22,7 @@ export interface Given {
   readonly terminal?: boolean;
   readonly openToOthers?: boolean;
   readonly signal?: AbortSignal;
+  readonly disks?: DiskPort;
   /** The one file that it is said to run from. */
   readonly file?: string;
   /** Hears what goes to standard output, as it goes. */
@@ -62,6 +65,7 @@ export async function cli(args: readonly string[], given: Given = {}): Promise<R
     },
     diskWorker: () => Promise.resolve(0),
     keeper: () => Promise.resolve(0),
+    disks: () => Promise.resolve(given.disks ?? assert.fail("no disk is given")),
     offline: (path: string) => Promise.resolve().then(() => openOffline(path)),
   };
   const code = await run(args, wiring, io);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { DiskProcessPort } from "../../mod/host/linux/disk_process.ts";
+import { openWorkerDisk } from "../../mod/host/linux/device_disk.ts";
 import { DirectFile } from "../../mod/host/linux/direct_io.ts";
 import { LunFile } from "../../mod/host/linux/lun_file.ts";
 import { FRESH, parseState, printState, register } from "../../mod/host/linux/lun_state.ts";
@@ -81,7 +82,8 @@ Deno.test("LunFile refuses every command while its reservation state is not to b
   for (const text of hostile) {
     Deno.writeTextFileSync(`${path}.reservations`, text);
     const failures = [
-      lun.register("00000000000000a1"),
+      lun.command({ kind: "reserve", key: "00000000000000a1", type: 5 }),
+      lun.inspect(),
       lun.write(0, new Uint8Array(4096)),
       lun.readReservations(),
     ];
@@ -94,9 +96,9 @@ Deno.test("LunFile refuses every command while its reservation state is not to b
   Deno.removeSync(folder, { recursive: true });
 });
 
-Deno.test("LunFile refuses a folder", () => {
+Deno.test("openWorkerDisk() refuses a folder", () => {
   const folder = Deno.makeTempDirSync({ prefix: "pentad-disk-" });
-  const result = LunFile.open(folder, "00000000000000ff");
+  const result = openWorkerDisk(folder, "00000000000000ff");
   assert.equal("failure" in result && result.failure, "unsupported");
   Deno.removeSync(folder);
 });

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { clusterId, nodeId } from "../../mod/base/id.ts";
 import { ProblemError } from "../../mod/base/problem.ts";
 import { formatDisk } from "../../mod/daemon/format_disk.ts";
-import { LunFile } from "../../mod/host/linux/lun_file.ts";
+import { openWorkerDisk } from "../../mod/host/linux/device_disk.ts";
 import type { Disk, DiskFailure, DiskPort } from "../../mod/host/ports.ts";
 import { BLOCK_BYTES, decodeLabel } from "../../mod/storage/mod.ts";
 
@@ -23,7 +23,7 @@ const ROOT = Deno.uid() === 0;
 /** The disk of a worker process, without the process. */
 class DirectPort implements DiskPort {
   open(path: string, done: (result: Disk | DiskFailure) => void): void {
-    const lun = LunFile.open(path, "1".repeat(16));
+    const lun = openWorkerDisk(path, "1".repeat(16));
     if ("failure" in lun) return done(lun);
     const unused = () => assert.fail("a format only reads and writes");
     done({
@@ -31,7 +31,7 @@ class DirectPort implements DiskPort {
       read: (offset, length, answer) => answer(lun.read(offset, length)),
       write: (offset, bytes, answer) => answer(lun.write(offset, bytes)),
       ...{ register: unused, unregister: unused, reserve: unused, preempt: unused },
-      readReservations: unused,
+      ...{ command: unused, inspect: unused, tryWrite: unused, readReservations: unused },
       close: () => lun.close(),
     } as Disk);
   }

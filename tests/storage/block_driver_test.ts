@@ -55,6 +55,9 @@ class Bench {
       reserve: unused,
       preempt: unused,
       readReservations: unused,
+      command: unused,
+      inspect: unused,
+      tryWrite: unused,
       close: () => this.closed++,
     };
   }

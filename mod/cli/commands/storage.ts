@@ -3,6 +3,8 @@ import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { EXIT } from "../../base/problem.ts";
 import type { Cli } from "../cli.ts";
 import { printView } from "../tree_view.ts";
+import { checkCommand } from "./storage_check.ts";
+import { reservationsCommand } from "./storage_reservations.ts";
 
 export function storageCommand(cli: Cli): CommandUnknownOpts {
   const show = new Command("show").description("disks, pulses, registrations, witness")
@@ -29,5 +31,5 @@ export function storageCommand(cli: Cli): CommandUnknownOpts {
       if (!commit) cli.print.note("nothing was written; --commit writes the label");
     });
   return new Command("storage").description("stream 4: who may write").addCommand(show)
-    .addCommand(format);
+    .addCommand(format).addCommand(reservationsCommand(cli)).addCommand(checkCommand(cli));
 }

@@ -20,9 +20,11 @@ export const ENXIO = 6;
 export const EACCES = 13;
 export const ENODEV = 19;
 export const EINVAL = 22;
+export const ENOTTY = 25;
 export const EROFS = 30;
 /** What the block layer makes of a RESERVATION CONFLICT. */
 export const EBADE = 52;
+export const EOPNOTSUPP = 95;
 
 const SYMBOLS = {
   // int open(const char *pathname, int flags, ...);

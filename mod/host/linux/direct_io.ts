@@ -10,14 +10,7 @@
  */
 import type { DiskFailure } from "../ports.ts";
 import {
-  EACCES,
-  EBADE,
   EINVAL,
-  ENODEV,
-  ENOENT,
-  ENXIO,
-  EPERM,
-  EROFS,
   errno,
   type FileLibrary,
   fileLibrary,
@@ -26,6 +19,7 @@ import {
   O_RDWR,
   SEEK_END,
 } from "../ffi/file.ts";
+import { failureOfErrno } from "./device_errno.ts";
 
 /** Offsets and lengths are multiples of this. */
 export const ALIGNMENT = 4096;
@@ -56,10 +50,10 @@ export class DirectFile {
     let fd = libc.open(name, O_RDWR | O_CLOEXEC | O_DIRECT, 0);
     const direct = fd >= 0;
     if (!direct && errno() === EINVAL) fd = libc.open(name, O_RDWR | O_CLOEXEC, 0);
-    if (fd < 0) return failureOf(errno(), `open "${path}"`);
+    if (fd < 0) return failureOfErrno(errno(), `open "${path}"`);
     const size = Number(libc.lseek(fd, 0n, SEEK_END));
     if (size >= 0) return new DirectFile(libc, { fd, direct, size });
-    const failure = failureOf(errno(), `lseek "${path}"`);
+    const failure = failureOfErrno(errno(), `lseek "${path}"`);
     libc.close(fd);
     return failure;
   }
@@ -69,7 +63,7 @@ export class DirectFile {
     const fault = transferFault(offset, length, this.sizeBytes);
     if (fault !== null) return fault;
     const got = Number(this.#libc.pread(this.#fd, this.#buffer, BigInt(length), BigInt(offset)));
-    if (got < 0) return failureOf(errno(), "pread");
+    if (got < 0) return failureOfErrno(errno(), "pread");
     if (got !== length) return { failure: "io", detail: `Read ${got} of ${length} bytes` };
     return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(this.#buffer, length).slice(0));
   }
@@ -81,9 +75,9 @@ export class DirectFile {
     const length = bytes.length;
     new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(this.#buffer, length)).set(bytes);
     const put = Number(this.#libc.pwrite(this.#fd, this.#buffer, BigInt(length), BigInt(offset)));
-    if (put < 0) return failureOf(errno(), "pwrite");
+    if (put < 0) return failureOfErrno(errno(), "pwrite");
     if (put !== length) return { failure: "io", detail: `Wrote ${put} of ${length} bytes` };
-    return this.#libc.fdatasync(this.#fd) < 0 ? failureOf(errno(), "fdatasync") : null;
+    return this.#libc.fdatasync(this.#fd) < 0 ? failureOfErrno(errno(), "fdatasync") : null;
   }
 
   close(): void {
@@ -124,12 +118,4 @@ function alignedBuffer(libc: FileLibrary): Deno.PointerObject {
   const pointer = Deno.UnsafePointer.create(out[0] ?? 0n);
   if (code !== 0 || pointer === null) throw new Error(`Cannot allocate a buffer: error ${code}`);
   return pointer;
-}
-
-function failureOf(code: number, call: string): DiskFailure {
-  const detail = `${call} failed with errno ${code}`;
-  if (code === EBADE) return { failure: "conflict", detail };
-  if (code === ENOENT || code === ENXIO || code === ENODEV) return { failure: "absent", detail };
-  if (code === EACCES || code === EPERM || code === EROFS) return { failure: "denied", detail };
-  return { failure: "io", detail };
 }

@@ -5,9 +5,27 @@
  *
  * @module
  */
-import type { Disk, DiskFailure, DiskPort, ReservationState, ReservationType } from "../ports.ts";
+import { encodeText } from "../../base/bytes.ts";
+import type {
+  Disk,
+  DiskFailure,
+  DiskPort,
+  DiskReport,
+  PreemptAsk,
+  ReservationCommand,
+  ReservationState,
+  ReservationType,
+} from "../ports.ts";
+import { NO_KEY } from "../scsi/command.ts";
+import { isIscsiName } from "../scsi/transport_id.ts";
 import { DISK_ANSWER, DISK_ASK, type DiskAnswer, type DiskAsk } from "./disk_frame.ts";
-import { encodeFrame, EXCHANGE_BYTES_MAX, FrameReader } from "./disk_frame.ts";
+import {
+  encodeFrame,
+  EXCHANGE_BYTES_MAX,
+  FrameReader,
+  PATH_BYTES_MAX,
+  PORTS_MAX,
+} from "./disk_frame.ts";
 import { transferFault } from "./direct_io.ts";
 
 /** The argument that makes the program a disk worker. */
@@ -33,6 +51,10 @@ export class DiskProcessPort implements DiskPort {
   }
 
   open(path: string, done: (result: Disk | DiskFailure) => void): void {
+    if (encodeText(path).length > PATH_BYTES_MAX) {
+      const detail = `A path of ${path.length} characters`;
+      return queueMicrotask(() => done({ failure: "absent", detail }));
+    }
     let worker: Worker;
     try {
       worker = new Worker(this.#command);
@@ -95,42 +117,86 @@ class ProcessDisk implements Disk {
   }
 
   register(key: string, done: (failure: DiskFailure | null) => void): void {
-    this.#keyed([key], { kind: "register", key }, done);
+    // Zero would take a registration away.
+    if (key === NO_KEY) return queueMicrotask(() => done(notAKey(key)));
+    this.command({ kind: "register", old: null, key, ...WHERE_IT_CAN }, done);
   }
 
   unregister(key: string, done: (failure: DiskFailure | null) => void): void {
-    this.#keyed([key], { kind: "unregister", key }, done);
+    this.command({ kind: "register", old: key, key: NO_KEY, ...WHERE_IT_CAN }, done);
   }
 
   reserve(key: string, type: ReservationType, done: (failure: DiskFailure | null) => void): void {
-    this.#keyed([key], { kind: "reserve", key, type }, done);
+    this.command({ kind: "reserve", key, type }, done);
   }
 
-  preempt(
-    ask: { readonly key: string; readonly victim: string; readonly type: ReservationType },
-    done: (failure: DiskFailure | null) => void,
-  ): void {
-    this.#keyed([ask.key, ask.victim], { kind: "preempt", ...ask }, done);
+  preempt(ask: PreemptAsk, done: (failure: DiskFailure | null) => void): void {
+    this.command({ kind: "preempt", ...ask }, done);
   }
 
   readReservations(done: (result: ReservationState | DiskFailure) => void): void {
     this.#worker.ask({ kind: "reservations" }, (result) => {
       if (result.kind !== "reservations") return done(failureOf(result));
       const { generation, keys, holder, type } = result;
-      done({ generation, keys, holder, type: type as ReservationType | null });
+      done({ generation, keys, holder, type });
     });
+  }
+
+  command(command: ReservationCommand, done: (failure: DiskFailure | null) => void): void {
+    const fault = commandFault(command);
+    if (fault !== null) return queueMicrotask(() => done(fault));
+    this.#worker.ask({ kind: "command", command: complete(command) }, plain(done));
+  }
+
+  inspect(done: (result: DiskReport | DiskFailure) => void): void {
+    this.#worker.ask({ kind: "inspect" }, (result) => {
+      if (result.kind !== "report") return done(failureOf(result));
+      const { kind: _, ...report } = result;
+      done(report);
+    });
+  }
+
+  tryWrite(done: (failure: DiskFailure | null) => void): void {
+    this.#worker.ask({ kind: "tryWrite" }, plain(done));
   }
 
   close(): void {
     this.#worker.end();
   }
+}
 
-  #keyed(keys: readonly string[], call: Call, done: (failure: DiskFailure | null) => void): void {
-    const wrong = keys.find((key) => !/^[0-9a-f]{16}$/.test(key));
-    if (wrong === undefined) return this.#worker.ask(call, plain(done));
-    const failure: DiskFailure = { failure: "io", detail: `"${wrong}" is not a reservation key` };
-    queueMicrotask(() => done(failure));
+const WHERE_IT_CAN = { persist: null, allTargetPorts: false, initiatorPorts: [] } as const;
+
+type Framed = Extract<Call, { kind: "command" }>["command"];
+
+function complete(command: ReservationCommand): Framed {
+  if (command.kind === "preempt") return { ...command, abort: command.abort ?? true };
+  if (command.kind !== "register") return command;
+  return { ...command, initiatorPorts: [...command.initiatorPorts] };
+}
+
+/** What is wrong with a command, before the target is asked; null where nothing is. */
+function commandFault(command: ReservationCommand): DiskFailure | null {
+  const more = command.kind === "preempt"
+    ? command.victim
+    : command.kind === "register"
+    ? command.old
+    : null;
+  for (const key of [command.key, more]) {
+    if (key !== null && !/^[0-9a-f]{16}$/.test(key)) return notAKey(key);
   }
+  if (command.kind !== "register") return null;
+  const { initiatorPorts } = command;
+  if (initiatorPorts.length > PORTS_MAX) {
+    return { failure: "io", detail: `${initiatorPorts.length} initiator ports` };
+  }
+  const stranger = initiatorPorts.find((name) => !isIscsiName(name));
+  if (stranger === undefined) return null;
+  return { failure: "io", detail: `"${stranger}" is no iSCSI name` };
+}
+
+function notAKey(key: string): DiskFailure {
+  return { failure: "io", detail: `"${key}" is not a reservation key` };
 }
 
 /** One child and the calls that it owes an answer. */

@@ -11,80 +11,50 @@
  * nexus may write and then writes; each reservation command holds the exclusive lock. So when a
  * PREEMPT AND ABORT returns, every write of the victim has either landed or will be refused.
  *
- * A block device is opened for reading and writing; its reservations are unsupported here.
- *
  * @module
  */
 import { equalBytes } from "../../base/bytes.ts";
-import type { DiskFailure, ReservationState, ReservationType } from "../ports.ts";
+import type { DiskFailure, DiskReport, ReservationCommand, ReservationState } from "../ports.ts";
 import { DirectFile } from "./direct_io.ts";
 import {
   allows,
+  apply,
   FRESH,
   type LunState,
   parseState,
-  preempt,
   printState,
-  register,
+  registrations,
   report,
-  reserve,
   STATE_BYTES_MAX,
-  type Transition,
-  unregister,
 } from "./lun_state.ts";
-
-const NO_EXCHANGE: DiskFailure = {
-  failure: "unsupported",
-  detail: "COMPARE AND WRITE of block devices is not spoken yet",
-};
-const UNSUPPORTED: DiskFailure = {
-  failure: "unsupported",
-  detail: "Reservations of block devices are not spoken yet",
-};
+import { type CompareAndWrite, isFailure, type WorkerDisk } from "./worker_disk.ts";
 
 /** One open disk: one nexus. Calls block. */
-export class LunFile {
-  readonly kind: "scsi" | "nvme" | "file";
+export class LunFile implements WorkerDisk {
+  readonly kind = "file";
   readonly sizeBytes: number;
   readonly #path: string;
   readonly #nexus: string;
   readonly #data: DirectFile;
-  /** Open for its lock only; null for a block device. */
-  readonly #lock: Deno.FsFile | null;
+  /** Open for its lock only. */
+  readonly #lock: Deno.FsFile;
 
   private constructor(
     path: string,
-    parts: { kind: LunFile["kind"]; nexus: string; data: DirectFile; lock: Deno.FsFile | null },
+    parts: { nexus: string; data: DirectFile; lock: Deno.FsFile },
   ) {
     this.#path = path;
-    this.kind = parts.kind;
     this.#nexus = parts.nexus;
     this.#data = parts.data;
     this.#lock = parts.lock;
     this.sizeBytes = parts.data.sizeBytes;
   }
 
-  /** Opens a regular file or block device. `nexus` is 16 hex digits, drawn for this opening. */
-  static open(name: string, nexus: string): LunFile | DiskFailure {
-    let path: string;
-    let info: Deno.FileInfo;
-    try {
-      // Several names, as links make them, are several paths to one disk.
-      path = Deno.realPathSync(name);
-      info = Deno.statSync(path);
-    } catch (error) {
-      const absent = error instanceof Deno.errors.NotFound;
-      return { failure: absent ? "absent" : "denied", detail: `Cannot look at "${name}"` };
-    }
-    const device = info.isBlockDevice === true;
-    if (!device && !info.isFile) {
-      return { failure: "unsupported", detail: `"${path}" is no file or block device` };
-    }
+  /** Opens a regular file by its real path. `nexus` is 16 hex digits, drawn for this opening. */
+  static open(path: string, nexus: string): LunFile | DiskFailure {
     const data = DirectFile.open(path);
     if ("failure" in data) return data;
-    const nvme = /^\/dev\/nvme/.test(path) ? "nvme" : "scsi";
-    const lock = device ? null : Deno.openSync(path, { read: true });
-    return new LunFile(path, { kind: device ? nvme : "file", nexus, data, lock });
+    return new LunFile(path, { nexus, data, lock: Deno.openSync(path, { read: true }) });
   }
 
   read(offset: number, length: number): Uint8Array | DiskFailure {
@@ -102,14 +72,7 @@ export class LunFile {
   }
 
   /** Under the exclusive lock: nobody writes between the comparison and the write. */
-  compareAndWrite(
-    { offset, expect, bytes }: {
-      readonly offset: number;
-      readonly expect: Uint8Array;
-      readonly bytes: Uint8Array;
-    },
-  ): DiskFailure | null {
-    if (this.#lock === null) return NO_EXCHANGE;
+  compareAndWrite({ offset, expect, bytes }: CompareAndWrite): DiskFailure | null {
     return this.#locked<DiskFailure | null>(true, (state) => {
       if (!allows(state, this.#nexus, "write")) return conflict("This nexus may not write");
       const there = this.#data.read(offset, expect.length);
@@ -119,49 +82,53 @@ export class LunFile {
     });
   }
 
-  register(key: string): DiskFailure | null {
-    return this.#command((state) => register(state, this.#nexus, key));
-  }
-
-  unregister(key: string): DiskFailure | null {
-    return this.#command((state) => unregister(state, this.#nexus, key));
-  }
-
-  reserve(key: string, type: ReservationType): DiskFailure | null {
-    return this.#command((state) => reserve(state, this.#nexus, { key, type }));
-  }
-
-  preempt(
-    ask: { readonly key: string; readonly victim: string; readonly type: ReservationType },
-  ): DiskFailure | null {
-    return this.#command((state) => preempt(state, this.#nexus, ask));
-  }
-
-  readReservations(): ReservationState | DiskFailure {
-    if (this.#lock === null) return UNSUPPORTED;
-    return this.#locked(false, report);
-  }
-
-  close(): void {
-    this.#data.close();
-    this.#lock?.close();
-  }
-
-  #command(change: (state: LunState) => Transition): DiskFailure | null {
-    if (this.#lock === null) return UNSUPPORTED;
+  command(command: ReservationCommand): DiskFailure | null {
     return this.#locked(true, (state) => {
-      const next = change(state);
+      const next = apply(state, this.#nexus, command);
       if ("failure" in next) return next;
       if (next !== state) this.#store(next);
       return null;
     });
   }
 
+  readReservations(): ReservationState | DiskFailure {
+    return this.#locked(false, report);
+  }
+
+  inspect(): DiskReport | DiskFailure {
+    const state = this.#locked(false, (value) => value);
+    if (isFailure(state)) return state;
+    return {
+      name: null,
+      model: "a file that stands in for a LUN",
+      through: "file",
+      paths: [this.#path],
+      state: report(state),
+      capabilities: {
+        ...{ allTargetPorts: false, initiatorPorts: false, persist: true, persistActive: true },
+        types: [1, 3, 5, 6, 7, 8],
+      },
+      registrations: registrations(state),
+      compareBlocks: 0,
+      raw: { keys: null, reservation: null, capabilities: null, fullStatus: null },
+    };
+  }
+
+  tryWrite(): DiskFailure | null {
+    return this.#locked(false, (state) => {
+      return allows(state, this.#nexus, "write") ? null : conflict("This nexus may not write");
+    });
+  }
+
+  close(): void {
+    this.#data.close();
+    this.#lock.close();
+  }
+
   /**
    * Runs `body` with the state under the lock; a state that cannot be trusted fails the command.
    */
   #locked<T>(exclusive: boolean, body: (state: LunState) => T): T | DiskFailure {
-    if (this.#lock === null) return body(FRESH);
     this.#lock.lockSync(exclusive);
     try {
       const state = this.#load();

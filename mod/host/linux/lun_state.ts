@@ -8,10 +8,16 @@
  *
  * @module
  */
-import type { DiskFailure, ReservationState, ReservationType } from "../ports.ts";
+import type {
+  DiskFailure,
+  PreemptAsk,
+  Registration as Registered,
+  ReservationCommand,
+  ReservationState,
+  ReservationType,
+} from "../ports.ts";
+import { REGISTRATIONS_MAX } from "../scsi/reply.ts";
 
-/** More registrations than this are refused. */
-export const REGISTRATIONS_MAX = 256;
 /** A longer state file is malformed. */
 export const STATE_BYTES_MAX = 64 * 1024;
 
@@ -35,8 +41,37 @@ export interface LunState {
 /** Nobody is registered. */
 export const FRESH: LunState = { generation: 0, registrations: [], holder: null, type: null };
 
+const NO_KEY = "0".repeat(16);
+const NOT_REGISTERED: DiskFailure = {
+  failure: "conflict",
+  detail: "Not registered with this key",
+};
+
 /** A command's end: the state from now on, or why not. */
 export type Transition = LunState | DiskFailure;
+
+/** Carries out one command of a nexus. */
+export function apply(state: LunState, nexus: string, ask: ReservationCommand): Transition {
+  switch (ask.kind) {
+    case "register":
+      if (ask.allTargetPorts || ask.initiatorPorts.length > 0) {
+        return { failure: "unsupported", detail: "A file has no ports" };
+      }
+      if (ask.old !== null && ask.old !== (keyOf(state, nexus) ?? NO_KEY)) return NOT_REGISTERED;
+      if (ask.key !== NO_KEY) return register(state, nexus, ask.key);
+      // For a nexus that is not registered there is nothing to take away.
+      return keyOf(state, nexus) === null ? state : remove(state, nexus);
+    case "reserve":
+      return reserve(state, nexus, ask);
+    case "release":
+      return release(state, nexus, ask);
+    case "clear":
+      if (keyOf(state, nexus) !== ask.key) return NOT_REGISTERED;
+      return bump({ ...FRESH, generation: state.generation });
+    case "preempt":
+      return preempt(state, nexus, ask);
+  }
+}
 
 /** REGISTER AND IGNORE EXISTING KEY. */
 export function register(state: LunState, nexus: string, key: string): Transition {
@@ -50,7 +85,10 @@ export function register(state: LunState, nexus: string, key: string): Transitio
 
 /** REGISTER with our key and no new one. */
 export function unregister(state: LunState, nexus: string, key: string): Transition {
-  if (keyOf(state, nexus) !== key) return conflict("Not registered with this key");
+  return keyOf(state, nexus) === key ? remove(state, nexus) : NOT_REGISTERED;
+}
+
+function remove(state: LunState, nexus: string): LunState {
   const registrations = state.registrations.filter((each) => each.nexus !== nexus);
   return bump(afterRemoval({ ...state, registrations }));
 }
@@ -61,20 +99,29 @@ export function reserve(
   nexus: string,
   ask: { readonly key: string; readonly type: ReservationType },
 ): Transition {
-  if (keyOf(state, nexus) !== ask.key) return conflict("Not registered with this key");
+  if (keyOf(state, nexus) !== ask.key) return NOT_REGISTERED;
   if (state.holder === null) return { ...state, holder: nexus, type: ask.type };
   const holds = state.holder === nexus || isAllRegistrants(state.type);
   return holds && state.type === ask.type ? state : conflict("Another reservation is held");
 }
 
-/** PREEMPT (AND ABORT). */
-export function preempt(
+/** RELEASE: of a registrant who does not hold it, nothing to do. */
+function release(
   state: LunState,
   nexus: string,
-  ask: { readonly key: string; readonly victim: string; readonly type: ReservationType },
+  ask: { readonly key: string; readonly type: ReservationType },
 ): Transition {
-  if (keyOf(state, nexus) !== ask.key) return conflict("Not registered with this key");
-  const everyone = isAllRegistrants(state.type) && ask.victim === "0".repeat(16);
+  if (keyOf(state, nexus) !== ask.key) return NOT_REGISTERED;
+  const holds = state.holder === nexus || isAllRegistrants(state.type);
+  if (state.holder === null || !holds) return state;
+  if (state.type !== ask.type) return conflict("The reservation is of another type");
+  return { ...state, holder: null, type: null };
+}
+
+/** PREEMPT (AND ABORT). */
+export function preempt(state: LunState, nexus: string, ask: PreemptAsk): Transition {
+  if (keyOf(state, nexus) !== ask.key) return NOT_REGISTERED;
+  const everyone = isAllRegistrants(state.type) && ask.victim === NO_KEY;
   const hit = state.registrations.filter(({ key }) => everyone || key === ask.victim);
   if (hit.length === 0) return conflict("The victim is not registered");
   const registrations = state.registrations.filter((each) =>
@@ -98,9 +145,20 @@ export function report(state: LunState): ReservationState {
   return {
     generation: state.generation,
     keys: state.registrations.map(({ key }) => key),
-    holder: isAllRegistrants(state.type) ? "0".repeat(16) : holder,
+    holder: isAllRegistrants(state.type) ? NO_KEY : holder,
     type: state.type,
   };
+}
+
+/** What READ FULL STATUS answers; a port is named by its nexus. */
+export function registrations(state: LunState): Registered[] {
+  return state.registrations.map(({ nexus, key }) => ({
+    key,
+    allTargetPorts: false,
+    holds: state.holder === nexus || isAllRegistrants(state.type) ? state.type : null,
+    targetPort: 1,
+    initiatorPort: nexus,
+  }));
 }
 
 /** The state as text for its file. */
