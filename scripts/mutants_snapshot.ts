@@ -74,7 +74,7 @@ export const SNAPSHOT_MUTANTS: readonly Mutant[] = [
   {
     name: "replica that differs rebuilt by one that may be the odd one itself",
     file: "config/twins.ts",
-    find: "if (isOdd(raft)) stepAside(raft);",
+    find: 'if (isOdd(raft)) condemn(raft, reason("config.odd", { node: raft.name(raft.self) }));',
     put: "if (isOdd(raft)) raft.effects.push();",
     shape: "tests/config/resync_test.ts",
     seeds: 1,

@@ -23,10 +23,12 @@ export const PROFILE_NAMES: readonly ProfileName[] = ["standard", "fast"];
 /** More than this many beats lost in a row means DOWN. */
 export const BEAT_LOSS_MAX = 5;
 /**
- * Beats between DOWN and the end of the survivor's lease: the time to judge in. One of them passes
- * before DOWN is told, for silence is looked at with each beat.
+ * Beats between DOWN and the end of the survivor's lease: the time to judge in. Two of them are gone
+ * before it begins: silence is looked at with each beat, and the last pulse of the silent one may be
+ * read a beat after the last of ours that it proved.
  */
 export const JUDGE_BEATS = 4;
+const LATE_BEATS = 2;
 /** How far two hosts' clock rates may differ: 500 ppm each way, as NTP's own limit. */
 export const CLOCK_DRIFT_RATIO = 0.001;
 /** Time for a timer to fire late and for a kill to be carried out. */
@@ -105,8 +107,8 @@ export function timingOf(profile: ProfileName): Timing {
     fenceWaitMs: recoveryMs - deadMs,
     fenceWaitMinMs: leaseMs + watchdogMs + slackMs - deadMs,
     slackMs,
-    headStartMs: (judgeMs - beatMs) / 2,
-    claimMs: (judgeMs - beatMs) / 2,
+    headStartMs: (judgeMs - LATE_BEATS * beatMs) / 2,
+    claimMs: (judgeMs - LATE_BEATS * beatMs) / 2,
     petMs: Math.min(beatMs, watchdogMs / 5),
     diskCallMs: deadMs,
     raftBeatMs,
@@ -131,7 +133,8 @@ export function assertTiming(timing: Timing): void {
     "A dead node's lease and watchdog have both run out before its resources start elsewhere",
   );
   assert(
-    timing.leaseMs >= timing.deadMs + timing.beatMs + timing.headStartMs + timing.claimMs,
+    timing.leaseMs >=
+      timing.deadMs + LATE_BEATS * timing.beatMs + timing.headStartMs + timing.claimMs,
     "A survivor can win the judgement before its own lease ends",
   );
   assert(timing.petMs * 4 <= timing.watchdogMs, "A watchdog survives three missed pets");
@@ -166,8 +169,8 @@ export function timingTable(timing: Timing): readonly TimingRow[] {
     row("slackMs", `recovery × ${CLOCK_DRIFT_RATIO} clock drift + ${LATENESS_MS} ms lateness`),
     row("fenceWaitMinMs", "leaseMs + watchdogMs + slackMs − deadMs"),
     row("fenceWaitMs", "recovery (input) − deadMs; at least fenceWaitMinMs"),
-    row("headStartMs", "(leaseMs − deadMs − beatMs) / 2"),
-    row("claimMs", "(leaseMs − deadMs − beatMs) / 2"),
+    row("headStartMs", `(leaseMs − deadMs − ${LATE_BEATS} × beatMs) / 2`),
+    row("claimMs", `(leaseMs − deadMs − ${LATE_BEATS} × beatMs) / 2`),
     row("petMs", "min(beatMs, watchdogMs / 5)"),
     row("diskCallMs", "deadMs"),
     row("raftBeatMs", "input"),
