@@ -112,8 +112,8 @@ export const LOAD_MUTANTS: readonly Mutant[] = [
     file: "config/fuse/locks.ts",
     find: "for (const each of handles.on(file.node)) handles.pin(each, null);",
     put: "for (const each of handles.on(-1)) handles.pin(each, null);",
-    shape: THREE,
-    seeds: 40,
+    shape: "tests/config/fuse/flock_core_test.ts",
+    seeds: 1,
   },
   {
     name: "close() answered before its commit",

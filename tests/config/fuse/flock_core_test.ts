@@ -118,6 +118,34 @@ function increment(program: SimProgram, done: (ok: boolean) => void): void {
   });
 }
 
+Deno.test("whoever gets a lock reads on in what is there now, not in what it began to read", () => {
+  const world = new World();
+  const text = (program: SimProgram, file: OpenFile, offset: number) => {
+    const read = world.wait<Uint8Array>((done) => program.read(file, offset, 4, done));
+    assert.ok(read.ok);
+    return decodeText(read.value);
+  };
+  const put = (line: string) => {
+    const done = world.wait<null>((then) =>
+      world.program(2).writeFile("f", encodeText(line), then)
+    );
+    assert.ok(done.ok);
+    world.desk.run(200);
+  };
+  put("old1old2old3");
+  const program = world.program(1);
+  const opened = world.wait<OpenFile>((done) =>
+    program.open("f", { read: true, write: true }, done)
+  );
+  assert.ok(opened.ok);
+  assert.equal(text(program, opened.value, 0), "old1");
+  put("new1new2new3");
+  assert.equal(text(program, opened.value, 4), "old2", "a version is read to its end");
+  const locked = world.wait<null>((done) => program.lock(opened.value, WRITE, done));
+  assert.ok(locked.ok);
+  assert.equal(text(program, opened.value, 8), "new3");
+});
+
 for (const seed of [1, 2, 3]) {
   Deno.test(`programs of all nodes count in one file, and no increment is lost (${seed})`, () => {
     const world = new World(seed);
