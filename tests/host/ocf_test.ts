@@ -229,6 +229,25 @@ Deno.test("a daemon that outlives its daemon's crash is adopted, and stopped by 
   });
 });
 
+Deno.test("a start that still looks when everything is killed comes about in no later tenure", async () => {
+  const waits = HEAD.replace(
+    '[ "$1" = meta-data ] &&',
+    '[ "$1" = meta-data ] && touch "$OCF_RESKEY_path.asked" &&' +
+      ' { until [ -e "$OCF_RESKEY_path.go" ]; do sleep 0.02; done; } &&',
+  );
+  await withAgent(PLAIN, async (node, action) => {
+    const path = action().parameters.path ?? "";
+    const start = node.start(ID, action());
+    while (!exists(`${path}.asked`)) await pause(10);
+    assert.equal((await node.killAll()).failure, null);
+    await node.guard(boottime() + 600_000);
+    Deno.writeTextFileSync(`${path}.go`, "");
+    assert.match((await start).failure ?? "", /Everything was killed/);
+    assert.deepEqual([await node.list(), exists(path)], [[], false]);
+    assert.equal((await node.start(ID, action())).failure, null, "but another one does");
+  }, waits);
+});
+
 for (
   const [what, head, words, scope] of [
     [

@@ -3,8 +3,8 @@ import type { ResourceId } from "../../base/id.ts";
 import type { Millis } from "../../base/time.ts";
 import type { OperationResult, ProcessHealth, ProcessPort } from "../../host/ports.ts";
 import type { OcfAction } from "./action.ts";
-import { type Done, endHeld, type KindDriver, type MonitorSpec } from "./kind_driver.ts";
-import { once, printNote, type StartSpec } from "./kind_driver.ts";
+import { type Done, endHeld, holdFor, type KindDriver, type MonitorSpec } from "./kind_driver.ts";
+import { once, type Starting, type StartSpec } from "./kind_driver.ts";
 import type { Failure } from "./ocf.ts";
 import { agentPath, failureOf, healthOf, isCertainlyDown, isRefusal } from "./ocf.ts";
 import { type OcfCall, ocfEnvironment } from "./ocf.ts";
@@ -26,13 +26,12 @@ export class OcfDriver implements KindDriver<OcfAction> {
     this.#processes = processes;
   }
 
-  start(spec: StartSpec<OcfAction>, done: Done): void {
+  start(spec: Starting<OcfAction>, done: Done): void {
     this.#describe(spec, (metadata) => {
       if ("why" in metadata) return done(metadata);
-      const { id } = spec;
       const timeoutMs = spec.timeoutMs ?? advisedTimeout(metadata, "start") ?? TIMEOUT_MS;
       const undo = [this.#undoOf(spec, advisedTimeout(metadata, "stop") ?? TIMEOUT_MS)];
-      this.#processes.hold({ id, undo, note: printNote(spec) }, (refused) => {
+      holdFor(this.#processes, { spec, undo }, (refused) => {
         if (refused !== null) return done(once(refused));
         this.#run({ ...spec, operation: "start", timeoutMs }, "start", (result) => {
           done(failureOf("start", result));
