@@ -337,6 +337,23 @@ Deno.test("an agent that prints without end is ended, and its log is bounded", a
   });
 });
 
+Deno.test("what an agent started is not taken for stopped because the agent is gone since", async () => {
+  await withAgent(PLAIN, async (node, action) => {
+    assert.equal((await node.start(ID, action())).failure, null);
+    const path = action().parameters.path ?? "";
+    const script = `${path.slice(0, path.lastIndexOf("/"))}/resource.d/test/x`;
+    const text = Deno.readTextFileSync(script);
+    Deno.removeSync(script);
+    assert.match((await node.stop(ID)).failure ?? "", /the agent is not installed/);
+    Deno.writeTextFileSync(script, "#!/bin/sh\nexit 5\n", { mode: 0o755 });
+    assert.match((await node.stop(ID)).failure ?? "", /5 \(not installed on this node\)/);
+    assert.deepEqual([await node.list(), exists(path)], [[ID], true]);
+    Deno.writeTextFileSync(script, text);
+    assert.equal((await node.stop(ID)).failure, null);
+    assert.deepEqual([await node.list(), exists(path)], [[], false]);
+  });
+});
+
 Deno.test("a stop that fails is told, and what is held stays held", async () => {
   const flag = Deno.makeTempFileSync();
   const body =

@@ -21,6 +21,8 @@ export class OcfDriver implements KindDriver<OcfAction> {
   readonly #processes: ProcessPort;
   /** Of resources that were started or watched in this life. */
   readonly #metadata = new Map<ResourceId, OcfMetadata>();
+  /** Held, and their agents refused to start them: nothing of them can run. */
+  readonly #refused = new Set<ResourceId>();
 
   constructor(processes: ProcessPort) {
     this.#processes = processes;
@@ -33,7 +35,9 @@ export class OcfDriver implements KindDriver<OcfAction> {
       const undo = [this.#undoOf(spec, advisedTimeout(metadata, "stop") ?? TIMEOUT_MS)];
       holdFor(this.#processes, { spec, undo }, (refused) => {
         if (refused !== null) return done(once(refused));
+        this.#refused.delete(spec.id);
         this.#run({ ...spec, operation: "start", timeoutMs }, "start", (result) => {
+          if (isRefusal(result)) this.#refused.add(spec.id);
           done(failureOf("start", result));
         });
       });
@@ -49,9 +53,10 @@ export class OcfDriver implements KindDriver<OcfAction> {
       const failure = failureOf("stop", result);
       if (failure === null) return end();
       if (!isRefusal(result)) return done(failure);
-      // An agent whose program is not installed refuses to stop what cannot run.
+      // An agent whose program is not installed refuses to stop what cannot run. One that was there
+      // when it started something, and is gone now, may leave a mount behind.
       this.#run({ ...spec, operation: "monitor", timeoutMs }, "undo", (seen) => {
-        if (isCertainlyDown(seen)) end();
+        if (isCertainlyDown(seen, this.#refused.has(id))) end();
         else done(failure);
       });
     });
