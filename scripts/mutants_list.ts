@@ -241,8 +241,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "recording of a former life is let in",
     file: "heartbeat/core.ts",
-    find: "if (!fresh || sentAt <= peer.lives.adoptedAt) return;",
-    put: "if (!fresh && sentAt !== null) return;",
+    find: "if (!fresh || sentAt <= peer.lives.adoptedAt) {",
+    put: "if (!fresh && sentAt !== null) {",
     shape: "tests/heartbeat/death_test.ts",
     seeds: 1,
   },
