@@ -28,6 +28,7 @@ export const MUTANTS: readonly Mutant[] = [
     put: "if (eager || this.#barrier <= Infinity)",
     shape: THREE,
     seeds: 400,
+    from: 30,
   },
   {
     name: "vote for a shorter log",
@@ -44,6 +45,7 @@ export const MUTANTS: readonly Mutant[] = [
     put: "if (raft.log.termAt(prevIndex) === undefined) {",
     shape: THREE,
     seeds: 400,
+    from: 40,
   },
   {
     name: "retried transaction applied twice",
@@ -68,6 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
     put: "silence >= timing.leaseMs",
     shape: THREE,
     seeds: 400,
+    from: 80,
   },
   {
     name: "fence wait of nothing",
@@ -76,6 +79,7 @@ export const MUTANTS: readonly Mutant[] = [
     put: "silence >= timing.deadMs",
     shape: THREE,
     seeds: 400,
+    from: 80,
   },
   {
     name: "order from an older DC epoch obeyed",
