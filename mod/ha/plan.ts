@@ -268,7 +268,9 @@ class Planner {
     if (entry === undefined || resource?.recoverOn !== "storage") return null;
     const evidence = evidenceOf(this.#situation, node, entry, resource.luns);
     const proof = evidence && proofFor(evidence, this.#situation.timing, "storage");
-    if (proof === null) this.#wantEjected(node, resource.luns);
+    // One that shows life again (its pulse goes on, somebody hears it) goes on by that.
+    const silent = evidence?.health.state === "down";
+    if (proof === null && silent) this.#wantEjected(node, resource.luns);
     return proof;
   }
 

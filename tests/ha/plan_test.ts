@@ -280,6 +280,8 @@ Deno.test("plan(): only what may recover by the disk's word asks for it", () => 
   assert.deepEqual([...plan(sceneOf(scene)).eject], []);
   const resources = "exec: web\n\tcommand run\n\trecover_on storage\n";
   assert.deepEqual([...plan(sceneOf({ ...scene, resources })).eject], [[2, null]]);
+  const alive: Scene = { ...scene, resources, health: { 2: "isolated" } };
+  assert.deepEqual([...plan(sceneOf(alive)).eject], [], "it lives, though nobody talks to it");
 });
 
 Deno.test("plan(): nodes come and go", () => {
