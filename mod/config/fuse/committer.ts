@@ -121,8 +121,13 @@ export class Committer {
     if (fenced) return { errno: "EIO" };
     const { nodes, parts } = this.#parts;
     const place = nodes.find(node);
-    // An unlinked file's writes are nobody's business but its writer's (POSIX).
-    if (place === null || place.place === "orphan") return "nothing";
+    // An unlinked file's writes are nobody's business but its writer's (POSIX), where a program of
+    // this node unlinked it. Another node's replacement may be older than the opening here: what is
+    // written is not anywhere, and that is told (as NFS does).
+    if (place === null || (place.place === "orphan" && place.foreign)) {
+      return draft.empty ? "nothing" : { errno: "ESTALE" };
+    }
+    if (place.place === "orphan") return "nothing";
     const path = nodes.pathOf(place);
     if (path === null) return { errno: "ENOENT" };
     const pending = place.place === "pending";

@@ -222,7 +222,7 @@ export class Mount {
     const rows = this.#parts.tree().view;
     if (before !== null && after === null) {
       for (const node of nodes.numbersOf(before.ino)) {
-        if (handles.isOpen(node)) nodes.orphan(node, before);
+        if (handles.isOpen(node)) nodes.orphan(node, before, !ours);
       }
     }
     const replaced = before !== null && rows.child(before.parent, before.name) !== null;

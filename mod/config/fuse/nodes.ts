@@ -37,7 +37,13 @@ export type Place =
   | { readonly place: "row"; readonly row: StoredRow }
   | { readonly place: "pending"; readonly pending: PendingFile }
   /** Unlinked, and still open here. Without data where there was too much to keep. */
-  | { readonly place: "orphan"; readonly data: Uint8Array | null; readonly mtime: number };
+  | {
+    readonly place: "orphan";
+    readonly data: Uint8Array | null;
+    readonly mtime: number;
+    /** No program of this node unlinked it: whoever writes to it does not know. */
+    readonly foreign: boolean;
+  };
 
 /** What has a number by which it can be found. */
 export type Findable = Exclude<Place, { place: "orphan" }>;
@@ -176,14 +182,20 @@ export class Nodes {
   /** It is unlinked before it ever was committed. */
   drop(pending: PendingFile, stillOpen: boolean): void {
     this.#take(pending);
-    if (stillOpen) this.orphan(pending.node, { data: new Uint8Array(0), mtime: pending.mtime });
+    if (stillOpen) {
+      this.orphan(pending.node, { data: new Uint8Array(0), mtime: pending.mtime }, false);
+    }
   }
 
   /** What this number stood for is unlinked, and somebody has it open. */
-  orphan(node: number, { data, mtime }: Pick<StoredRow, "data" | "mtime">): void {
+  orphan(
+    node: number,
+    { data, mtime }: Pick<StoredRow, "data" | "mtime">,
+    foreign: boolean,
+  ): void {
     const kept = this.#orphanBytes + data.length <= ORPHAN_BYTES_MAX ? data : null;
     this.#orphanBytes += kept?.length ?? 0;
-    this.#orphans.set(node, { place: "orphan", data: kept, mtime });
+    this.#orphans.set(node, { place: "orphan", data: kept, mtime, foreign });
   }
 
   /** Nobody has it open any more. */
