@@ -8,6 +8,7 @@
 import type { AddressPort } from "./address_port.ts";
 import type { DatabasePort } from "./database_port.ts";
 import type { DiskPort } from "./disk_port.ts";
+import type { GuestPort } from "./guest_port.ts";
 import type { Instant, Millis } from "../base/time.ts";
 import type { ProcessPort } from "./process_port.ts";
 export type { AddressPort, AddressSpec, ProbeResult } from "./address_port.ts";
@@ -57,6 +58,7 @@ export type {
   FusePort,
   FuseSession,
 } from "./fuse_port.ts";
+export type { GuestPort } from "./guest_port.ts";
 export type {
   AgentPlaces,
   FailureScope,
@@ -160,5 +162,6 @@ export interface Ports {
   readonly watchdog: WatchdogPort;
   readonly process: ProcessPort;
   readonly address: AddressPort;
+  readonly guest: GuestPort;
   readonly load: LoadPort;
 }
