@@ -1,6 +1,6 @@
 /** Virtual machines of this host: their monitors, and the bridges that they are joined to. @module */
 import type { ResourceId } from "../base/id.ts";
-import type { TcpConnection, TcpEvents } from "./ports.ts";
+import type { TcpConnection, TcpEvents } from "./tcp_port.ts";
 
 /** Each call but `connect` answers at once. */
 export interface GuestPort {

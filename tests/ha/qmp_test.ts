@@ -7,7 +7,9 @@ import { type QmpResult, talk } from "../../mod/ha/agents/qmp_talk.ts";
 import type { TcpEvents } from "../../mod/host/ports.ts";
 
 const GREETING = '{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}}}}\r\n';
-const bytes = (text: string) => new TextEncoder().encode(text);
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
 
 /** A conversation with a monitor that answers as it is told to. */
 class Monitor {
