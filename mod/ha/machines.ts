@@ -10,7 +10,7 @@ import type { NodeId, ResourceId } from "../base/id.ts";
 import type { Change, Expectation, Operation } from "../streams.ts";
 import type { Action } from "./agents/action.ts";
 import { definitionPath } from "./agents/vm.ts";
-import type { ManagerStatus, ServiceEntry } from "./status.ts";
+import type { ManagerStatus } from "./status.ts";
 
 const FILE = /^nodes\/([^/]+)\/qemu-server\/([1-9]\d{2,8})\.conf$/;
 /** Files that one decision moves: each takes two expectations, of 1024 that a transaction may have. */
@@ -73,7 +73,10 @@ export class Machines {
     return { ...action, file: { node: file.node, text } };
   }
 
-  /** What moves with a decision: the files of machines that it gives to another node. */
+  /**
+   * What moves with a decision: files of machines that it gives to another node, each from the very
+   * node that had the machine until now. Nothing is known of any other that has the file.
+   */
   moves(
     spec: ClusterSpec,
     before: ManagerStatus,
@@ -85,9 +88,11 @@ export class Machines {
     for (const [id, entry] of next.services) {
       const vmid = vmidOf(id);
       const file = vmid === null ? null : this.of(vmid);
-      if (vmid === null || file === null || entry.node === null) continue;
+      const from = before.services.get(id)?.node ?? null;
+      if (file === null || from === null || from === entry.node) continue;
+      if (vmid === null || entry.node === null || entry.state !== "started") continue;
+      if (file.node !== nameOf(spec, from)) continue;
       const node = nameOf(spec, entry.node);
-      if (file.node === node || !isGiven(entry, before.services.get(id))) continue;
       const to = definitionPath(node, vmid);
       for (const path of ["nodes", `nodes/${node}`, `nodes/${node}/qemu-server`]) {
         if (this.#folders.has(path) || made.has(path)) continue;
@@ -114,10 +119,4 @@ export function ownerOf(
   const owner = spec.members.find(({ name }) => name === file.node);
   if (owner !== undefined) return { node: owner.id, name: owner.name };
   return { why: `"${file.path}" lies with no member; move it to the node that is to have it` };
-}
-
-/** It is to be started by this decision, and was not by the one before. */
-function isGiven(entry: ServiceEntry, old: ServiceEntry | undefined): boolean {
-  if (entry.state !== "started") return false;
-  return old?.state !== "started" || old.node !== entry.node;
 }
