@@ -145,7 +145,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "fence of one disk counts for all",
-    file: "ha/core.ts",
+    file: "ha/ejections.ts",
     find: "return disks !== undefined && luns.length > 0 && luns.every((uuid) => disks.has(uuid));",
     put: "return disks !== undefined;",
     shape: "tests/ha/fence_test.ts",
