@@ -62,7 +62,7 @@ Deno.test("a unit has its own name, or another", () => {
 
 Deno.test("a virtual machine is named by its number", () => {
   const { resource } = read("vm: 100");
-  assert.deepEqual(resource?.action, { kind: "vm", vmid: 100, file: null, by: null });
+  assert.deepEqual(resource?.action, { kind: "vm", vmid: 100, file: null, by: null, remarks: [] });
   assert.deepEqual([resource.startTimeoutMs, resource.stopTimeoutMs], [60_000, 120_000]);
 });
 

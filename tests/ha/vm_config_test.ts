@@ -57,7 +57,7 @@ cores: 99
   const words = vmCommand(config, GROUND);
   assert.deepEqual(words.slice(0, 3), ["qemu-system-x86_64", "-name", "guest=web.example"]);
   assert.ok(words.includes("-S"));
-  assert.deepEqual(of(words, "-machine"), ["q35,accel=kvm"]);
+  assert.deepEqual(of(words, "-machine"), ["q35,accel=kvm:tcg"]);
   assert.deepEqual(of(words, "-cpu"), ["qemu64,+popcnt,+pni,+sse4.1,+sse4.2,+ssse3,+aes"]);
   assert.deepEqual(of(words, "-smp"), ["4,sockets=2,cores=2"]);
   assert.deepEqual(of(words, "-m"), ["2048M"]);
@@ -80,9 +80,9 @@ cores: 99
 
 for (
   const [text, option, words] of [
-    ["", "-machine", ["pc,accel=kvm"]],
+    ["", "-machine", ["pc,accel=kvm:tcg"]],
     ["kvm: 0", "-machine", ["pc,accel=tcg"]],
-    ["machine: pc-q35-7.2+pve1", "-machine", ["pc-q35-7.2,accel=kvm"]],
+    ["machine: pc-q35-7.2+pve1", "-machine", ["pc-q35-7.2,accel=kvm:tcg"]],
     ["", "-cpu", ["kvm64"]],
     ["kvm: 0\ncpu: host,flags=+aes;-pcid", "-cpu", ["max,+aes,-pcid"]],
     ["cpu: cputype=host", "-cpu", ["host"]],

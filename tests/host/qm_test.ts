@@ -17,7 +17,7 @@ const VM = resourceId(`vm:${VMID}`);
 const PIDS = "/run/qemu-server";
 const PID_FILE = `${PIDS}/${VMID}.pid`;
 const ACTION: VmAction = {
-  ...{ kind: "vm", vmid: VMID, by: null },
+  ...{ kind: "vm", vmid: VMID, by: null, remarks: [] },
   // What Proxmox VE can read and nobody else: it is not looked at here.
   file: { node: "nodeA", text: "scsi0: local-lvm:vm-1-disk-0\n" },
 };

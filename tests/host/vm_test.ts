@@ -23,7 +23,7 @@ function machine(node: AgentNode, guest: keyof typeof GUESTS, ...lines: string[]
     ...["name: web", "memory: 32", "kvm: 0", "vga: none"],
     ...[`virtio0: ${disk},cache=writeback`, ...lines, ""],
   ].join("\n");
-  return { kind: "vm", vmid: 100, file: { node: "nodeA", text }, by: null };
+  return { kind: "vm", vmid: 100, file: { node: "nodeA", text }, by: null, remarks: [] };
 }
 
 function test(name: string, body: (node: AgentNode) => Promise<void>): void {
@@ -68,20 +68,25 @@ test("a machine starts, is seen to run and to be paused, and ends as its guest e
     "polite",
     "serial0: socket",
     "agent: 1",
+    "numa: 1",
     "net0: e1000=02:00:00:00:00:01",
   );
   assert.equal((await node.start(VM, action)).failure, null);
-  assert.deepEqual(await node.health(VM, action), { state: "running", why: "" });
+  const numa = 'line 8: "numa" has no effect here';
+  assert.deepEqual(await node.health(VM, action), { state: "running", why: numa });
   assert.deepEqual(await node.list(), [VM]);
   const process = await qemu(node);
   await tell(node, "stop");
-  assert.deepEqual(await node.health(VM, action), { state: "running", why: "it is paused" });
+  assert.deepEqual(await node.health(VM, action), {
+    state: "running",
+    why: `it is paused; ${numa}`,
+  });
   await tell(node, "cont");
   // A daemon that was killed is followed by one that knows the machine.
   await node.crash();
   node.boot();
   assert.deepEqual(await node.list(), [VM]);
-  assert.deepEqual(await node.health(VM, action), { state: "running", why: "" });
+  assert.deepEqual(await node.health(VM, action), { state: "running", why: numa });
   // It stops by its note, and by its guest: the button is of no use before that runs.
   await booted(node);
   assert.equal((await node.stop(VM, 600_000)).failure, null);

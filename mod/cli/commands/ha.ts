@@ -92,7 +92,7 @@ function showResource(cli: Cli, resource: FullResource): void {
     ["wanted", safeText(wanted)],
     ["node", node ?? "–"],
     ["reason", safeText(reason)],
-    ...(detail === "" ? [] : [["last failure", safeText(detail)]]),
+    ...(detail === "" ? [] : [["its node says", safeText(detail)]]),
     ...Object.entries(properties).filter(([key]) => key !== "state")
       .map(([key, value]) => [key, safeText(value)]),
   ];

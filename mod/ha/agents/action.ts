@@ -51,6 +51,8 @@ export interface VmAction {
   readonly file: { readonly node: string; readonly text: string } | null;
   /** What it was started by; null: it was not. */
   readonly by: "qemu" | "qm" | null;
+  /** What of its definition had no effect when it was started. */
+  readonly remarks: readonly string[];
 }
 
 /** Properties by kind; of each, whether it must be there. */
@@ -178,6 +180,6 @@ const VMID = /^[1-9]\d{2,8}$/;
 
 function readVm(name: string): VmAction | string {
   return VMID.test(name)
-    ? { kind: "vm", vmid: Number(name), file: null, by: null }
+    ? { kind: "vm", vmid: Number(name), file: null, by: null, remarks: [] }
     : `"${name}" is no number of a guest from 100 to 999999999`;
 }

@@ -10,7 +10,7 @@ import { statusIn } from "./qmp.ts";
 import { type QmpCommand, type QmpPorts, type QmpResult, talk } from "./qmp_talk.ts";
 import { monitorPath, QEMU, tapName, vmCommand } from "./vm_command.ts";
 import { readVmConfig, type VmConfig } from "./vm_config.ts";
-import { definitionFailure, healthOfMachine } from "./vm.ts";
+import { definitionFailure, healthOfMachine, remarksOf } from "./vm.ts";
 
 /** Between two looks at what is waited for. */
 const LOOK_MS: Millis = 100;
@@ -63,7 +63,9 @@ export class QemuDriver implements KindDriver<VmAction> {
         return done({ why, scope: "node" });
       }
       // The definition is where it was; what was started is known by its number.
-      const note = printNote({ ...spec, action: { ...spec.action, file: null, by: "qemu" } });
+      const remarks = remarksOf(reading);
+      const action: VmAction = { ...spec.action, file: null, by: "qemu", remarks };
+      const note = printNote({ ...spec, action });
       processes.hold({ id, undo: [], note }, (refused) => {
         if (refused !== null) return done(once(refused));
         const sockets = guest.socketsOf(id);
@@ -97,13 +99,13 @@ export class QemuDriver implements KindDriver<VmAction> {
   }
 
   monitor(spec: MonitorSpec<VmAction>, done: (health: ProcessHealth) => void): void {
-    const { id } = spec;
+    const { id, action: { remarks } } = spec;
     const limitMs = spec.timeoutMs ?? KIND_TIMEOUTS.vm.monitor ?? ANSWER_MS;
     this.#ports.process.monitor({ id, command: null, timeoutMs: limitMs }, (health) => {
       if (health.state !== "running") return done(health);
       this.#talk(id, [{ execute: "query-status" }], (result) => {
         if ("why" in result) return done({ state: "failed", why: result.why });
-        done(healthOfMachine(statusIn(result.answers[0])));
+        done(healthOfMachine(statusIn(result.answers[0]), remarks));
       }, limitMs);
     });
   }

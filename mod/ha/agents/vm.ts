@@ -42,12 +42,20 @@ export function definitionFailure({ faults }: VmReading): Failure | null {
   return { why: `its definition: ${[...told, ...more].join("; ")}`, scope: "everywhere" };
 }
 
+/** What is told of a machine that runs: lines that have no effect on it. */
+export function remarksOf({ warnings }: VmReading): readonly string[] {
+  return warnings.slice(0, TOLD_MAX).map(({ line, why }) => `line ${line}: ${why}`);
+}
+
 /** How a machine is, by the state that QEMU tells. One that a person paused is left alone. */
-export function healthOfMachine(status: string | null): ProcessHealth {
-  if (status === "running") return { state: "running", why: "" };
+export function healthOfMachine(
+  status: string | null,
+  remarks: readonly string[] = [],
+): ProcessHealth {
+  if (status === "running") return { state: "running", why: remarks.join("; ") };
   if (status === null) return { state: "failed", why: "its monitor tells no state" };
   const why = FAILED.get(status);
   return why === undefined
-    ? { state: "running", why: `it is ${status}` }
+    ? { state: "running", why: [`it is ${status}`, ...remarks].join("; ") }
     : { state: "failed", why };
 }

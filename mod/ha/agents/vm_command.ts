@@ -40,7 +40,7 @@ export function vmCommand(config: VmConfig, ground: VmGround): readonly string[]
     QEMU,
     ...["-name", `guest=${escape(name ?? `vm-${vmid}`)}`],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-S"],
-    ...["-machine", `${config.machine},accel=${helped ? "kvm" : "tcg"}`],
+    ...["-machine", `${config.machine},accel=${helped ? "kvm:tcg" : "tcg"}`],
     ...["-cpu", cpuOf(config, helped)],
     ...["-smp", `${cores * config.sockets},sockets=${config.sockets},cores=${cores}`],
     ...["-m", `${memoryMib}M`],
