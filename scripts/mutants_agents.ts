@@ -42,4 +42,28 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     shape: "tests/host/address_wire_test.ts",
     seeds: 1,
   },
+  {
+    name: "a machine is taken from whoever has it",
+    file: "ha/machines.ts",
+    find: "if (file.node !== nameOf(spec, from)) continue;",
+    put: "if (file.node === nameOf(spec, entry.node)) continue;",
+    shape: "tests/ha/machines_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "a proof of anybody's death lets a machine go",
+    file: "ha/plan.ts",
+    find: 'if (node === old.node && (proof !== null || old.state === "relocate")) {',
+    put: 'if (proof !== null || old.state === "relocate") {',
+    shape: "tests/ha/machines_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "any node starts a machine",
+    file: "ha/agents/vm.ts",
+    find: "if (file.node === node) return null;",
+    put: 'if (file.node !== "") return null;',
+    shape: "tests/ha/machines_test.ts",
+    seeds: 1,
+  },
 ];

@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { nodeId, resourceId } from "../../mod/base/id.ts";
+import { ownershipFailure } from "../../mod/ha/agents/vm.ts";
 import { MACHINE_MOVES_MAX, Machines } from "../../mod/ha/machines.ts";
 import { plan } from "../../mod/ha/plan.ts";
 import type { ServiceEntry } from "../../mod/ha/status.ts";
 import { formatReason } from "../../mod/base/reason.ts";
-import { type Scene, sceneOf } from "./scene.ts";
+import { machinesOf, type Scene, sceneOf } from "./scene.ts";
 
 const ID = resourceId("vm:100");
 const VM = "vm: 100\n";
@@ -159,6 +160,25 @@ Deno.test("a frozen machine that was given away meanwhile is taken from nobody",
     services: { "vm:100": { state: "freeze", node: A } },
   });
   assert.deepEqual([state, node, moved], ["started", A, []]);
+});
+
+Deno.test("a decision moves a definition from the node that it takes the machine from, and no other", () => {
+  const at = (node: typeof A) => sceneOf({ services: { "vm:100": { state: "started", node } } });
+  const { spec, status: before } = at(A);
+  const moved = (folder: string) =>
+    machinesOf({ 100: folder }).moves(spec, before, at(B).status).operations
+      .flatMap((each) => each.op === "rename" ? [each.to] : []);
+  assert.deepEqual(moved("nodeA"), ["nodes/nodeB/qemu-server/100.conf"]);
+  assert.deepEqual(moved("nodeC"), []);
+  assert.deepEqual(moved("nodeB"), []);
+});
+
+Deno.test("a node starts no machine whose definition lies elsewhere, or nowhere", () => {
+  const action = { kind: "vm", vmid: 100, by: null, remarks: [] } as const;
+  const file = { node: "nodeA", text: "" };
+  assert.equal(ownershipFailure({ ...action, file }, "nodeA"), null);
+  assert.equal(ownershipFailure({ ...action, file }, "nodeB")?.scope, "node");
+  assert.equal(ownershipFailure({ ...action, file: null }, "nodeA")?.scope, "everywhere");
 });
 
 Deno.test("the tree's changes come in any order", () => {
