@@ -146,9 +146,25 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: "fence of one disk counts for all",
     file: "ha/ejections.ts",
-    find: "return disks !== undefined && luns.length > 0 && luns.every((uuid) => disks.has(uuid));",
-    put: "return disks !== undefined;",
+    find: "return luns.every((uuid) => this.#disks.get(node)?.has(uuid) === true);",
+    put: "return this.#disks.has(node);",
     shape: "tests/ha/fence_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "fence of all that one node has counts for what it does not have",
+    file: "ha/ejections.ts",
+    find: "if (luns.length > 0) return",
+    put: "if (luns.length > 0 && !this.#all.has(node)) return",
+    shape: "tests/ha/fence_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "proof of a former silence gives a resource away",
+    file: "ha/plan.ts",
+    find: "if (proof === null && !back && node !== null) return old;",
+    put: "",
+    shape: "tests/ha/plan_test.ts",
     seeds: 1,
   },
 ];

@@ -3,8 +3,8 @@ import type { ResourceId } from "../../base/id.ts";
 import { after, type Instant, type Millis } from "../../base/time.ts";
 import type { ProcessHealth, ProcessPort } from "../../host/ports.ts";
 import { KIND_TIMEOUTS, type VmAction } from "./action.ts";
-import { type Done, endHeld, type KindDriver, type MonitorSpec } from "./kind_driver.ts";
-import { once, printNote, type StartSpec } from "./kind_driver.ts";
+import { type Done, endHeld, holdFor, type KindDriver, type MonitorSpec } from "./kind_driver.ts";
+import { once, printNote, type Starting, type StartSpec } from "./kind_driver.ts";
 import type { Failure } from "./ocf.ts";
 import { statusIn } from "./qmp.ts";
 import { type QmpCommand, type QmpPorts, type QmpResult, talk } from "./qmp_talk.ts";
@@ -47,7 +47,7 @@ export class QemuDriver implements KindDriver<VmAction> {
     this.#ports = ports;
   }
 
-  start(spec: StartSpec<VmAction>, done: Done): void {
+  start(spec: Starting<VmAction>, done: Done): void {
     const { process: processes, guest, clock } = this.#ports;
     const { id, action: { vmid, file } } = spec;
     const reading = readVmConfig(file?.text ?? "");
@@ -66,7 +66,7 @@ export class QemuDriver implements KindDriver<VmAction> {
       const remarks = remarksOf(reading);
       const action: VmAction = { ...spec.action, file: null, by: "qemu", remarks };
       const note = printNote({ ...spec, action });
-      processes.hold({ id, undo: [], note }, (refused) => {
+      holdFor(processes, { spec, undo: [], note }, (refused) => {
         if (refused !== null) return done(once(refused));
         const sockets = guest.socketsOf(id);
         const command = vmCommand(reading.config, { vmid, kvm: guest.kvm(), sockets });

@@ -8,8 +8,8 @@
 import type { Millis } from "../../base/time.ts";
 import type { OperationResult, ProcessHealth, ProcessPort } from "../../host/ports.ts";
 import { KIND_TIMEOUTS, type VmAction } from "./action.ts";
-import { type Done, endHeld, type KindDriver, type MonitorSpec } from "./kind_driver.ts";
-import { once, printNote, type StartSpec } from "./kind_driver.ts";
+import { type Done, endHeld, holdFor, type KindDriver, type MonitorSpec } from "./kind_driver.ts";
+import { once, printNote, type Starting, type StartSpec } from "./kind_driver.ts";
 import { healthOfMachine } from "./vm.ts";
 
 const LOOK_MS: Millis = 20_000;
@@ -71,7 +71,7 @@ export class QmDriver implements KindDriver<VmAction> {
     });
   }
 
-  start(spec: StartSpec<VmAction>, done: Done): void {
+  start(spec: Starting<VmAction>, done: Done): void {
     const { id, action: { vmid } } = spec;
     this.look(spec, (state) => {
       if (state === null) return done({ why: "qm is not installed here", scope: "node" });
@@ -83,7 +83,7 @@ export class QmDriver implements KindDriver<VmAction> {
         environment: this.#environment,
         timeoutMs: END_MS,
       }] as const;
-      this.#processes.hold({ id, undo, note }, (refused) => {
+      holdFor(this.#processes, { spec, undo, note }, (refused) => {
         if (refused !== null) return done(once(refused));
         const timeoutMs = spec.timeoutMs ?? KIND_TIMEOUTS.vm.start ?? LOOK_MS;
         if (state.runs) {

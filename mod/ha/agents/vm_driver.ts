@@ -2,7 +2,7 @@
 import type { Millis } from "../../base/time.ts";
 import type { ProcessHealth } from "../../host/ports.ts";
 import type { VmAction } from "./action.ts";
-import type { Done, KindDriver, MonitorSpec, StartSpec } from "./kind_driver.ts";
+import type { Done, KindDriver, MonitorSpec, Starting, StartSpec } from "./kind_driver.ts";
 import { QemuDriver, type VmPorts } from "./qemu_driver.ts";
 import { QmDriver } from "./qm_driver.ts";
 import { ownershipFailure } from "./vm.ts";
@@ -16,7 +16,7 @@ export class VmDriver implements KindDriver<VmAction> {
     this.#qm = new QmDriver(ports.process);
   }
 
-  start(spec: StartSpec<VmAction>, done: Done): void {
+  start(spec: Starting<VmAction>, done: Done): void {
     const failure = ownershipFailure(spec.action, spec.node);
     if (failure !== null) return done(failure);
     this.#qm.look(spec, (state) => {
