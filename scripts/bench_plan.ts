@@ -11,6 +11,7 @@ import {
 import { EPOCH, instant } from "../mod/base/time.ts";
 import { timingOf } from "../mod/base/timing.ts";
 import { plan } from "../mod/ha/plan.ts";
+import { Machines } from "../mod/ha/machines.ts";
 import { readResources } from "../mod/ha/resource.ts";
 import { RuleBook } from "../mod/ha/rule_book.ts";
 import { readRules } from "../mod/ha/rules.ts";
@@ -80,6 +81,7 @@ function situationOf(dead: number): Situation {
     status: { nodes, services },
     definitions: readResources(ids.map((id) => `exec: ${id.slice(5)}\n\tcommand run\n`).join("")),
     rules: new RuleBook(readRules(rulesOf(ids))),
+    machines: new Machines(),
     health: (node) => ({
       ...{ node, state: isDead(node) ? "down" : "online", boot, vitals: null },
       ...{ lastHeard: EPOCH, vouched: instant(isDead(node) ? 1e6 : 0) },

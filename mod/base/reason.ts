@@ -66,6 +66,7 @@ export const REASONS = {
   "ha.guard-storage-lost": "our registration on the disk is gone; every resource is killed",
   "ha.guard-stuck": "killed resources are not gone yet; the node owns nothing until they are",
   "ha.placed": "{id} → {node}: score {score}, best of {candidates}",
+  "ha.owned": "{id} → {node}: its definition lies there",
   "ha.no-node": "no node may run {id}: {why}",
   "ha.requested": "{id} is wanted {state}",
   "ha.started": "{id} started on {node}",

@@ -6,6 +6,7 @@ import { linuxDatabase } from "../host/linux/database.ts";
 import { HISTORY_LIMITS, type HistoryLimits } from "../host/linux/database_history.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
 import { Keeper } from "../host/linux/keeper.ts";
+import { LinuxGuestPort } from "../host/linux/guest.ts";
 import { LinuxLoadPort } from "../host/linux/load.ts";
 import { LinuxProcessPort } from "../host/linux/process.ts";
 import { linuxRandom } from "../host/linux/random.ts";
@@ -46,6 +47,7 @@ export function linuxPorts(settings: Settings, selfCommand: readonly string[]): 
     disk,
     process,
     address: new LinuxAddressPort(),
+    guest: new LinuxGuestPort(settings.run),
     close: async () => {
       process.close();
       keeper.close();

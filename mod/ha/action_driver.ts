@@ -1,6 +1,6 @@
 /** Actions on resources, by their kind, and load ↔ events of stream 3. @module */
 import type { ResourceId } from "../base/id.ts";
-import type { AddressPort, ClockPort, LoadPort } from "../host/ports.ts";
+import type { AddressPort, ClockPort, GuestPort, LoadPort } from "../host/ports.ts";
 import type { ProcessHealth, ProcessPort } from "../host/ports.ts";
 import { unreachable } from "../base/assert.ts";
 import type { Action } from "./agents/action.ts";
@@ -16,6 +16,7 @@ import {
 } from "./agents/kind_driver.ts";
 import { OcfDriver } from "./agents/ocf_driver.ts";
 import { SystemdDriver } from "./agents/systemd_driver.ts";
+import { VmDriver } from "./agents/vm_driver.ts";
 import type { HaEffect, HaEvent } from "./events.ts";
 
 const KINDS = ["sample", "start", "stop", "monitor", "list", "kill-all", "guard-until"] as const;
@@ -27,6 +28,7 @@ type Stop = Extract<HaEffect, { readonly kind: "stop" }>;
 export interface ActionPorts {
   readonly process: ProcessPort;
   readonly address: AddressPort;
+  readonly guest: GuestPort;
   readonly load: LoadPort;
   readonly clock: ClockPort;
 }
@@ -53,6 +55,7 @@ export class ActionDriver {
       ip: this.#ip,
       ocf: new OcfDriver(ports.process),
       systemd: new SystemdDriver(ports.process),
+      vm: new VmDriver(ports),
     };
     ports.process.onExit((id, how) => feed({ kind: "exited", id, how }));
   }

@@ -9,6 +9,7 @@ import { type Reason, reason } from "../base/reason.ts";
 import { after, earliest, EPOCH, type Instant, type Millis, NEVER } from "../base/time.ts";
 import type { FailureScope, ProcessHealth } from "../host/ports.ts";
 import type { HaContext } from "./context.ts";
+import type { Machines } from "./machines.ts";
 import type { Definitions, Resource } from "./resource.ts";
 import { spoken } from "./resource.ts";
 import type { ManagerStatus } from "./status.ts";
@@ -29,6 +30,7 @@ export interface Permit {
   readonly drain: boolean;
   readonly status: ManagerStatus;
   readonly definitions: Definitions;
+  readonly machines: Machines;
   /** So many may be starting at a time. */
   readonly maxWorkers: number;
 }
@@ -165,6 +167,7 @@ export class Agent {
     local.monitor = null;
     if (local.state !== "running" || local.op !== null) return;
     if (health.state === "running") {
+      if (health.why !== undefined) local.why = health.why;
       if (this.isSteady(local.id)) local.tries = 0;
       return;
     }
@@ -203,7 +206,7 @@ export class Agent {
         if (entry.state !== "started" || entry.node !== this.#context.self) continue;
         const resource = permit.definitions.resources.get(id);
         if (resource !== undefined && this.#starting < permit.maxWorkers) {
-          this.#startIfDown(resource);
+          this.#startIfDown(resource, permit.machines);
         }
       }
     }
@@ -233,7 +236,7 @@ export class Agent {
     return ours && (entry.state === "started" || entry.state === "fence");
   }
 
-  #startIfDown(resource: Resource): void {
+  #startIfDown(resource: Resource, machines: Machines): void {
     const { now } = this.#context;
     const local = this.#locals.get(resource.id) ?? this.#fresh(resource.id);
     const known = this.#locals.has(resource.id);
@@ -241,7 +244,8 @@ export class Agent {
     this.#locals.set(resource.id, local);
     local.state = "starting";
     local.op = this.#context.tag();
-    const { id, action, startTimeoutMs: timeoutMs } = resource;
+    const { id, startTimeoutMs: timeoutMs } = resource;
+    const action = machines.complete(resource.action);
     const spec = { id, action, timeoutMs, node: this.#context.name(this.#context.self) };
     this.#context.do({ kind: "start", tag: local.op, spec });
   }

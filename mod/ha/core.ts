@@ -342,6 +342,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       drain: this.#departure.draining && this.#agent.ready,
       status,
       definitions,
+      machines: this.#files.machines,
       maxWorkers: this.#files.datacenter.maxWorkers,
     };
   }

@@ -9,6 +9,7 @@ import { type ClusterSpec, memberOf, nameOf } from "../base/cluster.ts";
 import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import type { Change } from "../streams.ts";
 import { type Datacenter, DATACENTER_FILE, readDatacenter } from "./datacenter.ts";
+import { isMachinePath, Machines } from "./machines.ts";
 import { type Definitions, readResources } from "./resource.ts";
 import { NO_RULES, RuleBook } from "./rule_book.ts";
 import { readRules, type RuleFile, RULES_FILE } from "./rules.ts";
@@ -48,6 +49,7 @@ export class HaFiles {
   /** As they were last read; after a start with a file that cannot be read there are none. */
   rules: RuleBook = NO_RULES;
   datacenter: Datacenter = readDatacenter("");
+  readonly machines = new Machines();
   status: ManagerStatus = EMPTY_STATUS;
   /** Version of the status file; 0 where there is none. */
   statusVersion = 0;
@@ -67,7 +69,10 @@ export class HaFiles {
   apply(changes: readonly Change[], index: number, whole: boolean): void {
     if (whole) this.#clear();
     this.index = Math.max(this.index, index);
-    for (const change of changes) this.#one(change);
+    for (const change of changes) {
+      this.machines.apply(change);
+      this.#one(change);
+    }
   }
 
   /** True where a directory is there; known for those that stream 3 makes itself. */
@@ -84,6 +89,7 @@ export class HaFiles {
   #clear(): void {
     this.definitions = NO_DEFINITIONS;
     this.rules = NO_RULES;
+    this.machines.clear();
     this.datacenter = readDatacenter("");
     this.status = EMPTY_STATUS;
     this.statusVersion = 0;
@@ -159,7 +165,7 @@ const FILES: ReadonlySet<string> = new Set([
 
 /** Does this stream read what is there? */
 export function isHaPath(path: string): boolean {
-  return FILES.has(path);
+  return FILES.has(path) || isMachinePath(path);
 }
 
 function linesOf(bytes: Uint8Array | null): string[] {

@@ -32,6 +32,7 @@ export type Knowledge = Omit<
   | "status"
   | "definitions"
   | "rules"
+  | "machines"
   | "scheduling"
   | "commands"
   | "out"
@@ -170,12 +171,12 @@ export class Manager {
 
   #plan(knowledge: Knowledge): void {
     const { spec, self, timing } = this.#context;
-    const { status, definitions, rules, commands: lines, out } = this.#files;
+    const { status, definitions, rules, machines, commands: lines, out } = this.#files;
     const { scheduling } = this.#files.datacenter;
     const former = this.#files.former(spec);
     const commands = lines.flatMap((line) => parseCommand(line, spec, former) ?? []);
     const decided = { self, spec, timing, status, definitions, rules, scheduling, commands, out };
-    const next = plan({ ...knowledge, ...decided });
+    const next = plan({ ...knowledge, ...decided, machines });
     for (const [node, disks] of next.eject) {
       this.#context.ask({ request: "storage.fence", node, disks });
     }
@@ -187,6 +188,7 @@ export class Manager {
       epoch: this.#epoch,
       bytes: same ? null : bytes,
       out: next.out.size === out.size ? null : next.out,
+      moves: machines.moves(spec, status, next.status),
     });
     this.#fly("decision", next, transaction);
   }

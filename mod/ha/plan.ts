@@ -11,6 +11,7 @@ import type { DeathProof } from "../streams.ts";
 import { proofFor } from "./death.ts";
 import { evidenceOf, isLongSilent, isVouchedFor, planNodes } from "./node_plan.ts";
 import { Draft } from "./draft.ts";
+import { MACHINE_MOVES_MAX, ownerOf } from "./machines.ts";
 import { orderedMove, wantedMove } from "./moves.ts";
 import { choose } from "./placement.ts";
 import { type Resource, spoken } from "./resource.ts";
@@ -28,6 +29,8 @@ class Planner {
   readonly #draft: Draft;
   readonly #said: { text: string; because: Reason }[] = [];
   readonly #takeovers: Takeover[] = [];
+  /** Machines that were placed anew. */
+  #moved = 0;
   readonly #eject = new Map<NodeId, readonly string[] | null>();
 
   constructor(situation: Situation) {
@@ -300,6 +303,8 @@ class Planner {
     const from = old.node;
     const waits = old.state === "relocate" ? null : this.#waitsFor(id);
     if (waits !== null) return this.#unplaced(old, proof, waits);
+    const owned = this.#owned(id, old, proof);
+    if (owned !== null) return owned;
     // A node that is in `fence` or dead is no candidate anyway.
     const choice = choose(this.#situation, this.#draft, { id, except, preferred });
     if (choice.node === null) return this.#unplaced(old, proof, choice.because);
@@ -308,6 +313,21 @@ class Planner {
     }
     const home = old.home === choice.node ? null : old.home;
     return this.#say(id, { ...old, state: "started", node: choice.node, home }, choice.because);
+  }
+
+  /** A machine starts at its owner, and leaves only an owner known not to run it. Null: it may. */
+  #owned(id: ResourceId, old: ServiceEntry, proof: DeathProof | null): ServiceEntry | null {
+    const owner = this.#situation.out.size > 0 ? null : ownerOf(this.#situation, id);
+    if (owner === null) return null;
+    if ("why" in owner) {
+      return this.#unplaced(old, proof, reason("ha.no-node", { id, why: owner.why }));
+    }
+    const { node, name } = owner;
+    if (node === old.node && (proof !== null || old.state === "relocate")) {
+      return this.#moved++ < MACHINE_MOVES_MAX ? null : old;
+    }
+    const because = reason("ha.owned", { id, node: name });
+    return this.#say(id, { ...old, state: "started", node, target: null }, because);
   }
 
   /** Nobody may have it now: it waits, and says for what. */

@@ -7,6 +7,7 @@ import type { DeathProof, MemberHealth, Vitals } from "../streams.ts";
 import type { Command } from "./commands.ts";
 import type { Words } from "./death.ts";
 import type { Scheduling } from "./datacenter.ts";
+import type { Machines } from "./machines.ts";
 import type { Definitions } from "./resource.ts";
 import type { RuleBook } from "./rule_book.ts";
 import type { ManagerStatus } from "./status.ts";
@@ -21,6 +22,7 @@ export interface Situation {
   readonly status: ManagerStatus;
   readonly definitions: Definitions;
   readonly rules: RuleBook;
+  readonly machines: Machines;
   readonly scheduling: Scheduling;
   readonly commands: readonly Command[];
   /** Who was put out by force and may live, with names: while there is one, nothing starts. */

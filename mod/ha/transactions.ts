@@ -40,11 +40,13 @@ export function unlockOf(clerk: Clerk, epoch: number): Transaction {
 export function decisionOf(
   clerk: Clerk,
   files: HaFiles,
-  { epoch, bytes, out = null }: {
+  { epoch, bytes, out = null, moves = null }: {
     readonly epoch: number;
     readonly bytes: Uint8Array | null;
     /** Who of those that were put out is left, if somebody was vouched for. */
     readonly out?: ReadonlyMap<NodeId, string> | null;
+    /** Definitions of machines that go with it to their new owners. */
+    readonly moves?: Pick<Transaction, "expect" | "operations"> | null;
   },
 ): Transaction {
   const parents = missing(files, ["ha"]);
@@ -64,6 +66,10 @@ export function decisionOf(
     const lines = [...out].map(([id, name]) => `${id} ${name}\n`);
     if (lines.length === 0) operations.push({ op: "remove", path: OUT_FILE });
     else operations.push(...whole(OUT_FILE, encodeText(lines.join("")), true));
+  }
+  if (bytes !== null && moves !== null) {
+    expect.push(...moves.expect);
+    operations.push(...moves.operations);
   }
   return sign(clerk, { expect, operations, reason: "the manager decides" });
 }

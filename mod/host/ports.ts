@@ -8,8 +8,10 @@
 import type { AddressPort } from "./address_port.ts";
 import type { DatabasePort } from "./database_port.ts";
 import type { DiskPort } from "./disk_port.ts";
+import type { GuestPort } from "./guest_port.ts";
 import type { Instant, Millis } from "../base/time.ts";
 import type { ProcessPort } from "./process_port.ts";
+import type { TcpPort } from "./tcp_port.ts";
 export type { AddressPort, AddressSpec, ProbeResult } from "./address_port.ts";
 export type {
   DamageKind,
@@ -57,6 +59,7 @@ export type {
   FusePort,
   FuseSession,
 } from "./fuse_port.ts";
+export type { GuestPort } from "./guest_port.ts";
 export type {
   AgentPlaces,
   FailureScope,
@@ -68,6 +71,7 @@ export type {
   ProcessSpec,
   Undo,
 } from "./process_port.ts";
+export type { TcpConnection, TcpEvents, TcpListener, TcpPort } from "./tcp_port.ts";
 
 /** Time and randomness. */
 export interface ClockPort {
@@ -97,32 +101,6 @@ export interface UdpPort {
 export interface UdpSocket {
   /** Best effort; never throws. */
   send(to: string, bytes: Uint8Array): void;
-  close(): void;
-}
-
-/** Byte streams. */
-export interface TcpPort {
-  listen(local: string, onAccept: (connection: TcpConnection) => TcpEvents): TcpListener;
-  /** `onOpen`/`onClose` tell how it went; the connection may be written to after `onOpen`. */
-  connect(remote: string, events: TcpEvents): TcpConnection;
-}
-
-export interface TcpListener {
-  close(): void;
-}
-
-export interface TcpEvents {
-  onOpen?(): void;
-  onData(bytes: Uint8Array): void;
-  /** Exactly once, for whatever reason. */
-  onClose(): void;
-}
-
-export interface TcpConnection {
-  /** Queues bytes in order. */
-  write(bytes: Uint8Array): void;
-  /** Bytes queued and not yet taken by the system: the measure for back-pressure. */
-  queued(): number;
   close(): void;
 }
 
@@ -160,5 +138,6 @@ export interface Ports {
   readonly watchdog: WatchdogPort;
   readonly process: ProcessPort;
   readonly address: AddressPort;
+  readonly guest: GuestPort;
   readonly load: LoadPort;
 }

@@ -117,6 +117,7 @@ export interface ProcessPort {
 export type FailureScope = "once" | "node" | "everywhere";
 
 export type ProcessHealth =
-  | { readonly state: "running" }
+  /** `why`: what is to be told of it all the same. */
+  | { readonly state: "running"; readonly why?: string }
   | { readonly state: "stopped" }
   | { readonly state: "failed"; readonly why: string; readonly scope?: FailureScope };

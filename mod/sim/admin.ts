@@ -58,11 +58,12 @@ export class Admin {
     const runtime = nodes.find((node) => node.runtime?.board.position?.writable)?.runtime;
     if (!runtime) return void world.after(AGAIN_MS, () => this.write(path, text));
     const { config } = runtime.node;
-    const parent = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : null;
+    const parts = path.split("/");
+    const parents = parts.slice(1).map((_, at) => parts.slice(0, at + 1).join("/"));
     const operations: Operation[] = [
-      ...(parent !== null && config.stat(parent) === null
-        ? [{ op: "mkdir", path: parent } as const]
-        : []),
+      ...parents.filter((parent) => config.stat(parent) === null).map((parent) =>
+        ({ op: "mkdir", path: parent }) as const
+      ),
       config.stat(path) === null ? { op: "create", path } : { op: "truncate", path, size: 0 },
       { op: "write", path, offset: 0, data: encodeText(text) },
     ];

@@ -28,6 +28,9 @@ export function answerOf(
 ): OperationResult {
   const [program = "", action = ""] = command;
   const ended = (status: number, output = "") => ({ status, failure: null, output });
+  if (program === "qm") {
+    return { status: null, failure: { absent: true, why: "there is none" }, output: "" };
+  }
   if (program === "systemctl" && role === "look") return ended(0, UNIT);
   if (action === "meta-data") return ended(0, METADATA);
   if (role === "start") return ended(program.endsWith(WRONG) ? CONFIGURED : fails ? 1 : 0);

@@ -14,6 +14,7 @@ import { SimDatabase } from "./database_port.ts";
 import type { SimDisks } from "./disk.ts";
 import { SimDiskPort } from "./disk_port.ts";
 import { HostFuse, SimFuse } from "./fuse.ts";
+import { SimGuests } from "./guest.ts";
 import { HostKeeper } from "./keeper.ts";
 import { Life } from "./life.ts";
 import { HostLoad, SimLoad } from "./load.ts";
@@ -124,6 +125,7 @@ export class SimHost {
       watchdog: new SimWatchdog(this.watchdog, life),
       process: new SimProcesses(world, { life, clock, keeper, processes, prng: prng.split() }),
       address: new SimAddresses(world, processes, life),
+      guest: new SimGuests(world, processes, life),
       load: new SimLoad(world, this.load, life),
     };
   }

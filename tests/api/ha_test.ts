@@ -117,8 +117,8 @@ Deno.test("a resource is refused as the manager would refuse it, with the kinds 
     return detail as string;
   };
   assert.match(
-    await why({ id: "vm:1" }),
-    /"vm" is not known here; known are exec, ip, ocf, systemd/,
+    await why({ id: "lxc:1" }),
+    /"lxc" is not known here; known are exec, ip, ocf, systemd, vm/,
   );
   assert.match(await why({ id: "ip:web" }), /"web" is no IPv4 or IPv6 address/);
   assert.match(await why({ id: "ip:10.0.0.5", cidr: 64 }), /no prefix length from 1 to 32/);

@@ -60,6 +60,12 @@ Deno.test("a unit has its own name, or another", () => {
   });
 });
 
+Deno.test("a virtual machine is named by its number", () => {
+  const { resource } = read("vm: 100");
+  assert.deepEqual(resource?.action, { kind: "vm", vmid: 100, file: null, by: null, remarks: [] });
+  assert.deepEqual([resource.startTimeoutMs, resource.stopTimeoutMs], [60_000, 120_000]);
+});
+
 for (
   const [text, why] of [
     ["ip: web", /"web" is no IPv4 or IPv6 address/],
@@ -80,9 +86,14 @@ for (
     ["ocf: x\nagent heartbeat:Dummy\ncheck_level deep", /check_level "deep"/],
     ["systemd: x\nunit ../x.service", /no name of a unit/],
     ["systemd: x\nunit x.device", /no name of a unit/],
+    ["vm: web", /"web" is no number of a guest/],
+    ["vm: 99", /"99" is no number of a guest/],
     ["exec: x", /needs a command/],
     ["exec: x\ncommand run\non_stop_failure panic", /"panic" is neither fence nor block/],
-    ["icf: x", /kind "icf" is not known here; known are exec, ip, ocf, systemd; "ocf" was meant/],
+    [
+      "icf: x",
+      /kind "icf" is not known here; known are exec, ip, ocf, systemd, vm; "ocf" was meant/,
+    ],
   ] as const
 ) {
   Deno.test(`refused: ${text.replaceAll("\n", ", ")}`, () => {

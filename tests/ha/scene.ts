@@ -3,6 +3,7 @@ import { bootId, type NodeId, nodeId, type ResourceId, resourceId } from "../../
 import { instant, type Millis } from "../../mod/base/time.ts";
 import type { Command } from "../../mod/ha/commands.ts";
 import type { Words } from "../../mod/ha/death.ts";
+import { Machines } from "../../mod/ha/machines.ts";
 import { readResources } from "../../mod/ha/resource.ts";
 import { RuleBook } from "../../mod/ha/rule_book.ts";
 import { readRules } from "../../mod/ha/rules.ts";
@@ -23,6 +24,8 @@ export interface Scene {
   readonly services?: Readonly<Record<string, Partial<ServiceEntry>>>;
   /** `ha/resources.cfg`; by default it wants `exec:web` started. */
   readonly resources?: string;
+  /** By VMID: in whose folder its definition lies. */
+  readonly machines?: Readonly<Record<number, string>>;
   readonly scheduling?: Situation["scheduling"];
   /** `ha/rules.cfg`. */
   readonly rules?: string;
@@ -46,6 +49,17 @@ export interface Scene {
 export function section(line: string): string {
   const [kind = "", name = "", ...pairs] = line.split(" ");
   return `${kind}: ${name}\n${pairs.map((each) => `\t${each.replace("=", " ")}\n`).join("")}`;
+}
+
+/** Definitions of machines as the tree tells them. */
+export function machinesOf(places: Readonly<Record<number, string>>): Machines {
+  const machines = new Machines();
+  for (const [vmid, node] of Object.entries(places)) {
+    const path = `nodes/${node}/qemu-server/${vmid}.conf`;
+    const data = new Uint8Array();
+    machines.apply({ path, kind: "file", version: 5, data, writer: nodeId(1) });
+  }
+  return machines;
 }
 
 export function sceneOf(scene: Scene): Situation {
@@ -93,6 +107,7 @@ export function sceneOf(scene: Scene): Situation {
     status: { nodes, services },
     definitions: readResources(scene.resources ?? "exec: web\n\tcommand run\n"),
     rules: new RuleBook(readRules(scene.rules ?? "")),
+    machines: machinesOf(scene.machines ?? {}),
     scheduling: scene.scheduling ?? "dynamic",
     commands: scene.commands ?? [],
     out: new Map(),

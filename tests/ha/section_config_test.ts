@@ -142,7 +142,7 @@ Deno.test("readResources(): what cannot be read is told, and is not taken for wh
 \tcommand 'open
 exec: b
 \tcommand run
-vm: 100
+lxc: 100
 \tcommand run
 exec: c
 \tcommand run
@@ -155,7 +155,7 @@ exec: e
 \tmonitor "
 `);
   assert.deepEqual([...read.resources.keys()], ["exec:b"]);
-  assert.deepEqual([...read.unreadable], ["exec:a", "vm:100", "exec:c", "exec:d", "exec:e"]);
+  assert.deepEqual([...read.unreadable], ["exec:a", "lxc:100", "exec:c", "exec:d", "exec:e"]);
   assert.deepEqual(read.faults.map(({ line }) => line), [1, 5, 7, 10, 13]);
   assert.equal(read.broken, false);
   assert.equal(readResources("nonsense").broken, true);

@@ -1,12 +1,13 @@
 /** The transactions of stream 3, applied to a real tree. */
 import assert from "node:assert/strict";
 import { encodeText } from "../../mod/base/bytes.ts";
-import { requestId } from "../../mod/base/id.ts";
+import { nodeId, requestId } from "../../mod/base/id.ts";
 import { Tree } from "../../mod/config/tree.ts";
 import { COMMANDS_FILE, HaFiles, LOCK } from "../../mod/ha/files.ts";
 import { EMPTY_STATUS, printStatus, STATUS_FILE } from "../../mod/ha/status.ts";
 import { decisionOf, lockOf, orderOf, unlockOf } from "../../mod/ha/transactions.ts";
 import type { Transaction } from "../../mod/streams.ts";
+import { sceneOf } from "./scene.ts";
 
 /** A tree, and what stream 3 knows of it. */
 class Place {
@@ -120,3 +121,36 @@ Deno.test("HaFiles: what a whole tree does not name is not there", () => {
 function never(): never {
   throw new Error("There is a lock");
 }
+
+Deno.test("decisionOf(): a definition moves with the decision, and holds it up where it was moved meanwhile", () => {
+  const at = (node: number) =>
+    sceneOf({ services: { "vm:100": { state: "started", node: nodeId(node) } } });
+  const { spec, status: before } = at(1);
+  const next = at(2).status;
+  const decide = (place: Place) =>
+    decisionOf(place.clerk, place.files, {
+      epoch: place.files.lock?.epoch ?? 0,
+      bytes: printStatus(next),
+      moves: place.files.machines.moves(spec, before, next),
+    });
+  const [from, to] = ["nodeA", "nodeB"].map((name) => `nodes/${name}/qemu-server/100.conf`);
+  assert.ok(from && to);
+  for (const meanwhile of [false, true]) {
+    const place = new Place();
+    place.apply(lockOf(place.clerk, place.files));
+    const folders = ["nodes", "nodes/nodeA", "nodes/nodeA/qemu-server"];
+    const write = (operations: Transaction["operations"]) =>
+      place.apply({ ...decide(place), expect: [], operations });
+    assert.ok(write([
+      ...folders.map((path) => ({ op: "mkdir", path }) as const),
+      { op: "create", path: from },
+      { op: "write", path: from, offset: 0, data: encodeText("memory: 64\n") },
+    ]));
+    const decision = decide(place);
+    if (meanwhile) assert.ok(write([{ op: "truncate", path: from, size: 0 }]));
+    assert.equal(place.apply(decision), !meanwhile);
+    assert.equal(place.text(STATUS_FILE) === null, meanwhile);
+    assert.equal(place.text(to), meanwhile ? null : "memory: 64\n");
+    assert.equal(place.files.machines.of(100)?.node, meanwhile ? "nodeA" : "nodeB");
+  }
+});

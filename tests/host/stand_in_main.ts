@@ -14,6 +14,7 @@ import { ActionDriver } from "../../mod/ha/action_driver.ts";
 import type { HaEvent } from "../../mod/ha/mod.ts";
 import { AF_PACKET, RawSocket } from "../../mod/host/ffi/socket.ts";
 import { linuxClock } from "../../mod/host/linux/clock.ts";
+import { LinuxGuestPort } from "../../mod/host/linux/guest.ts";
 import { Keeper } from "../../mod/host/linux/keeper.ts";
 import { keeperMain } from "../../mod/host/linux/keeper_main.ts";
 import { LinuxProcessPort } from "../../mod/host/linux/process.ts";
@@ -49,7 +50,8 @@ async function agents(args: readonly string[]): Promise<void> {
   const selfCommand = [Deno.execPath(), "run", "-A", "--no-lock", import.meta.filename ?? ""];
   const process = new LinuxProcessPort(new Keeper({ selfCommand, runDirectory: run }), { ocf });
   process.guardUntil(after(boottime(), Number(guardMs)));
-  const ports = { process, address: new LinuxAddressPort(), load: NO_LOAD, clock: linuxClock() };
+  const host = { address: new LinuxAddressPort(), guest: new LinuxGuestPort(run) };
+  const ports = { process, ...host, load: NO_LOAD, clock: linuxClock() };
   const print = (event: HaEvent) => Deno.stdout.writeSync(line(JSON.stringify(event)));
   const driver = new ActionDriver(ports, print);
   const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream())
@@ -66,7 +68,8 @@ async function capture(): Promise<void> {
   for (;;) {
     for (let frame = socket.receive(); frame !== null; frame = socket.receive()) {
       const type = (frame[12] ?? 0) << 8 | (frame[13] ?? 0);
-      if (type === 0x0806 || (type === 0x86dd && frame[20] === 58)) {
+      // ARP, RARP, ICMPv6
+      if (type === 0x0806 || type === 0x8035 || (type === 0x86dd && frame[20] === 58)) {
         Deno.stdout.writeSync(line(toHex(frame)));
       }
     }

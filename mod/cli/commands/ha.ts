@@ -92,7 +92,7 @@ function showResource(cli: Cli, resource: FullResource): void {
     ["wanted", safeText(wanted)],
     ["node", node ?? "–"],
     ["reason", safeText(reason)],
-    ...(detail === "" ? [] : [["last failure", safeText(detail)]]),
+    ...(detail === "" ? [] : [["its node says", safeText(detail)]]),
     ...Object.entries(properties).filter(([key]) => key !== "state")
       .map(([key, value]) => [key, safeText(value)]),
   ];
@@ -101,7 +101,7 @@ function showResource(cli: Cli, resource: FullResource): void {
 
 function addCommand(cli: Cli): CommandUnknownOpts {
   return withProperties(new Command("add").description("let pentad keep a resource alive"))
-    .argument("<id>", "kind:name; kinds are exec, ip, ocf, systemd")
+    .argument("<id>", "kind:name; kinds are exec, ip, ocf, systemd, vm")
     .action(async (id, options) => {
       await send(cli, "POST", { path: RESOURCES, json: { id, ...bodyOf(options) } });
       cli.print.note(`"${id}" is added; next: pentad ha list`);

@@ -5,7 +5,7 @@ import type { Millis } from "../../base/time.ts";
 import { splitWords } from "../words.ts";
 
 /** How a resource is started, watched and stopped, by its kind. */
-export type Action = ExecAction | IpAction | OcfAction | SystemdAction;
+export type Action = ExecAction | IpAction | OcfAction | SystemdAction | VmAction;
 
 /** A command that runs in a session of its own. */
 export interface ExecAction {
@@ -43,6 +43,18 @@ export interface SystemdAction {
   readonly unit: string;
 }
 
+/** A virtual machine that Proxmox VE's `qemu-server/VMID.conf` defines. */
+export interface VmAction {
+  readonly kind: "vm";
+  readonly vmid: number;
+  /** Its definition as it was applied here, and in whose folder it lies; null: there is none. */
+  readonly file: { readonly node: string; readonly text: string } | null;
+  /** What it was started by; null: it was not. */
+  readonly by: "qemu" | "qm" | null;
+  /** What of its definition had no effect when it was started. */
+  readonly remarks: readonly string[];
+}
+
 /** Properties by kind; of each, whether it must be there. */
 export const KIND_PROPERTIES: Readonly<Record<Action["kind"], Readonly<Record<string, boolean>>>> =
   {
@@ -50,6 +62,7 @@ export const KIND_PROPERTIES: Readonly<Record<Action["kind"], Readonly<Record<st
     ip: { address: false, cidr: false, interface: false },
     ocf: { agent: true, params: false, check_level: false },
     systemd: { unit: false },
+    vm: {},
   };
 
 /** How long operations may take unless the resource says so; null: as the agent says. */
@@ -61,6 +74,8 @@ export const KIND_TIMEOUTS: Readonly<
   ocf: { start: null, stop: null, monitor: null },
   // systemd's own DefaultTimeoutStartSec and -StopSec are 90 s.
   systemd: { start: 100_000, stop: 100_000, monitor: 20_000 },
+  // A guest's own shutdown, which writes what it has.
+  vm: { start: 60_000, stop: 120_000, monitor: 20_000 },
 };
 
 /** linux/if.h: IFNAMSIZ with the closing zero. */
@@ -83,6 +98,8 @@ export function readAction(
       return readOcf(properties);
     case "systemd":
       return readSystemd(name, properties);
+    case "vm":
+      return readVm(name);
     default:
       return `the kind "${kind}" is not known here; known are ${KINDS.join(", ")}${meant(kind)}`;
   }
@@ -156,4 +173,13 @@ function readSystemd(name: string, properties: ReadonlyMap<string, string>) {
   return UNIT.test(unit)
     ? { kind: "systemd" as const, unit }
     : `"${given}" is no name of a unit of systemd`;
+}
+
+/** Numbers of guests, by Proxmox VE. */
+const VMID = /^[1-9]\d{2,8}$/;
+
+function readVm(name: string): VmAction | string {
+  return VMID.test(name)
+    ? { kind: "vm", vmid: Number(name), file: null, by: null, remarks: [] }
+    : `"${name}" is no number of a guest from 100 to 999999999`;
 }

@@ -27,6 +27,9 @@ const IFA_F_NODAD = 0x02;
 /** linux/if_link.h */
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
+const IFLA_MASTER = 10;
+const IFLA_LINKINFO = 18;
+const IFLA_INFO_KIND = 1;
 /** linux/if.h */
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
@@ -50,6 +53,8 @@ export interface LinkInfo {
   readonly up: boolean;
   /** Neighbours can be asked: broadcast, with addresses of 6 bytes. */
   readonly neighbours: boolean;
+  /** What it was made as, as `bridge`, `veth`; empty for what is real. */
+  readonly kind: string;
 }
 
 /** An address on an interface. */
@@ -93,6 +98,24 @@ export function changeRequest(
   return message({ type, flags, seq }, concat([body, ...attributes]));
 }
 
+/** Asks to put an interface under a bridge, and to switch it on. */
+export function joinRequest(
+  { index, master }: { readonly index: number; readonly master: number },
+  seq: number,
+): Uint8Array<ArrayBuffer> {
+  // struct ifinfomsg { u8 family, pad; u16 type; i32 index; u32 flags, change; }
+  const body = new Uint8Array(16);
+  const view = new DataView(body.buffer);
+  view.setInt32(4, index, true);
+  view.setUint32(8, IFF_UP, true);
+  view.setUint32(12, IFF_UP, true);
+  const number = new Uint8Array(4);
+  new DataView(number.buffer).setUint32(0, master, true);
+  const flags = NLM_F_REQUEST | NLM_F_ACK;
+  const type = RTM_NEWLINK;
+  return message({ type, flags, seq }, concat([body, attribute(IFLA_MASTER, number)]));
+}
+
 /** Reads a datagram that answers request `seq`; null where it is no message at all. */
 export function readNews(bytes: Uint8Array, seq: number): NetlinkNews | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -124,16 +147,23 @@ function linkIn(body: Uint8Array): LinkInfo[] {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const [index, flags] = [view.getInt32(4, true), view.getUint32(8, true)];
   const attributes = attributesIn(body.subarray(16));
-  const name = new TextDecoder().decode(attributes.get(IFLA_IFNAME) ?? new Uint8Array());
   const mac = attributes.get(IFLA_ADDRESS) ?? new Uint8Array();
   const mute = (flags & (IFF_LOOPBACK | IFF_NOARP | IFF_POINTOPOINT)) !== 0;
   return [{
     index,
-    name: name.split("\0", 1)[0] ?? "",
+    name: untilZero(attributes.get(IFLA_IFNAME)),
     mac: mac.slice(),
     up: (flags & IFF_UP) !== 0 && (flags & IFF_LOWER_UP) !== 0,
     neighbours: !mute && mac.length === 6,
+    kind: untilZero(attributesIn(attributes.get(IFLA_LINKINFO) ?? NOTHING).get(IFLA_INFO_KIND)),
   }];
+}
+
+const NOTHING = new Uint8Array();
+
+/** A C string. */
+function untilZero(bytes: Uint8Array = NOTHING): string {
+  return new TextDecoder().decode(bytes).split("\0", 1)[0] ?? "";
 }
 
 function addressIn(body: Uint8Array): AddressInfo[] {

@@ -1,4 +1,4 @@
-/** Byte streams over Linux sockets. @module */
+/** Byte streams over Linux sockets, of the network and of this host alone. @module */
 import { parseAddress } from "../../base/address.ts";
 import { concat } from "../../base/bytes.ts";
 import { ProblemError } from "../../base/problem.ts";
@@ -25,6 +25,11 @@ export function linuxTcp(): TcpPort & { listen(...args: ListenArguments): LinuxT
     listen: (local, onAccept) => new Listener(bind(local), onAccept),
     connect: (remote, events) => new Connection(events, remote),
   };
+}
+
+/** Connects to a Unix socket; the connection is like any other. */
+export function connectUnix(path: string, events: TcpEvents): TcpConnection {
+  return new Connection(events, { path });
 }
 
 function bind(local: string): Deno.TcpListener {
@@ -70,17 +75,20 @@ class Listener implements LinuxTcpListener {
   }
 }
 
+type Remote = string | { readonly path: string };
+type Socket = Deno.TcpConn | Deno.UnixConn;
+
 /** Both kinds. What the events throw is a bug of ours and ends the process as a rejection. */
 class Connection implements TcpConnection {
   readonly #abort = new AbortController();
-  #socket: Deno.TcpConn | null = null;
+  #socket: Socket | null = null;
   #queue: Uint8Array[] = [];
   #queued = 0;
   #writing = false;
   #closed = false;
 
   /** With a remote address it connects; without one it waits for {@link run}. */
-  constructor(events: TcpEvents | null, remote: string | null) {
+  constructor(events: TcpEvents | null, remote: Remote | null) {
     if (events !== null && remote !== null) void this.#connect(remote, events);
   }
 
@@ -106,30 +114,33 @@ class Connection implements TcpConnection {
   }
 
   /** Takes an open socket and serves it until it ends. */
-  run(socket: Deno.TcpConn, events: TcpEvents): void {
+  run(socket: Socket, events: TcpEvents): void {
     void this.#serve(socket, events);
   }
 
-  async #connect(remote: string, events: TcpEvents): Promise<void> {
+  async #connect(remote: Remote, events: TcpEvents): Promise<void> {
     const socket = await this.#dial(remote);
     if (socket !== null) return await this.#serve(socket, events, true);
     this.close();
     events.onClose();
   }
 
-  async #dial(remote: string): Promise<Deno.TcpConn | null> {
-    const address = parseAddress(remote);
+  async #dial(remote: Remote): Promise<Socket | null> {
+    const local = typeof remote === "string" ? null : remote.path;
+    const address = typeof remote === "string" ? parseAddress(remote) : null;
     try {
       // Nothing is told before connect() has returned, whatever the reason.
       await Promise.resolve();
-      if (address === null || this.#closed) return null;
+      if (this.#closed) return null;
+      if (local !== null) return await Deno.connect({ transport: "unix", path: local });
+      if (address === null) return null;
       return await Deno.connect({ transport: "tcp", ...address, signal: this.#abort.signal });
     } catch {
       return null;
     }
   }
 
-  async #serve(socket: Deno.TcpConn, events: TcpEvents, dialed = false): Promise<void> {
+  async #serve(socket: Socket, events: TcpEvents, dialed = false): Promise<void> {
     this.#socket = socket;
     if (this.#closed) closeQuietly(socket);
     else {
@@ -142,7 +153,7 @@ class Connection implements TcpConnection {
     events.onClose();
   }
 
-  async #read(socket: Deno.TcpConn, events: TcpEvents): Promise<void> {
+  async #read(socket: Socket, events: TcpEvents): Promise<void> {
     const buffer = new Uint8Array(READ_BYTES);
     while (!this.#closed) {
       let length: number | null;
@@ -156,7 +167,7 @@ class Connection implements TcpConnection {
     }
   }
 
-  async #drain(socket: Deno.TcpConn): Promise<void> {
+  async #drain(socket: Socket): Promise<void> {
     this.#writing = true;
     while (this.#queue.length > 0 && !this.#closed) {
       const piece = this.#nextPiece();
@@ -188,15 +199,15 @@ class Connection implements TcpConnection {
   }
 }
 
-function setNoDelay(socket: Deno.TcpConn): void {
+function setNoDelay(socket: Socket): void {
   try {
-    socket.setNoDelay(true);
+    if ("setNoDelay" in socket) socket.setNoDelay(true);
   } catch {
     // It is closed already; the first read will say so.
   }
 }
 
-function closeQuietly(socket: Deno.TcpConn | null): void {
+function closeQuietly(socket: Socket | null): void {
   try {
     socket?.close();
   } catch {

@@ -171,10 +171,15 @@ function linksByIndex(): Map<number, LinkInfo> | number {
 
 /** 0, or errno. */
 function change(what: "add" | "remove", info: AddressInfo): number {
-  return converse((seq) => changeRequest(what, info, seq), () => {});
+  return askKernel((seq) => changeRequest(what, info, seq));
 }
 
 let sequence = 0;
+
+/** Asks the kernel for a change: 0, or errno. */
+export function askKernel(request: (seq: number) => Uint8Array<ArrayBuffer>): number {
+  return converse(request, () => {});
+}
 
 /** Asks the kernel and hears its answer, which is there when the question was taken: 0, or errno. */
 function converse(
@@ -203,7 +208,8 @@ function converse(
   }
 }
 
-function linkOf(name: string): LinkInfo | string {
+/** An interface of this host, or why there is none. */
+export function linkOf(name: string): LinkInfo | string {
   const all = readAll("links");
   if (typeof all === "number") return `cannot read the interfaces: errno ${all}`;
   return all.links.find((each) => each.name === name) ?? `there is no interface "${name}"`;

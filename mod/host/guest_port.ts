@@ -1,0 +1,17 @@
+/** Virtual machines of this host: their monitors, and the bridges that they are joined to. @module */
+import type { ResourceId } from "../base/id.ts";
+import type { TcpConnection, TcpEvents } from "./tcp_port.ts";
+
+/** Each call but `connect` answers at once. */
+export interface GuestPort {
+  /** The processor's help can be used: `/dev/kvm` opens for reading and writing. */
+  kvm(): boolean;
+  /** Begins the paths of a machine's sockets, which only root can reach. */
+  socketsOf(id: ResourceId): string;
+  /** Connects to a Unix socket; `onClose` alone is told where nobody listens. */
+  connect(path: string, events: TcpEvents): TcpConnection;
+  /** Why nothing can be joined to this bridge, or null. */
+  bridgeFault(bridge: string): string | null;
+  /** Joins an interface to a bridge and switches it on; null, or why not. */
+  attach(tap: string, bridge: string): string | null;
+}
