@@ -1,6 +1,6 @@
 /**
  * `deno task test`: everything that this machine can run. Prints what it skipped and why, and closes
- * with `N passed, N failed`. Flags: `--seeds N` (default 1000 of each kind).
+ * with `N passed, N failed`. Flags: `--seeds N` (default 300 of each kind).
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { testStep, UNIT_FOLDERS } from "./steps.ts";
 import { labMissing } from "./lab/missing.ts";
 
 const at = Deno.args.indexOf("--seeds");
-const seeds = Number(at < 0 ? 1000 : Deno.args[at + 1]);
+const seeds = Number(at < 0 ? 300 : Deno.args[at + 1]);
 if (!Number.isSafeInteger(seeds) || seeds < 1) throw new Error("--seeds takes a whole number");
 
 function script(name: string, file: string) {
