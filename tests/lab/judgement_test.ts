@@ -1,8 +1,9 @@
 /**
  * The whole pentad on hosts with kernels, watchdogs and SCSI disks of their own, in the order of
- * how much is taken from it. Each test leaves a whole pair to the next.
+ * how much is taken from it. Each test mends what the one before it left, and begins whole.
  *
- * PENTAD_LAB_CUT_SECONDS: how long the network stays cut; PENTAD_LAB_ROUNDS: how often both are cut.
+ * PENTAD_LAB_CUT_SECONDS: how long the network stays cut; PENTAD_LAB_HANG_SECONDS: how long the target
+ * hangs; PENTAD_LAB_ROUNDS: how often both network and disk are cut.
  */
 import assert from "node:assert/strict";
 import type { Millis } from "../../mod/base/time.ts";
@@ -36,10 +37,9 @@ function lab(what: string, body: (pair: Pair) => Promise<void>): void {
     ...{ sanitizeOps: false, sanitizeResources: false },
     fn: async () => {
       const pair = await (made ??= Pair.make());
-      await pair.settled();
       try {
-        await body(pair);
         await pair.settled();
+        await body(pair);
         await pair.assertAlone();
       } catch (error) {
         console.log(error);
