@@ -312,7 +312,10 @@ export type StorageFact =
     readonly ok: boolean;
     readonly register: WitnessRegister | null;
   }
-  /** PREEMPT AND ABORT of the node's key succeeded on these disks: there it can write no more. */
+  /**
+   * PREEMPT AND ABORT of the node's key succeeded on these disks: there it can write no more. Null,
+   * after their uuids were told: they are all that this node has. Others may have more.
+   */
   | {
     readonly fact: "storage.fenced";
     readonly node: NodeId;

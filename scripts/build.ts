@@ -37,15 +37,23 @@ umask 077
 if [ "$(id -u)" = 0 ]; then base=/var/cache/pentad; else base="\${XDG_CACHE_HOME:-$HOME/.cache}/pentad"; fi
 base="\${PENTAD_CACHE:-$base}"
 dir="$base/$(echo ${DIGEST} | cut -c 1-16)"
+ours() {
+  if [ "$(stat -L -c %u "$1")" = "$(id -u)" ]; then
+    case "$(stat -L -c %A "$1")" in d????-??-?) return 0 ;; esac
+  fi
+  echo "error: \\"$1\\" belongs to somebody else, or others may write there" >&2
+  exit 1
+}
+mkdir -p "$base"
+ours "$base"
 if [ ! -e "$dir/whole" ]; then
-  mkdir -p "$base"
   new="$base/unpacking.$$"
   mkdir "$new"
   payload="$new.tar.gz"
   tail -c +${LENGTH} "$0" > "$payload"
   if [ "$(sha256sum < "$payload" | cut -c 1-64)" != ${DIGEST} ]; then
     rm -rf "$new" "$payload"
-    echo "error: \"$0\" is damaged: its content is not what it was built with" >&2
+    echo "error: \\"$0\\" is damaged: its content is not what it was built with" >&2
     exit 1
   fi
   tar -xzf "$payload" -C "$new"
@@ -53,10 +61,7 @@ if [ ! -e "$dir/whole" ]; then
   : > "$new/whole"
   mv -T "$new" "$dir" 2>/dev/null || rm -rf "$new"
 fi
-if [ "$(stat -c %u "$base")" != "$(id -u)" ] || [ "$(stat -c %u "$dir")" != "$(id -u)" ]; then
-  echo "error: \\"$dir\\" belongs to somebody else" >&2
-  exit 1
-fi
+ours "$dir"
 DENO_DIR="$dir/cache"
 DENO_NO_UPDATE_CHECK=1
 PENTAD_FILE="$(readlink -f "$0")"

@@ -19,4 +19,6 @@ export interface Mutant {
   readonly shape: readonly string[] | string;
   /** It is caught within so many seeds. */
   readonly seeds: number;
+  /** The first of them; default 1. One that is known to catch it late saves the way to it. */
+  readonly from?: number;
 }

@@ -42,4 +42,20 @@ export const AGENT_MUTANTS: readonly Mutant[] = [
     shape: "tests/host/address_wire_test.ts",
     seeds: 1,
   },
+  {
+    name: "a start that was called off is held in a later tenure",
+    file: "ha/agents/kind_driver.ts",
+    find: "if (spec.calledOff()) return done(CALLED_OFF);",
+    put: "",
+    shape: "tests/host/ocf_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "what its agent does not know any more counts as stopped",
+    file: "ha/agents/ocf.ts",
+    find: "(refused && (status === 5",
+    put: "((refused || true) && (status === 5",
+    shape: "tests/host/ocf_test.ts",
+    seeds: 1,
+  },
 ];

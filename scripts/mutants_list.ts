@@ -28,6 +28,7 @@ export const MUTANTS: readonly Mutant[] = [
     put: "if (eager || this.#barrier <= Infinity)",
     shape: THREE,
     seeds: 400,
+    from: 30,
   },
   {
     name: "vote for a shorter log",
@@ -44,6 +45,7 @@ export const MUTANTS: readonly Mutant[] = [
     put: "if (raft.log.termAt(prevIndex) === undefined) {",
     shape: THREE,
     seeds: 400,
+    from: 40,
   },
   {
     name: "retried transaction applied twice",
@@ -68,6 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
     put: "silence >= timing.leaseMs",
     shape: THREE,
     seeds: 400,
+    from: 80,
   },
   {
     name: "fence wait of nothing",
@@ -76,6 +79,7 @@ export const MUTANTS: readonly Mutant[] = [
     put: "silence >= timing.deadMs",
     shape: THREE,
     seeds: 400,
+    from: 80,
   },
   {
     name: "order from an older DC epoch obeyed",
@@ -241,8 +245,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "recording of a former life is let in",
     file: "heartbeat/core.ts",
-    find: "if (!fresh || sentAt <= peer.lives.adoptedAt) return;",
-    put: "if (!fresh && sentAt !== null) return;",
+    find: "if (!fresh || sentAt <= peer.lives.adoptedAt) {",
+    put: "if (!fresh && sentAt !== null) {",
     shape: "tests/heartbeat/death_test.ts",
     seeds: 1,
   },

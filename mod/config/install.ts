@@ -23,7 +23,12 @@ interface Incoming {
   readonly term: number;
   readonly transfer: number;
   readonly reader: SnapshotReader;
+  /** Chunks that came before the one that is needed, by their number. */
+  readonly early: Map<number, SnapshotMessage>;
 }
+
+/** So many chunks may overtake the one that is needed: twice what a leader has under way. */
+const EARLY_MAX = 8;
 
 /** See the module's note. */
 export class Installer {
@@ -31,7 +36,7 @@ export class Installer {
   readonly #replica: Replica;
   #incoming: Incoming | null = null;
   /** What was installed last: its acknowledgement may have been lost. */
-  #installed: Omit<Incoming, "reader"> | null = null;
+  #installed: Omit<Incoming, "reader" | "early"> | null = null;
 
   constructor(raft: Raft, replica: Replica) {
     this.#raft = raft;
@@ -50,17 +55,22 @@ export class Installer {
     if (hardState.hardState) raft.persist(hardState);
     if (this.#isOld(from, message)) return reply(message.at + 1, true), false;
     if (message.forced) this.#admit(from, message);
-    const { reader } = this.#incomingOf(from, message);
-    // What came before is needed first, or is here already.
-    if (message.at !== reader.next) return reply(reader.next), false;
-    const fault = reader.take(message);
-    if (fault !== null) return this.#refuse(from, fault), false;
-    if (!message.last) return reply(reader.next), false;
-    const content = reader.finish();
-    if (typeof content === "string") return this.#refuse(from, content), false;
-    this.#install(from, message, content);
-    reply(reader.next, true);
-    return true;
+    const { reader, early } = this.#incomingOf(from, message);
+    const ahead = message.at - reader.next;
+    if (ahead >= 0 && ahead < EARLY_MAX) early.set(message.at, message);
+    for (let chunk = early.get(reader.next); chunk; chunk = early.get(reader.next)) {
+      early.delete(chunk.at);
+      const fault = reader.take(chunk);
+      if (fault !== null) return this.#refuse(from, fault), false;
+      if (!chunk.last) continue;
+      const content = reader.finish();
+      if (typeof content === "string") return this.#refuse(from, content), false;
+      this.#install(from, chunk, content);
+      reply(reader.next, true);
+      return true;
+    }
+    reply(reader.next);
+    return false;
   }
 
   /**
@@ -91,7 +101,7 @@ export class Installer {
   #incomingOf(from: NodeId, { term, transfer, index }: SnapshotMessage): Incoming {
     const known = this.#incoming;
     if (known?.from === from && known.term === term && known.transfer === transfer) return known;
-    this.#incoming = { from, term, transfer, reader: new SnapshotReader(index) };
+    this.#incoming = { from, term, transfer, reader: new SnapshotReader(index), early: new Map() };
     return this.#incoming;
   }
 

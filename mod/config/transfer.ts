@@ -38,6 +38,8 @@ export class Transfer {
   /** How many of these were sent. */
   #sent = 0;
   #acknowledged = 0;
+  /** So many chunks were sent at some time. */
+  #most = 0;
   /** Up to here chunks were sent twice: an answer that asks for one of them tells of no gap. */
   #doubled = -1;
   /** How often all was sent again in vain. */
@@ -71,6 +73,7 @@ export class Transfer {
     }
     const due = this.#window.slice(this.#sent);
     this.#sent = this.#window.length;
+    this.#most = Math.max(this.#most, this.#acknowledged + this.#sent);
     return due;
   }
 
@@ -80,10 +83,12 @@ export class Transfer {
     const arrived = next - this.#acknowledged;
     // It got another chunk than the one that it needs: that one was lost, or overtaken.
     if (arrived === 0 && next > this.#doubled) this.#repeat();
-    // Not more than was sent, whatever it says; less is an answer that came late.
-    if (arrived <= 0 || arrived > this.#sent) return;
+    // Not more than was ever sent, whatever it says; less is an answer that came late.
+    if (arrived <= 0 || next > this.#most) return;
+    // After a beginning anew that was not needed it may have more than was sent since.
+    for (let at = this.#acknowledged + this.#window.length; at < next; at++) this.#encoder.next();
     this.#window.splice(0, arrived);
-    this.#sent -= arrived;
+    this.#sent = Math.max(0, this.#sent - arrived);
     this.#acknowledged = next;
     this.#resends = 0;
     this.movedAt = now;

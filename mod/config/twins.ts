@@ -92,10 +92,13 @@ export class Twins {
   }
 }
 
-/** Of three voters or more, most differ from us: we are the odd one. */
+/** Of three voters or more, most differ from us: we are the odd one. Who is wrong itself is no witness. */
 function isOdd(raft: Raft): boolean {
+  const differs = (id: NodeId) => {
+    const progress = raft.progress.get(id);
+    return progress?.diverged === true && !progress.confessed;
+  };
   return raft.electorates.some(({ voters, majority }) =>
-    voters.length > 2 &&
-    voters.filter((id) => raft.progress.get(id)?.diverged).length >= majority
+    voters.length > 2 && voters.filter(differs).length >= majority
   );
 }

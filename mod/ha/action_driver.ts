@@ -6,7 +6,14 @@ import { unreachable } from "../base/assert.ts";
 import type { Action } from "./agents/action.ts";
 import { ExecDriver } from "./agents/exec_driver.ts";
 import { IpDriver } from "./agents/ip_driver.ts";
-import { type Done, type KindDriver, readNote, undoHeld } from "./agents/kind_driver.ts";
+import {
+  CALLED_OFF,
+  type Done,
+  type KindDriver,
+  once,
+  readNote,
+  undoHeld,
+} from "./agents/kind_driver.ts";
 import { OcfDriver } from "./agents/ocf_driver.ts";
 import { SystemdDriver } from "./agents/systemd_driver.ts";
 import type { HaEffect, HaEvent } from "./events.ts";
@@ -33,6 +40,8 @@ export class ActionDriver {
   readonly #kinds: { readonly [Kind in Action["kind"]]: KindDriver<never> };
   /** Starts and stops of one resource go one by one. */
   readonly #lanes = new Map<ResourceId, (() => void)[]>();
+  /** How often everything was killed. */
+  #kills = 0;
 
   constructor(ports: ActionPorts, feed: (event: HaEvent) => void) {
     this.#ports = ports;
@@ -57,7 +66,12 @@ export class ActionDriver {
       case "start": {
         const { spec, tag } = effect;
         const driver = this.#of(spec.action);
-        return this.#inLane(spec.id, tag, (done) => driver.start(spec, done));
+        const kills = this.#kills;
+        const calledOff = () => kills !== this.#kills;
+        return this.#inLane(spec.id, tag, (done) => {
+          if (calledOff()) return done(once(CALLED_OFF));
+          driver.start({ ...spec, calledOff }, done);
+        });
       }
       case "stop":
         return this.#inLane(effect.id, effect.tag, (done) => this.#stop(effect, done));
@@ -71,6 +85,7 @@ export class ActionDriver {
       case "list":
         return processes.list((running) => feed({ kind: "listed", running }));
       case "kill-all": {
+        this.#kills++;
         this.#ip.onKilled();
         const { tag } = effect;
         return processes.killAll((failure) => feed({ kind: "done", tag, failure }));

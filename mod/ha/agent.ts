@@ -189,7 +189,12 @@ export class Agent {
   /** Starts, stops and monitors what is due. */
   tend(permit: Permit): void {
     for (const local of [...this.#locals.values()]) {
-      if (local.op !== null || this.#keeps(local.id, permit)) continue;
+      if (local.op !== null) continue;
+      if (this.#keeps(local.id, permit)) {
+        // It failed, and what is left of it is in the way of its next start.
+        if (local.state === "stuck") this.#stop(local, local.then, permit.definitions);
+        continue;
+      }
       if (isDown(local)) this.#locals.delete(local.id);
       else if (permit.stop || permit.drain) this.#stop(local, "gone", permit.definitions);
     }

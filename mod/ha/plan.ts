@@ -236,8 +236,11 @@ class Planner {
     // It is back: after storage proof it may run there still.
     const back = node !== null && this.#isOnline(node);
     if (back && !this.#isGone(id, node)) return old;
+    // It may have been back since it was proven: then that proof is of the past.
+    const proof = back || node === null ? null : this.#proven(node, resource);
+    if (proof === null && !back && node !== null) return old;
     if (resource?.wanted !== "started") return this.#rest(id, old, resource);
-    return this.#place(id, old, { proof: back ? null : this.#proofOfNode(node) });
+    return this.#place(id, old, { proof });
   }
 
   #fenced(
@@ -245,7 +248,6 @@ class Planner {
     old: ServiceEntry,
     resource: Resource | undefined,
   ): ServiceEntry | null {
-    const { timing } = this.#situation;
     const { node } = old;
     const entry = node === null ? undefined : this.#draft.nodes.get(node);
     if (node === null || entry === undefined) return old;
@@ -254,14 +256,22 @@ class Planner {
       const why = reason("ha.adopted", { id, node: nameOf(this.#situation.spec, node) });
       return { ...old, state: run ? "started" : "request_stop", why };
     }
-    let proof = entry.state === "dead" ? this.#proofOfNode(node) : null;
-    if (proof === null && resource?.recoverOn === "storage") {
-      const evidence = evidenceOf(this.#situation, node, entry, resource.luns);
-      proof = evidence && proofFor(evidence, timing, "storage");
-      if (proof === null) this.#wantEjected(node, resource.luns);
-    }
+    const proof = this.#proven(node, resource);
     if (proof === null) return old;
     return run ? this.#place(id, old, { proof }) : this.#rest(id, old, resource);
+  }
+
+  /** What lets a resource of a silent node go; null for nothing yet: then what may bring it is asked for. */
+  #proven(node: NodeId, resource: Resource | undefined): DeathProof | null {
+    const entry = this.#draft.nodes.get(node);
+    if (entry?.state === "dead") return entry.proof ?? "storage";
+    if (entry === undefined || resource?.recoverOn !== "storage") return null;
+    const evidence = evidenceOf(this.#situation, node, entry, resource.luns);
+    const proof = evidence && proofFor(evidence, this.#situation.timing, "storage");
+    // One that shows life again (its pulse goes on, somebody hears it) goes on by that.
+    const silent = evidence?.health.state === "down";
+    if (proof === null && silent) this.#wantEjected(node, resource.luns);
+    return proof;
   }
 
   /** On every disk that one of its resources lives on; on all, where one does not say on which. */
@@ -338,12 +348,6 @@ class Planner {
     const node = entry.node === null ? "" : `, node=${nameOf(this.#situation.spec, entry.node)}`;
     this.#said.push({ text: `${spoken(id)}: ${entry.state}${node}`, because });
     return { ...entry, why: because };
-  }
-
-  /** The proof that let a resource of this node go. */
-  #proofOfNode(node: NodeId | null): DeathProof {
-    const { proof } = (node === null ? null : this.#draft.nodes.get(node)) ?? {};
-    return proof ?? "storage";
   }
 
   #isOnline(node: NodeId): boolean {

@@ -11,7 +11,13 @@ export {
   readHostKeys,
   withHost,
 } from "./host_key.ts";
-export { type Description, type Finding, findings, readDescription } from "./preconditions.ts";
+export {
+  type Description,
+  type Finding,
+  findings,
+  readDescription,
+  undoFindings,
+} from "./preconditions.ts";
 export { parseTicket, printTicket, type Ticket, ticketKey } from "./ticket.ts";
 export {
   type Answer,

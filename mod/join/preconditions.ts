@@ -71,7 +71,18 @@ export function findings(here: Description, there: Description, tookMs: number):
   return found;
 }
 
-function conflicts(here: Description, there: Description): Finding[] {
+/**
+ * What stands in the way of having the cluster of `there` forget this machine. One that is no member
+ * has no name there: whoever bears it is another machine, whose keys must stay.
+ */
+export function undoFindings(here: Description, there: Description): Finding[] {
+  if (here.cluster === null) return taken(here, there);
+  if (here.cluster.id === there.cluster?.id) return [];
+  return [{ code: "join.precondition", why: `"${there.node}" is in another cluster` }];
+}
+
+/** Names and addresses that members have. */
+function taken(here: Description, there: Description): Finding[] {
   const found: Finding[] = [];
   const refuse = (why: string) => found.push({ code: "join.precondition", why });
   const own = here.nodes.find(({ name }) => name === here.node);
@@ -84,11 +95,17 @@ function conflicts(here: Description, there: Description): Finding[] {
       if (addresses.has(address)) refuse(`"${node.name}" has the address ${address} already`);
     }
   }
+  return found;
+}
+
+function conflicts(here: Description, there: Description): Finding[] {
+  const found = taken(here, there);
   const given = new Set(there.guests);
   const twice = here.guests.filter((vmid) => given.has(vmid));
   if (twice.length > 0) {
     const more = twice.length > NAMED_MAX ? ` and ${twice.length - NAMED_MAX} more` : "";
-    refuse(`VMIDs on both sides: ${twice.slice(0, NAMED_MAX).join(", ")}${more}`);
+    const why = `VMIDs on both sides: ${twice.slice(0, NAMED_MAX).join(", ")}${more}`;
+    found.push({ code: "join.precondition", why });
   }
   return found;
 }

@@ -164,6 +164,7 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
         return this.#witness.onShared();
       case "heartbeat.member":
         this.#mail.onMember(fact.health);
+        if (fact.health.state !== "down") this.#fences.heard(fact.health.node);
         return this.#witness.onMember(fact.health);
       case "heartbeat.proof":
         return this.#context.standing.onProof(fact.provenAt);

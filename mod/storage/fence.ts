@@ -26,7 +26,7 @@ export class Fences {
   readonly #procedures: Procedures;
   readonly #luns: readonly Lun[];
   /** Fences under way, by node and disk. */
-  readonly #fencing = new Set<string>();
+  readonly #fencing = new Map<string, Fence>();
   #said = "";
 
   constructor(context: StorageContext, procedures: Procedures, luns: readonly Lun[]) {
@@ -46,13 +46,20 @@ export class Fences {
     }
   }
 
+  /** It lives, and may be registered again where it was ejected first: what is under way proves nothing. */
+  heard(node: NodeId): void {
+    for (const fence of this.#fencing.values()) {
+      if (fence.node === node) fence.why = "it was heard in the meantime";
+    }
+  }
+
   #fence(node: NodeId, disks: readonly string[] | null, luns: readonly Lun[]): void {
     const name = `${node} ${disks?.join() ?? "all"}`;
     if (this.#fencing.has(name)) return;
     const missing = luns.find((lun) => lun.liveKey === null);
     if (missing !== undefined) return this.#failed(node, `${missing.path} is not ready`);
-    this.#fencing.add(name);
     const fence: Fence = { name, node, disks, luns, left: luns.length, why: "" };
+    this.#fencing.set(name, fence);
     for (const lun of luns) {
       this.#procedures.start(lun.index, this.#eject(lun, lun.liveKey ?? "", fence));
     }
@@ -70,7 +77,11 @@ export class Fences {
     const name = this.#context.name(node);
     const disk = fence.luns.map(({ path }) => path).join(", ");
     const because = reason("storage.fenced", { node: name, disk });
-    this.#context.tell({ fact: "storage.fenced", node, disks: fence.disks, because });
+    const uuids = fence.luns.flatMap(({ uuid }) => uuid ?? []);
+    this.#context.tell({ fact: "storage.fenced", node, disks: uuids, because });
+    if (fence.disks === null) {
+      this.#context.tell({ fact: "storage.fenced", node, disks: null, because });
+    }
     this.#context.say(`scsi_res: ${name} is ejected from ${disk}`, because);
   }
 

@@ -281,6 +281,20 @@ Deno.test("after a snapshot the log goes on at once, whatever was under way befo
   assert.deepEqual(went, [sent.index, sent.index], "both entries behind it");
 });
 
+Deno.test("a leader is not the odd one because the others say that they are wrong themselves", () => {
+  const lone = new Lone();
+  lone.lead(2);
+  const { stateCrc: state, content } = lone.core.view();
+  const ends = { index: 1, chain: lone.chain(1), applied: 1, state, content, round: 0 };
+  const confession = { kind: "append-reply", term: 1, ok: true, ...ends, diverged: true } as const;
+  lone.hear(2, confession);
+  lone.hear(3, confession);
+  assert.equal(lone.core.view().diverged, false);
+  lone.pass(50);
+  lone.hear(2, confession);
+  assert.ok(lone.last(2, "snapshot")?.forced, "it gives them back what they lost");
+});
+
 Deno.test("of a pair the one that differs votes for the other, and never for itself", () => {
   const lone = new Lone(specOf(2, false));
   beat(lone, 0, 0, 3);

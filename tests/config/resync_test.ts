@@ -1,20 +1,7 @@
 /** Whole clusters with short logs: whoever was away, joins, or differs gets the leader's state. */
 import assert from "node:assert/strict";
-import { CONFIG_LIMITS, type ConfigLimits } from "../../mod/config/compaction.ts";
-import { type ClusterSpec } from "../../mod/base/cluster.ts";
 import { Desk, EMPTY, type Node, specOf } from "./cluster.ts";
-
-const SHORT: ConfigLimits = {
-  ...CONFIG_LIMITS,
-  ...{ tailBytes: 0, tailEntries: 4, chunkBytes: 120 },
-};
-
-function deskOf(seed: number, spec: ClusterSpec): Desk {
-  const desk = new Desk(seed, spec, 0);
-  desk.limits = SHORT;
-  for (const node of desk.nodes) desk.start(node);
-  return desk;
-}
+import { assertEqual, deskOf } from "./short_logs.ts";
 
 function write(desk: Desk, from: number, to: number): void {
   const leader = desk.leader();
@@ -29,15 +16,6 @@ function follower(desk: Desk): Node {
   const node = desk.nodes.find((each) => each !== desk.leader() && each.core !== null);
   assert.ok(node);
   return node;
-}
-
-function assertEqual(desk: Desk): void {
-  desk.until(() => new Set(desk.nodes.map((node) => node.core?.view().applied)).size === 1);
-  const states = desk.nodes.map((node) => {
-    const view = node.core?.view();
-    return `${view?.stateCrc} ${view?.committedChain}`;
-  });
-  assert.equal(new Set(states).size, 1, states.join(", "));
 }
 
 Deno.test("a node that was away for longer than the log is gets a snapshot, and then the log", () => {
@@ -160,12 +138,15 @@ for (const [nodes, witness] of [[3, false], [2, false], [2, true]] as const) {
     spoil(desk, odd, nodes === 2 ? "tree row 7 fails its CRC-32" : null);
     assert.equal(odd.core?.stat("f3"), null);
     desk.until(() => odd.core?.stat("f3") !== null && !odd.core?.view().diverged);
+    const counts = () => desk.leader()?.core?.view().peers.every(({ diverged }) => !diverged);
+    // Who leads hears of it a moment later; until then it may refuse to write.
+    desk.until(() => counts() === true);
     write(desk, 12, 20);
     assert.ok(
       desk.facts.some(({ fact }) => fact.fact === "config.diverged" && fact.node === odd.id),
     );
     assertEqual(desk);
-    desk.until(() => desk.leader()?.core?.view().peers.every(({ diverged }) => !diverged) === true);
+    desk.until(() => counts() === true);
     if (nodes === 3) {
       const other = desk.nodes.find((each) => each !== odd && each !== desk.leader());
       assert.ok(other);
@@ -301,52 +282,4 @@ Deno.test("a leader from which most of its peers differ steps aside and is rebui
   desk.until(() => odd.core?.stat("f3") !== null && !odd.core?.view().diverged);
   assert.equal(others.some((node) => node.database.installs > 0), false, "nobody took its state");
   assertEqual(desk);
-});
-
-Deno.test("random loss, crashes and short logs: no acknowledged write is lost or doubled", () => {
-  let installs = 0;
-  for (let seed = 1; seed <= 200; seed++) {
-    const witness = seed % 3 === 0;
-    const desk = deskOf(seed, specOf(witness ? 2 : 3, witness));
-    const { prng } = desk;
-    desk.loss = prng.fraction() * 0.15;
-    desk.delayMs = prng.between(1, 20);
-    const tags = new Map<string, number>();
-    for (let round = 0; round < 40; round++) {
-      const node = prng.pick(desk.nodes);
-      if (node !== undefined && prng.chance(0.15)) {
-        if (node.core === null) desk.start(node);
-        else desk.crash(node);
-      }
-      const alive = desk.nodes.filter((each) => each.core !== null);
-      if (witness && alive.length === 1) desk.giveWitness(alive[0]?.id ?? null);
-      if (witness && alive.length === 2 && desk.register.set.length === 2) desk.giveWitness(null);
-      for (let i = prng.between(0, 4); i > 0; i--) {
-        const through = prng.pick(alive);
-        // Some are retries of what may have been applied long ago.
-        const number = seed * 1000 +
-          (prng.chance(0.2) ? prng.between(0, 4 * round) : 4 * round + i);
-        if (through) tags.set(desk.propose(through, number), number);
-      }
-      desk.run(prng.between(10, 400));
-    }
-    desk.loss = 0;
-    for (const node of desk.nodes) if (node.core === null) desk.start(node);
-    try {
-      desk.until(() => desk.nodes.every((node) => node.core?.view().leader === desk.leader()?.id));
-      desk.run(5000);
-      assertEqual(desk);
-      for (const [tag, number] of tags) {
-        if (desk.outcomes.get(tag)?.ok !== true) continue;
-        for (const node of desk.nodes) assert.notEqual(node.core?.stat(`f${number}`), null);
-      }
-      for (const outcome of desk.outcomes.values()) {
-        assert.ok(outcome.ok || outcome.problem.code !== "config.exists");
-      }
-    } catch (error) {
-      throw new Error(`seed ${seed}`, { cause: error });
-    }
-    installs += desk.nodes.reduce((sum, node) => sum + node.database.installs, 0);
-  }
-  assert.ok(installs > 50, `${installs} snapshots`);
 });

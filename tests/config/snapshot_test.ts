@@ -267,6 +267,23 @@ Deno.test("Transfer keeps what is not acknowledged, and begins anew for a receiv
   assert.deepEqual(transfer.due(), all.slice(0, WINDOW_CHUNKS), "its daemon died: the same again");
 });
 
+Deno.test("Transfer that began anew by a late answer goes on with what the receiver needs", () => {
+  const snapshot = snapshotOf(Array.from({ length: 16 }, () => new Uint8Array(300)), 0);
+  const options = { number: 1, snapshot, chunkBytes: 300, forced: false };
+  const transfer = new Transfer(options, instant(0));
+  const due = () => transfer.due().map(({ at }) => at);
+  due();
+  transfer.acknowledge(4, instant(1));
+  assert.deepEqual(due(), [4, 5, 6, 7]);
+  // Said when only the second chunk was there, and overtaken by what was said later.
+  transfer.acknowledge(0, instant(2));
+  assert.deepEqual(due(), [0, 1, 2, 3]);
+  transfer.acknowledge(8, instant(3));
+  assert.deepEqual([due(), transfer.acknowledged], [[8, 9, 10, 11], 8]);
+  transfer.acknowledge(13, instant(4));
+  assert.equal(transfer.acknowledged, 8, "nobody has what was never sent");
+});
+
 Deno.test("Transfer does not take the echo of what it sent twice for a gap, and grows patient", () => {
   const snapshot = snapshotOf(Array.from({ length: 16 }, () => new Uint8Array(300)), 0);
   const options = { number: 1, snapshot, chunkBytes: 300, forced: false };

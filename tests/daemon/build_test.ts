@@ -50,6 +50,17 @@ Deno.test("the built file runs from anywhere with an empty environment, and unpa
     const damaged = await output(half, ["version"], { ...env, PENTAD_CACHE: `${folder}/other` });
     assert.equal(damaged.code, 1);
     assert.match(damaged.stderr, /is damaged/);
+
+    // Where others may write nothing is unpacked, and what they put there does not run.
+    const shared = `${folder}/shared`;
+    Deno.mkdirSync(shared);
+    for (const mode of [0o775, 0o707, 0o1777]) {
+      Deno.chmodSync(shared, mode);
+      const open = await output(file, ["version"], { ...env, PENTAD_CACHE: shared });
+      assert.equal(open.code, 1);
+      assert.match(open.stderr, /"[^"]*\/shared" belongs to somebody else, or others may write/);
+    }
+    assert.deepEqual([...Deno.readDirSync(shared)], []);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

@@ -73,7 +73,10 @@ const COUNTER = `count() { for ((i = 0; i < $3; i++)); do case $2 in
 flock) ( flock 9; n=$(cat $1); echo $((n + 1)) > $1 ) 9>> $1.lock ;;
 python3) python3 -c 'import fcntl, sys
 with open(sys.argv[1], "r+") as f:
-  fcntl.lockf(f, fcntl.LOCK_EX)
+  while True:
+    # No call hangs: on a busy machine one that is not answered in its bound is EAGAIN.
+    try: fcntl.lockf(f, fcntl.LOCK_EX); break
+    except BlockingIOError: pass
   n = int(f.read() or 0)
   f.seek(0)
   f.write(str(n + 1) + "\\n")

@@ -73,3 +73,22 @@ Deno.test("a failure that is the definition's own is tried nowhere else", () => 
   assert.equal(tried.length, 1);
   assert.equal(state, "error");
 });
+
+Deno.test("what is left of a failed resource and does not end is tried again, until it can start anew", () => {
+  const desk = new Desk(1);
+  desk.run(2000);
+  desk.define("on_stop_failure block");
+  desk.run(1000);
+  const node = desk.node(0);
+  assert.ok(node.running.has(WEB));
+  node.holdStops = true;
+  desk.feed(node, { kind: "exited", id: WEB, how: "exit status 1" });
+  desk.endStops(node, "in state D");
+  node.take();
+  desk.run(4 * TIMING.haRoundMs);
+  assert.equal(node.stopping.size, 1, "tried again");
+  desk.endStops(node);
+  desk.run(4 * TIMING.haRoundMs);
+  assert.equal(starts(node).length, 1);
+  assert.ok(node.running.has(WEB));
+});

@@ -63,3 +63,16 @@ Deno.test("a resource that names no disk may live on any: only a proof for all w
   desk.run(2 * TIMING.beatMs);
   assert.equal(runsElsewhere(desk, dead), true);
 });
+
+Deno.test("a proof for all disks of the manager is none for a disk that it does not have", () => {
+  const { desk, manager, dead } = silent(`luns ${ONE},${TWO}`);
+  const fenced = (disks: readonly string[] | null) =>
+    desk.fact(manager, { fact: "storage.fenced", node: dead.id, disks, because });
+  fenced([ONE]);
+  fenced(null);
+  desk.run(2 * TIMING.beatMs);
+  assert.equal(runsElsewhere(desk, dead), false);
+  fenced([TWO]);
+  desk.run(2 * TIMING.beatMs);
+  assert.equal(runsElsewhere(desk, dead), true);
+});

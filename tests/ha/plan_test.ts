@@ -164,6 +164,20 @@ const TABLE: readonly (readonly [string, Scene, string])[] = [
   ["waiting for a node, its own is back", {
     ...{ services: on2("recovery"), nodes: { 1: { maintenance: true }, 3: { maintenance: true } } },
   }, "started@2"],
+  ["waiting for a node, its own was back and is silent again", {
+    ...{ services: on2("recovery"), ...fence, silence: LEASE },
+  }, "recovery@2"],
+  ["waiting for a node, its own was back and is silent again, the disk's word is of the past", {
+    ...{ services: on2("recovery"), ...fence, silence: LEASE },
+    resources: "exec: web\n\tcommand run\n\trecover_on storage\n",
+  }, "recovery@2"],
+  ["waiting for a node, its own is silent, the disk's word", {
+    ...{ services: on2("recovery"), ...fence, storageFenced: [2] },
+    resources: "exec: web\n\tcommand run\n\trecover_on storage\n",
+  }, "started@1"],
+  ["waiting for a node, its own was back and is silent again, not wanted", {
+    ...{ services: on2("recovery"), ...fence, silence: LEASE, resources: STOPPED },
+  }, "recovery@2"],
   ["waiting for a node, not wanted", {
     ...{ services: on2("recovery"), ...dead, ...down, resources: STOPPED },
   }, "stopped@2"],
@@ -256,7 +270,8 @@ Deno.test("plan(): a takeover names its proof; the move of a node that is back i
   assert.deepEqual(takeovers, [{ id: WEB, from: 2, to: 1, proof: "clean-stop" }]);
   assert.ok(said.some(({ text }) => text === "node nodeB=dead, proof=clean-stop"));
   assert.deepEqual(plan(sceneOf({ services: on2("recovery") })).takeovers, []);
-  const disk: Scene = { services: on2("recovery"), ...fence };
+  const resources = "exec: web\n\tcommand run\n\trecover_on storage\n";
+  const disk: Scene = { services: on2("recovery"), ...fence, resources, storageFenced: [2] };
   assert.deepEqual(plan(sceneOf(disk)).takeovers.map(({ proof }) => proof), ["storage"]);
 });
 
@@ -265,6 +280,8 @@ Deno.test("plan(): only what may recover by the disk's word asks for it", () => 
   assert.deepEqual([...plan(sceneOf(scene)).eject], []);
   const resources = "exec: web\n\tcommand run\n\trecover_on storage\n";
   assert.deepEqual([...plan(sceneOf({ ...scene, resources })).eject], [[2, null]]);
+  const alive: Scene = { ...scene, resources, health: { 2: "isolated" } };
+  assert.deepEqual([...plan(sceneOf(alive)).eject], [], "it lives, though nobody talks to it");
 });
 
 Deno.test("plan(): nodes come and go", () => {

@@ -229,6 +229,25 @@ Deno.test("a daemon that outlives its daemon's crash is adopted, and stopped by 
   });
 });
 
+Deno.test("a start that still looks when everything is killed comes about in no later tenure", async () => {
+  const waits = HEAD.replace(
+    '[ "$1" = meta-data ] &&',
+    '[ "$1" = meta-data ] && touch "$OCF_RESKEY_path.asked" &&' +
+      ' { until [ -e "$OCF_RESKEY_path.go" ]; do sleep 0.02; done; } &&',
+  );
+  await withAgent(PLAIN, async (node, action) => {
+    const path = action().parameters.path ?? "";
+    const start = node.start(ID, action());
+    while (!exists(`${path}.asked`)) await pause(10);
+    assert.equal((await node.killAll()).failure, null);
+    await node.guard(boottime() + 600_000);
+    Deno.writeTextFileSync(`${path}.go`, "");
+    assert.match((await start).failure ?? "", /Everything was killed/);
+    assert.deepEqual([await node.list(), exists(path)], [[], false]);
+    assert.equal((await node.start(ID, action())).failure, null, "but another one does");
+  }, waits);
+});
+
 for (
   const [what, head, words, scope] of [
     [
@@ -315,6 +334,23 @@ Deno.test("an agent that prints without end is ended, and its log is bounded", a
     assert.match((await node.start(ID, action())).failure ?? "", /printed more than/);
     assert.ok(node.log(ID).length < 10_000);
     assert.equal((await node.stop(ID)).failure, null);
+  });
+});
+
+Deno.test("what an agent started is not taken for stopped because the agent is gone since", async () => {
+  await withAgent(PLAIN, async (node, action) => {
+    assert.equal((await node.start(ID, action())).failure, null);
+    const path = action().parameters.path ?? "";
+    const script = `${path.slice(0, path.lastIndexOf("/"))}/resource.d/test/x`;
+    const text = Deno.readTextFileSync(script);
+    Deno.removeSync(script);
+    assert.match((await node.stop(ID)).failure ?? "", /the agent is not installed/);
+    Deno.writeTextFileSync(script, "#!/bin/sh\nexit 5\n", { mode: 0o755 });
+    assert.match((await node.stop(ID)).failure ?? "", /5 \(not installed on this node\)/);
+    assert.deepEqual([await node.list(), exists(path)], [[ID], true]);
+    Deno.writeTextFileSync(script, text);
+    assert.equal((await node.stop(ID)).failure, null);
+    assert.deepEqual([await node.list(), exists(path)], [[], false]);
   });
 });
 

@@ -10,7 +10,9 @@ import {
   readHostKeys,
   withHost,
 } from "../../mod/join/host_key.ts";
+import { namesOf } from "../../mod/cli/join/trust.ts";
 import { type Description, findings, readDescription } from "../../mod/join/preconditions.ts";
+import { undoFindings } from "../../mod/join/preconditions.ts";
 
 /** A key of this type whose every byte is that one. */
 function key(seed: number, type: PublicKey["type"] = "ssh-ed25519"): PublicKey {
@@ -146,6 +148,29 @@ Deno.test("what stands against a join", () => {
     if (wanted === null) assert.deepEqual(found, []);
     else assert.match(found.map(({ why }) => why).join("; "), wanted);
   }
+});
+
+Deno.test("a machine that is no member has nothing of a member's forgotten", () => {
+  const cases: readonly [Partial<Description>, RegExp | null][] = [
+    [{}, null],
+    [{ cluster: { id: "c1", name: "prod" }, node: "nodeA" }, null],
+    [{ cluster: { id: "c2", name: "other" } }, /is in another cluster/],
+    [{ node: "nodeA" }, /called "nodeA" already/],
+    [{ nodes: MEMBER.nodes.map((each) => ({ ...each, name: "nodeB" })) }, /has the address/],
+    [{ guests: ["100"] }, null],
+  ];
+  for (const [here, wanted] of cases) {
+    const found = undoFindings(description(here), MEMBER);
+    if (wanted === null) assert.deepEqual(found, []);
+    else assert.match(found.map(({ why }) => why).join("; "), wanted);
+  }
+});
+
+Deno.test("a host is known by the same names when it comes and when it goes", () => {
+  const addresses = ["192.0.2.2:5405", "[fd00::1]:5406", "fd00::2", "[fd00::3]", "host.example:22"];
+  assert.deepEqual(namesOf("nodeB", [...addresses, "192.0.2.2:5406"]), [
+    ...["nodeB", "192.0.2.2", "fd00::1", "fd00::2", "fd00::3", "host.example"],
+  ]);
 });
 
 Deno.test("a description of another form is none", () => {

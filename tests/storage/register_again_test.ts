@@ -123,6 +123,22 @@ Deno.test("a fence tells each disk by itself, and a disk that is not there not a
   assert.deepEqual(world.disk(0).state.registrations.length, 2);
 });
 
+Deno.test("a fence of all disks names them, and ends in nothing where its node is heard", () => {
+  for (const heard of [false, true]) {
+    const world = new World(7, { disks: 2, data: 1 });
+    const a = world.boot(1);
+    world.boot(2);
+    world.run(SETTLE);
+    world.member(a, 2, "down");
+    world.request(a, { request: "storage.fence", node: nodeId(2), disks: null });
+    world.run(1);
+    if (heard) world.member(a, 2, "online");
+    world.run(SETTLE);
+    const told = a.told("storage.fenced").map(({ disks }) => disks);
+    assert.deepEqual(told, heard ? [] : [[UUIDS[0], UUIDS[1]], null]);
+  }
+});
+
 Deno.test("a pill ends the life that it was left for, once, and no other", () => {
   const { world, a, b } = pair(8);
   world.life(a, 2, "2".repeat(16));

@@ -4,7 +4,7 @@ import { ProblemError } from "../../base/problem.ts";
 import type { SshTarget } from "../../host/linux/ssh.ts";
 import type { Description } from "../../join/mod.ts";
 import type { Cli } from "../cli.ts";
-import { distrust, linked, ownTrust, readTrusted, trust } from "../join/trust.ts";
+import { distrust, linked, namesOf, ownTrust, readTrusted, trust } from "../join/trust.ts";
 
 const INPUT_BYTES_MAX = 64 * 1024;
 
@@ -52,7 +52,7 @@ export function farCommands(cli: Cli): readonly CommandUnknownOpts[] {
     .argument("<node>")
     .argument("[addresses...]")
     .action(async (node, addresses) => {
-      await distrust(cli, node, [node, ...addresses.map((each) => each.replace(/:\d+$/, ""))]);
+      await distrust(cli, node, namesOf(node, addresses));
       if (cli.print.format === "json") {
         return cli.print.json({ schema: "pentad.done/1", done: true });
       }

@@ -1,5 +1,6 @@
 /** Runs the steps of a join over SSH, lists them, or takes them back. @module */
 import { EXIT, ProblemError } from "../../base/problem.ts";
+import { undoFindings } from "../../join/mod.ts";
 import type { Cli } from "../cli.ts";
 import { putBack } from "./own_files.ts";
 import { unlinkTree } from "./own_keys.ts";
@@ -39,10 +40,8 @@ export async function undoJoin(cli: Cli, order: JoinOrder): Promise<void> {
     }
     await work.look();
     const { here, there } = work;
-    const foreign = here.cluster !== null && here.cluster.id !== there.cluster?.id;
-    if (foreign) {
-      throw new ProblemError("join.precondition", `"${there.node}" is in another cluster`);
-    }
+    const [first] = undoFindings(here, there);
+    if (first !== undefined) throw new ProblemError(first.code, first.why);
     if (here.cluster !== null) {
       await cli.client.change("POST", "/v1/leave", { json: {}, limitMs: cli.waitMs });
       cli.print.note("left the cluster");

@@ -40,7 +40,7 @@ export async function ownTrust(
   node: string,
   addresses: readonly string[],
 ): Promise<Trusted> {
-  const names = [...new Set([node, ...addresses.map(hostOf)])].slice(0, NAMES_MAX);
+  const names = namesOf(node, addresses);
   const key = await ownKey(home, `root@${node}`);
   return { schema: "pentad.join-trust/1", node, names, key, hostKeys: ownHostKeys() };
 }
@@ -98,7 +98,13 @@ function readKey(value: unknown): PublicKey | null {
   return typeof type === "string" && typeof blob === "string" ? publicKey(type, blob) : null;
 }
 
-/** The host in `HOST:PORT` or `[HOST]:PORT`. */
+/** The host in `HOST:PORT` or `[HOST]:PORT`; of a bare one, IPv6 or not, itself. */
 function hostOf(address: string): string {
-  return address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  const [, inside, plain] = /^\[(.*)\](?::\d+)?$|^([^:]*):\d+$/.exec(address) ?? [];
+  return inside ?? plain ?? address;
+}
+
+/** How ssh(1) may call a node's host: by its name and its addresses, each `HOST:PORT` or `HOST`. */
+export function namesOf(node: string, addresses: readonly string[]): readonly string[] {
+  return [...new Set([node, ...addresses.map(hostOf)])].slice(0, NAMES_MAX);
 }

@@ -3,7 +3,7 @@ import type { Millis } from "../../base/time.ts";
 import type { ProcessHealth, ProcessPort } from "../../host/ports.ts";
 import { type ExecAction, KIND_TIMEOUTS } from "./action.ts";
 import { type Done, GRACE_MS, type KindDriver, type MonitorSpec } from "./kind_driver.ts";
-import { once, type StartSpec } from "./kind_driver.ts";
+import { once, type Starting, type StartSpec } from "./kind_driver.ts";
 
 export class ExecDriver implements KindDriver<ExecAction> {
   readonly #processes: ProcessPort;
@@ -12,7 +12,7 @@ export class ExecDriver implements KindDriver<ExecAction> {
     this.#processes = processes;
   }
 
-  start({ id, node, action }: StartSpec<ExecAction>, done: Done): void {
+  start({ id, node, action }: Starting<ExecAction>, done: Done): void {
     const environment = { PENTAD_NODE_NAME: node };
     const spec = { id, command: action.command, environment, directory: null };
     this.#processes.start(spec, (why) => done(why === null ? null : once(why)));

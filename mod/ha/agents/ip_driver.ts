@@ -11,8 +11,8 @@ import type {
 } from "../../host/ports.ts";
 import type { IpAction } from "./action.ts";
 import { Announcer } from "./announcer.ts";
-import { type Done, type KindDriver, once, printNote, readNote } from "./kind_driver.ts";
-import { type StartSpec, undoHeld } from "./kind_driver.ts";
+import { type Done, holdFor, type KindDriver, once, printNote, readNote } from "./kind_driver.ts";
+import { type Starting, type StartSpec, undoHeld } from "./kind_driver.ts";
 import type { Failure } from "./ocf.ts";
 
 /** What the driver works on. */
@@ -31,7 +31,7 @@ export class IpDriver implements KindDriver<IpAction> {
     this.#announcer = new Announcer(ports.address, ports.clock);
   }
 
-  start(spec: StartSpec<IpAction>, done: Done): void {
+  start(spec: Starting<IpAction>, done: Done): void {
     const { address } = this.#ports;
     const place = this.#placeOf(spec.action);
     if ("why" in place) return done(place);
@@ -65,12 +65,13 @@ export class IpDriver implements KindDriver<IpAction> {
     this.#announcer.endAll();
   }
 
-  #take(spec: StartSpec<IpAction>, place: AddressSpec, done: Done): void {
+  #take(spec: Starting<IpAction>, place: AddressSpec, done: Done): void {
     const { process: processes, address } = this.#ports;
     const { id } = spec;
     const action = { ...spec.action, prefix: place.prefix, interface: place.interface };
     const undo = [{ undo: "address", ...place }] as const;
-    processes.hold({ id, undo, note: printNote({ ...spec, action }) }, (refused) => {
+    const note = printNote({ ...spec, action });
+    holdFor(processes, { spec, undo, note }, (refused) => {
       if (refused !== null) return done(once(refused));
       // Nothing can come between this look at the guard and the address.
       const late = processes.refusal(id);

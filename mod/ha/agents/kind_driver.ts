@@ -1,7 +1,7 @@
 /** What the drivers of all kinds have in common. @module */
 import { isResourceId, type ResourceId } from "../../base/id.ts";
 import type { Millis } from "../../base/time.ts";
-import type { ProcessHealth, ProcessPort } from "../../host/ports.ts";
+import type { Held, ProcessHealth, ProcessPort } from "../../host/ports.ts";
 import type { Action } from "./action.ts";
 import type { Failure } from "./ocf.ts";
 
@@ -18,6 +18,12 @@ export interface StartSpec<Of extends Action = Action> {
   readonly timeoutMs: Millis | null;
 }
 
+/** A start that was asked for. */
+export interface Starting<Of extends Action = Action> extends StartSpec<Of> {
+  /** Everything was killed since, and whoever asked knows of this start no more. */
+  readonly calledOff: () => boolean;
+}
+
 export interface MonitorSpec<Of extends Action = Action> extends StartSpec<Of> {
   readonly intervalMs: Millis;
 }
@@ -29,7 +35,7 @@ export type Done = (failure: Failure | null) => void;
  * started, as its note has it, whatever the definition says by now.
  */
 export interface KindDriver<Of extends Action = Action> {
-  start(spec: StartSpec<Of>, done: Done): void;
+  start(spec: Starting<Of>, done: Done): void;
   stop(spec: StartSpec<Of>, graceMs: Millis | null, done: Done): void;
   monitor(spec: MonitorSpec<Of>, done: (health: ProcessHealth) => void): void;
 }
@@ -49,6 +55,26 @@ export function readNote(text: string): StartSpec | null {
   } catch {
     return null;
   }
+}
+
+/** Why a start is not made that was called off. */
+export const CALLED_OFF = "Everything was killed since it was asked for";
+
+/**
+ * Holds what is about to be started. Looks at agents and neighbours come before it and may take long:
+ * what was called off meanwhile must not come about in a later tenure, in which nobody would stop it.
+ */
+export function holdFor(
+  processes: ProcessPort,
+  { spec, undo, note = printNote(spec) }: {
+    readonly spec: Starting;
+    readonly undo: Held["undo"];
+    readonly note?: string;
+  },
+  done: (refused: string | null) => void,
+): void {
+  if (spec.calledOff()) return done(CALLED_OFF);
+  processes.hold({ id: spec.id, undo, note }, done);
 }
 
 /** Ends a held resource by what it was held with: no word of its kind is needed. */

@@ -118,9 +118,12 @@ export function isRefusal({ status, failure }: OperationResult): boolean {
   return failure?.absent === true || (status !== null && status >= 2 && status <= 6);
 }
 
-/** True where a monitor says for certain that nothing runs: not running, or not even installed. */
-export function isCertainlyDown({ status, failure }: OperationResult): boolean {
-  return status === NOT_RUNNING || status === 5 || failure?.absent === true;
+/**
+ * True where a monitor says for certain that nothing runs: not running; or, of what its agent refused
+ * to start, not even installed.
+ */
+export function isCertainlyDown({ status, failure }: OperationResult, refused: boolean): boolean {
+  return status === NOT_RUNNING || (refused && (status === 5 || failure?.absent === true));
 }
 
 /** With the agent's own reason, or else the last line that it printed. */

@@ -3,8 +3,8 @@ import type { ResourceId } from "../../base/id.ts";
 import type { Millis } from "../../base/time.ts";
 import type { OperationResult, ProcessHealth, ProcessPort } from "../../host/ports.ts";
 import type { OcfAction } from "./action.ts";
-import { type Done, endHeld, type KindDriver, type MonitorSpec } from "./kind_driver.ts";
-import { once, printNote, type StartSpec } from "./kind_driver.ts";
+import { type Done, endHeld, holdFor, type KindDriver, type MonitorSpec } from "./kind_driver.ts";
+import { once, type Starting, type StartSpec } from "./kind_driver.ts";
 import type { Failure } from "./ocf.ts";
 import { agentPath, failureOf, healthOf, isCertainlyDown, isRefusal } from "./ocf.ts";
 import { type OcfCall, ocfEnvironment } from "./ocf.ts";
@@ -21,20 +21,23 @@ export class OcfDriver implements KindDriver<OcfAction> {
   readonly #processes: ProcessPort;
   /** Of resources that were started or watched in this life. */
   readonly #metadata = new Map<ResourceId, OcfMetadata>();
+  /** Held, and their agents refused to start them: nothing of them can run. */
+  readonly #refused = new Set<ResourceId>();
 
   constructor(processes: ProcessPort) {
     this.#processes = processes;
   }
 
-  start(spec: StartSpec<OcfAction>, done: Done): void {
+  start(spec: Starting<OcfAction>, done: Done): void {
     this.#describe(spec, (metadata) => {
       if ("why" in metadata) return done(metadata);
-      const { id } = spec;
       const timeoutMs = spec.timeoutMs ?? advisedTimeout(metadata, "start") ?? TIMEOUT_MS;
       const undo = [this.#undoOf(spec, advisedTimeout(metadata, "stop") ?? TIMEOUT_MS)];
-      this.#processes.hold({ id, undo, note: printNote(spec) }, (refused) => {
+      holdFor(this.#processes, { spec, undo }, (refused) => {
         if (refused !== null) return done(once(refused));
+        this.#refused.delete(spec.id);
         this.#run({ ...spec, operation: "start", timeoutMs }, "start", (result) => {
+          if (isRefusal(result)) this.#refused.add(spec.id);
           done(failureOf("start", result));
         });
       });
@@ -50,9 +53,10 @@ export class OcfDriver implements KindDriver<OcfAction> {
       const failure = failureOf("stop", result);
       if (failure === null) return end();
       if (!isRefusal(result)) return done(failure);
-      // An agent whose program is not installed refuses to stop what cannot run.
+      // An agent whose program is not installed refuses to stop what cannot run. One that was there
+      // when it started something, and is gone now, may leave a mount behind.
       this.#run({ ...spec, operation: "monitor", timeoutMs }, "undo", (seen) => {
-        if (isCertainlyDown(seen)) end();
+        if (isCertainlyDown(seen, this.#refused.has(id))) end();
         else done(failure);
       });
     });

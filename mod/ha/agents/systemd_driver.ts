@@ -2,8 +2,8 @@
 import type { Millis } from "../../base/time.ts";
 import type { OperationResult, ProcessHealth, ProcessPort } from "../../host/ports.ts";
 import { KIND_TIMEOUTS, type SystemdAction } from "./action.ts";
-import { type Done, endHeld, GRACE_MS, type KindDriver, type MonitorSpec } from "./kind_driver.ts";
-import { once, printNote, type StartSpec } from "./kind_driver.ts";
+import { type Done, endHeld, GRACE_MS, holdFor, type KindDriver } from "./kind_driver.ts";
+import { type MonitorSpec, once, type Starting, type StartSpec } from "./kind_driver.ts";
 import { failureOf } from "./ocf.ts";
 import { readUnit, SYSTEMCTL, unitFault, unitHealth } from "./systemd.ts";
 
@@ -16,8 +16,8 @@ export class SystemdDriver implements KindDriver<SystemdAction> {
     this.#processes = processes;
   }
 
-  start(spec: StartSpec<SystemdAction>, done: Done): void {
-    const { id, action: { unit } } = spec;
+  start(spec: Starting<SystemdAction>, done: Done): void {
+    const { unit } = spec.action;
     const timeoutMs = spec.timeoutMs ?? KIND_TIMEOUTS.systemd.start ?? LOOK_MS;
     this.#run({ spec, command: SYSTEMCTL.show(unit), timeoutMs: LOOK_MS, role: "look" }, (seen) => {
       const state = readUnit(seen);
@@ -30,7 +30,7 @@ export class SystemdDriver implements KindDriver<SystemdAction> {
         environment: this.#environment,
         timeoutMs: GRACE_MS,
       }] as const;
-      this.#processes.hold({ id, undo, note: printNote(spec) }, (refused) => {
+      holdFor(this.#processes, { spec, undo }, (refused) => {
         if (refused !== null) return done(once(refused));
         const command = SYSTEMCTL.start(unit);
         this.#run({ spec, command, timeoutMs, role: "start" }, (result) => {
