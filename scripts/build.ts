@@ -12,6 +12,7 @@
  */
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
+import { WORKERS } from "./workers.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const { values } = parseArgs({
@@ -24,8 +25,6 @@ const { values } = parseArgs({
 const TARGET = values.output;
 /** What of the repository the program needs. */
 const PROGRAM = ["main.ts", "mod", "deno.json", "deno.lock"];
-/** What no import names: loaded as Workers by the database port and the archive. */
-const WORKERS = ["mod/host/linux/database_worker.ts", "mod/daemon/archive_worker.ts"];
 /** Written where the digest of the payload goes. */
 const DIGEST = "@DIGEST@";
 /** Length of the script in bytes, as digits; padded, so that writing it does not change it. */

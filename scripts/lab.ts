@@ -59,9 +59,8 @@ async function san(lab: Lab, kind: string): Promise<void> {
 }
 
 async function pentad(lab: Lab, host: LabHost, args: readonly string[]): Promise<number> {
-  const main = new URL("../main.ts", import.meta.url).pathname;
   const quoted = args.map((arg) => `'${arg.replaceAll("'", `'\\''`)}'`);
-  return await attach([...host.remote, "-t", "--", ...await lab.program(main), ...quoted]);
+  return await attach([...host.remote, "-t", "--", ...await lab.pentad(), ...quoted]);
 }
 
 async function run([command, ...args]: readonly string[]): Promise<number> {

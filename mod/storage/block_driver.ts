@@ -24,12 +24,22 @@ interface Pending {
   readonly at: Instant;
 }
 
+/** An opening that the port has not ended yet; `tag` is the newest call that waits for it. */
+interface Opening {
+  readonly path: string;
+  tag: number;
+}
+
 /** One per node. */
 export class DiskDriver {
   readonly #parts: DiskDriverParts;
   readonly #timer: TimerHandle;
   readonly #disks = new Map<number, Disk>();
   readonly #pending = new Map<number, Pending>();
+  /** One for each disk: a path that hangs must not gather processes with each new try. */
+  readonly #openings = new Map<number, Opening>();
+  /** Opened too late for who asked: the next to ask has them. No other call was made on them. */
+  readonly #late = new Map<number, { readonly path: string; readonly opened: Disk }>();
 
   constructor(parts: DiskDriverParts) {
     this.#parts = parts;
@@ -53,18 +63,38 @@ export class DiskDriver {
     this.#pending.clear();
     this.#timer.set(NEVER);
     for (const disk of this.#disks.values()) disk.close();
-    this.#disks.clear();
+    for (const { opened } of this.#late.values()) opened.close();
+    for (const each of [this.#disks, this.#late, this.#openings]) each.clear();
   }
 
   #open(disk: number, tag: number, path: string): void {
+    const late = this.#late.get(disk);
+    this.#late.delete(disk);
+    if (late?.path === path) return this.#opened(disk, tag, late.opened);
+    late?.opened.close();
+    const under = this.#openings.get(disk);
+    if (under?.path === path) {
+      under.tag = tag;
+      return;
+    }
+    const opening: Opening = { path, tag };
+    this.#openings.set(disk, opening);
     this.#parts.port.open(path, (result) => {
-      if ("failure" in result) return this.#answer(tag, { result: "failed", failure: result });
-      // Too late: the core was told that it hung, and may have opened it once more.
-      if (!this.#pending.has(tag)) return result.close();
-      this.#disks.set(disk, result);
-      const { kind, sizeBytes } = result;
-      this.#answer(tag, { result: "opened", kind, sizeBytes });
+      const wanted = this.#openings.get(disk) === opening;
+      if (wanted) this.#openings.delete(disk);
+      if ("failure" in result) {
+        return this.#answer(opening.tag, { result: "failed", failure: result });
+      }
+      if (!wanted) return result.close();
+      if (this.#pending.has(opening.tag)) return this.#opened(disk, opening.tag, result);
+      this.#late.set(disk, { path, opened: result });
     });
+  }
+
+  #opened(disk: number, tag: number, opened: Disk): void {
+    this.#disks.set(disk, opened);
+    const { kind, sizeBytes } = opened;
+    this.#answer(tag, { result: "opened", kind, sizeBytes });
   }
 
   #run(disk: Disk, tag: number, call: Exclude<DiskCall, { call: "open" }>): void {

@@ -36,9 +36,12 @@ mount_all() {
   ln -sfn /proc/self/mounts /etc/mtab
 }
 
-# The kernel has a watchdog of its own at /dev/watchdog, which this replaces by softdog.
+# The kernel has a watchdog of its own at /dev/watchdog, which this replaces by softdog. Its
+# parameters may lie outside: with soft_noboot=1 it is one that stood still when it was needed.
 watchdog() {
-  modprobe softdog && rm -f /dev/watchdog && ln -s watchdog1 /dev/watchdog
+  local parameters=/lab/$LABHOST.softdog
+  # shellcheck disable=SC2046
+  modprobe softdog $([ ! -f "$parameters" ] || cat "$parameters") && rm -f /dev/watchdog && ln -s watchdog1 /dev/watchdog
 }
 
 network() {

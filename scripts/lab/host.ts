@@ -175,6 +175,21 @@ export class LabHost {
     return { code, out, err: "" };
   }
 
+  /** A Unix socket of this machine that leads to one of the host, until it goes off. */
+  async forward(socket: string): Promise<string> {
+    const here = `${this.#own}/${socket.replaceAll("/", "_")}`;
+    await this.must("true");
+    // What is forwarded already is not forwarded anew, though its socket be gone.
+    const ask = (what: string) => {
+      return ran([...this.remote.slice(0, -1), "-O", what, "-L", `${here}:${socket}`, this.name]);
+    };
+    await ask("cancel");
+    await Deno.remove(here).catch(() => {});
+    const { code, err } = await ask("forward");
+    if (code !== 0) throw new Error(`${this.name}: no way to ${socket}: ${err}`);
+    return here;
+  }
+
   #interfaces(): string[] {
     return Array.from({ length: this.#network.nics }, (_, nic) => {
       const last = Number(this.name.slice(1)).toString(16).padStart(2, "0");

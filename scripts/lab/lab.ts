@@ -7,6 +7,7 @@
 import { LabHost } from "./host.ts";
 import { LabNetwork } from "./network.ts";
 import { must } from "./shell.ts";
+import { WORKERS } from "../workers.ts";
 
 /** What a lab is made with. */
 export interface LabOptions {
@@ -30,6 +31,7 @@ interface Saved {
 const HOSTS_MAX = 19;
 const DISK_BYTES = 1024 ** 3;
 const HERE = new URL(".", import.meta.url).pathname;
+const ROOT = new URL("../../", import.meta.url).pathname;
 const SCRIPTS = ["host.sh", "target.sh", "login.sh"];
 
 /** See the module's note. */
@@ -87,6 +89,16 @@ export class Lab {
     return host;
   }
 
+  /** `pentad` itself, every part of it: the command that runs it in a host. */
+  async pentad(): Promise<readonly string[]> {
+    // The bundled program looks for them beside itself, by the names of their sources.
+    for (const worker of WORKERS) {
+      const name = worker.replace(/^.*\//, "");
+      await this.#bundle(`${ROOT}${worker}`, name);
+    }
+    return await this.program(`${ROOT}main.ts`);
+  }
+
   /**
    * Puts deno and one bundled program into the share; returns the command that runs it in a host.
    * A bundle starts in half the time: system calls are slow in there, and modules are many files.
@@ -97,16 +109,7 @@ export class Lab {
     const deno = `${this.share}/deno`;
     await Deno.lstat(deno).catch(() => Deno.copyFile(Deno.execPath(), deno));
     const bundle = `${entry.replace(/^.*\//, "").replace(/\.ts$/, "")}.js`;
-    const args = [
-      "bundle",
-      "--platform",
-      "deno",
-      "--quiet",
-      "-o",
-      `${this.share}/${bundle}`,
-      entry,
-    ];
-    await must(Deno.execPath(), ...args);
+    await this.#bundle(entry, bundle);
     const environment = ["DENO_DIR=/tmp/deno", "DENO_NO_UPDATE_CHECK=1", "NO_COLOR=1"];
     const run = ["/lab/deno", "run", "-A", "--no-lock", "--no-config", "--unstable-net"];
     const command = ["env", ...environment, ...run, `/lab/${bundle}`];
@@ -119,6 +122,14 @@ export class Lab {
     for (const host of this.hosts) await host.cut();
     await this.network.close();
     await Deno.remove(this.folder, { recursive: true });
+  }
+
+  async #bundle(entry: string, name: string): Promise<void> {
+    const output = `${this.share}/${name}`;
+    // Other endings than this one it takes for a wish for other code.
+    const made = `${output}.js`;
+    await must(Deno.execPath(), ...["bundle", "--platform", "deno", "--quiet", "-o", made, entry]);
+    await Deno.rename(made, output);
   }
 
   async #build(saved: Saved, diskBytes: number): Promise<void> {

@@ -115,11 +115,47 @@ Deno.test("DiskDriver closes the old disk and fails its calls when it is opened 
   assert.equal(bench.answers.length, 2);
 });
 
-Deno.test("DiskDriver closes a disk that opens after the deadline", () => {
+const OPEN: DiskCall = { call: "open", path: "/lun" };
+const OPENED: DiskResult = { result: "opened", kind: "file", sizeBytes: 8192 };
+
+Deno.test("DiskDriver gives a disk that opened after the deadline to the next opening", () => {
   const bench = new Bench();
-  bench.call(1, { call: "open", path: "/lun" });
+  bench.call(1, OPEN);
   bench.pass(100);
   bench.opens[0]?.(bench.disk());
+  assert.deepEqual([bench.answers.length, bench.closed], [1, 0]);
+  bench.call(2, OPEN);
+  assert.deepEqual([bench.opens.length, bench.answers[1]], [1, [2, OPENED]]);
+  bench.call(3, READ);
+  assert.equal(bench.reads.length, 1);
+});
+
+Deno.test("DiskDriver starts no second opening while one hangs, however often it is asked", () => {
+  const bench = new Bench();
+  for (const tag of [1, 2, 3]) {
+    bench.call(tag, OPEN);
+    bench.pass(100);
+  }
+  assert.equal(bench.opens.length, 1);
+  bench.call(4, OPEN);
+  bench.opens[0]?.({ failure: "absent", detail: "gone" });
+  const [tag, result] = bench.answers[3] ?? [];
+  assert.ok(tag === 4 && result?.result === "failed" && result.failure.failure === "absent");
+  bench.open(5);
+  assert.deepEqual([bench.opens.length, bench.answers[4]], [2, [5, OPENED]]);
+});
+
+Deno.test("DiskDriver closes what opens too late for itself, or for another path", () => {
+  const bench = new Bench();
+  bench.call(1, OPEN);
+  bench.call(2, { call: "open", path: "/other" });
+  bench.opens[0]?.(bench.disk());
   assert.equal(bench.closed, 1);
-  assert.equal(bench.answers.length, 1);
+  bench.pass(100);
+  bench.opens[1]?.(bench.disk());
+  bench.call(3, OPEN);
+  assert.equal(bench.closed, 2);
+  bench.driver.close();
+  bench.opens[2]?.(bench.disk());
+  assert.equal(bench.closed, 3);
 });

@@ -283,7 +283,8 @@ class Keeper {
       const busy = this.#connection !== null || this.#duty.daemon !== null || this.#sweeping ||
         this.#biting;
       this.#idle = busy ? 0 : this.#idle + 1;
-      const empty = this.#hunt.find({ environments: true }).length === 0 &&
+      // Only then: it reads the environment of every process of the host.
+      const empty = !busy && this.#hunt.find({ environments: true }).length === 0 &&
         this.#held.ids().length === 0;
       if (busy || empty) continue;
       this.#idle = 0;
