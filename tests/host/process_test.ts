@@ -100,6 +100,19 @@ Deno.test({
     }),
 });
 
+Deno.test("what is started does not inherit how its daemon is treated where memory runs out", async () => {
+  const own = "/proc/self/oom_score_adj";
+  const before = Deno.readTextFileSync(own);
+  await withWorld(async (world) => {
+    const ended = new Promise<string>((done) => world.port().onExit((_, how) => done(how)));
+    // Less than before would need a right that not everybody has.
+    Deno.writeTextFileSync(own, "300");
+    const script = `test "$(cat ${own})" = 0 && exit 7`;
+    assert.equal(await start(world, ["/bin/sh", "-c", script]), null);
+    assert.equal(await ended, "ended with 7");
+  }).finally(() => Deno.writeTextFileSync(own, before));
+});
+
 Deno.test("LinuxProcessPort.start() says why not, and refuses without a guard", async () => {
   const world = new LinuxProcessWorld();
   try {

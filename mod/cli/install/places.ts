@@ -59,7 +59,6 @@ TimeoutStartSec=2min
 TimeoutStopSec=5min
 KillMode=process
 OOMScoreAdjust=-1000
-Nice=-15
 MemorySwapMax=0
 RuntimeDirectory=pentad
 RuntimeDirectoryPreserve=restart

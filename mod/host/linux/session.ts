@@ -24,9 +24,11 @@ const RECORDS_BYTES_MAX = 1024 * 1024;
  * a pipe would break when the daemon ends. $0 is the log, $1 the group's folder or nothing, $2 the
  * folder, $3 where errors go if not there too, the rest the command. The folder and the command may
  * lie on the daemon's own mount, and the daemon's thread waits for the shell to be executed: so they
- * are the shell's business.
+ * are the shell's business. Where memory runs out the daemon is spared (proc(5), oom_score_adj); what
+ * it starts must not be.
  */
-const INTO_LOG = 'exec >>"$0"; if [ "$3" ]; then exec 2>"$3"; else exec 2>&1; fi; ' +
+const INTO_LOG = "{ echo 0 >/proc/self/oom_score_adj; } 2>/dev/null; " +
+  'exec >>"$0"; if [ "$3" ]; then exec 2>"$3"; else exec 2>&1; fi; ' +
   '[ -z "$1" ] || echo 0 >"$1/cgroup.procs" || exit 71; cd "$2" || exit 71; shift 3; exec "$@"';
 
 /** Whose process it is. */
