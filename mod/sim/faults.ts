@@ -130,10 +130,14 @@ export function drawFaults(prng: Prng, options: FaultOptions): Fault[] {
   return faults.sort((a, b) => a.at - b.at);
 }
 
-/** Draws what befalls the databases. */
+/**
+ * Draws what befalls the databases. A lie comes true some time later: of a pair with a witness that
+ * node may hold alone by then what is committed, and then only a person can go on. So a pair's disks
+ * tell none here, but in stories.
+ */
 export function drawStoreFaults(prng: Prng, options: FaultOptions): Fault[] {
-  const { nodes, from, to, longest } = options;
-  return Array.from({ length: prng.between(1, STORE_FAULTS_MAX) }, (): Fault => {
+  const { nodes, witness, from, to, longest } = options;
+  const drawn = Array.from({ length: prng.between(1, STORE_FAULTS_MAX) }, (): Fault => {
     const at = prng.between(from, to);
     const node = prng.between(0, nodes - 1);
     const fault = prng.pick(STORE_KINDS) ?? "damage";
@@ -146,6 +150,7 @@ export function drawStoreFaults(prng: Prng, options: FaultOptions): Fault[] {
     if (fault !== "lie") return { at, fault, node, ms };
     return { at, fault, node, lie: prng.chance(0.5) ? "dropped" : "misdirected", ms };
   });
+  return drawn.filter(({ fault }) => fault !== "lie" || !witness);
 }
 
 /**

@@ -204,7 +204,8 @@ class Run {
       if (!runtime.node.ha.view().guard.held) return `${name} holds no guard`;
     }
     const open = this.#clients.open() + this.#contenders.open() + this.#registers.open();
-    if (open > 0) return `${open} clients have no answer`;
+    // Whoever asked a host that is lost for good is told nothing any more.
+    if (open > 0 && this.#forced.survivor === null) return `${open} clients have no answer`;
     if (this.#mounts.open() > 0) return `${this.#mounts.open()} programs have no answer`;
     const views = runtimes.map((runtime) => runtime?.node.config.view());
     if (views.some((view) => view?.recovering !== null)) return "a replica recovers";
