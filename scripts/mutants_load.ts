@@ -53,9 +53,9 @@ export const LOAD_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "recovering replica stands for election",
-    file: "config/raft.ts",
-    find: "!this.diverged && this.recovery === null && !this.leaving;",
-    put: "!this.diverged && !this.leaving;",
+    file: "config/election.ts",
+    find: "raft.isVoter && !raft.diverged && raft.recovery === null;",
+    put: "raft.isVoter && !raft.diverged;",
     shape: "tests/config/recovery_test.ts",
     seeds: 1,
   },

@@ -20,6 +20,19 @@ import { replicateAll } from "./replication.ts";
 import { askWitness, type Candidate } from "./witness.ts";
 import type { MessageOf } from "./wire.ts";
 
+/** So many election minima without a leader, and one that stops stands too. */
+const LEAVING_ELECTIONS = 10;
+
+/**
+ * May it campaign? One that stops leaves that to the others, but not for ever: the end of its log may
+ * be what keeps them from winning. It hands over as soon as it leads.
+ */
+export function mayStand(raft: Raft): boolean {
+  const missing = raft.now - raft.heardLeaderAt > LEAVING_ELECTIONS * raft.timing.electionMinMs;
+  const able = raft.isVoter && !raft.diverged && raft.recovery === null;
+  return able && (!raft.leaving || missing);
+}
+
 /** Called at each step: has the time come to campaign? */
 export function tickElection(raft: Raft): void {
   if (raft.role === "leader" || raft.now < raft.electionAt) return;
@@ -31,7 +44,7 @@ export function tickElection(raft: Raft): void {
   raft.leader = null;
   // One that differs from its peers or lost what it held must not lead them, one that stops has no
   // reason to.
-  if (!raft.mayStand) return;
+  if (!mayStand(raft)) return;
   raft.role = "precandidate";
   raft.granted = new Set([raft.self]);
   if (wouldWin(raft)) return campaign(raft);

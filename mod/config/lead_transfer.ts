@@ -10,7 +10,7 @@ import { memberOf } from "../base/cluster.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { reason } from "../base/reason.ts";
 import { after } from "../base/time.ts";
-import { campaign } from "./election.ts";
+import { campaign, mayStand } from "./election.ts";
 import type { LeadTransfer } from "./leader_state.ts";
 import type { Raft } from "./raft.ts";
 import type { MessageOf } from "./wire.ts";
@@ -85,7 +85,7 @@ export function onTimeoutNow(raft: Raft, from: NodeId, message: MessageOf<"timeo
   if (raft.role !== "follower" || raft.leader !== from || raft.term !== term) return;
   // Behind, it would only unseat the leader: nobody would vote for it.
   if (raft.log.last < lastIndex || raft.log.lastTerm < lastTerm) return;
-  if (!raft.mayStand) return;
+  if (!mayStand(raft)) return;
   raft.say("campaigns at once", reason("config.asked-to-lead", { node: raft.name(from) }));
   campaign(raft, true);
 }

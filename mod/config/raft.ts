@@ -154,11 +154,6 @@ export class Raft {
     return this.#specs.newest;
   }
 
-  /** May it campaign? */
-  get mayStand(): boolean {
-    return this.isVoter && !this.diverged && this.recovery === null && !this.leaving;
-  }
-
   /** The newest description is known to be committed, and has two voters (and perhaps a witness). */
   get isSettledPair(): boolean {
     return this.#specs.isSettled(this.commit) && this.electorates[0]?.voters.length === 2;
