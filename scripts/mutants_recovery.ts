@@ -16,8 +16,8 @@ export const RECOVERY_MUTANTS: readonly Mutant[] = [
   {
     name: "database that is gone treated as a new one",
     file: "host/linux/database_open.ts",
-    find: "if (!exists(path) && (mustExist || found !== null))",
-    put: "if (!exists(path) && path.length === 0)",
+    find: "if (!isThere(path) && (mustExist || found !== null))",
+    put: "if (!isThere(path) && path.length === 0)",
     shape: LOSS,
     seeds: 1,
   },

@@ -74,6 +74,11 @@ export class Cli {
     throw new ProblemError("cli.usage", "this works beside the daemon: without --api and --data");
   }
 
+  /** Of whoever runs this; where nobody says, it is root. */
+  get home(): string {
+    return this.io.env("HOME") || "/root";
+  }
+
   async close(): Promise<void> {
     await this.#client?.close();
   }

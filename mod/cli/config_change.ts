@@ -87,6 +87,7 @@ function conditionFor(method: "PUT" | "DELETE", expect: number): Record<string, 
   return method === "DELETE" ? { "If-Match": "*" } : { "If-None-Match": "*" };
 }
 
-function isProblem(error: unknown, code: string): boolean {
+/** Is it that refusal? */
+export function isProblem(error: unknown, code: string): boolean {
   return error instanceof ProblemError && error.problem.code === code;
 }

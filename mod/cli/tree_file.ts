@@ -3,7 +3,7 @@ import { decodeText, encodeText } from "../base/bytes.ts";
 import { ProblemError } from "../base/problem.ts";
 import type { Cli } from "./cli.ts";
 import { configAddress } from "./client.ts";
-import { existingVersion } from "./config_change.ts";
+import { existingVersion, isProblem } from "./config_change.ts";
 
 /** Tries while others change the same file. */
 const TRIES_MAX = 8;
@@ -76,8 +76,4 @@ export async function writeTreeFile(
     headers: { ...condition, "Pentad-Reason": what.reason },
     limitMs: cli.waitMs,
   });
-}
-
-function isProblem(error: unknown, code: string): boolean {
-  return error instanceof ProblemError && error.problem.code === code;
 }

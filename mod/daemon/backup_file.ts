@@ -18,7 +18,8 @@ import { DatabaseView, vacuumInto } from "../host/linux/database_view.ts";
 import type { StoredRow } from "../host/ports.ts";
 import { bytesOf, crcOf } from "../host/linux/database_rows.ts";
 import { specIn } from "./archive.ts";
-import { type Identity, syncDirectory } from "./state.ts";
+import { syncDirectory } from "../host/linux/durable_file.ts";
+import type { Identity } from "./state.ts";
 
 /** Form of the table `backup`; another is refused by name. */
 export const BACKUP_FORMAT = 1;

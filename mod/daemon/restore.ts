@@ -8,7 +8,8 @@ import { STATUS_FILE } from "../ha/mod.ts";
 import { DATABASE_NAME } from "../host/linux/database.ts";
 import { beginAnew } from "../host/linux/database_restore.ts";
 import { BACKUP_TABLE, readBackup } from "./backup_file.ts";
-import { type Identity, syncDirectory } from "./state.ts";
+import { syncDirectory } from "../host/linux/durable_file.ts";
+import type { Identity } from "./state.ts";
 
 const COPY_BYTES = 1024 * 1024;
 

@@ -14,6 +14,7 @@ import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import { ProblemError } from "../base/problem.ts";
 import { type Machine, otherMachine, thisMachine } from "../host/linux/machine.ts";
 import { decode, encode } from "../base/schema.ts";
+import { bytesDurable, syncDirectory } from "../host/linux/durable_file.ts";
 import { KEY_BYTES } from "../base/seal.ts";
 
 /** Form of node.json; a daemon refuses any other by name. */
@@ -106,18 +107,7 @@ export function writeIdentity(directory: string, identity: Identity): void {
     spec: toHex(encode(CLUSTER_SPEC, identity.spec)),
     machine: identity.machine ?? thisMachine(),
   });
-  const path = `${directory}/node.json`;
-  const temporary = `${path}.new`;
-  const file = Deno.openSync(temporary, { create: true, truncate: true, write: true, mode: 0o600 });
-  try {
-    const bytes = new TextEncoder().encode(text + "\n");
-    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-    file.syncSync();
-  } finally {
-    file.close();
-  }
-  Deno.renameSync(temporary, path);
-  syncDirectory(directory);
+  bytesDurable(`${directory}/node.json`, new TextEncoder().encode(text + "\n"));
 }
 
 /**
@@ -134,16 +124,6 @@ export function retireIdentity(directory: string, stamp: string): void {
   Deno.mkdirSync(grave, { recursive: true, mode: 0o700 });
   for (const entry of entries) Deno.renameSync(`${directory}/${entry}`, `${grave}/${entry}`);
   syncDirectory(directory);
-}
-
-/** Makes what was made, renamed or removed in a directory durable. */
-export function syncDirectory(directory: string): void {
-  const file = Deno.openSync(directory, { read: true });
-  try {
-    file.syncSync();
-  } finally {
-    file.close();
-  }
 }
 
 function parse(text: string): Record<string, unknown> | null {

@@ -15,6 +15,7 @@ export {
   type Description,
   type Finding,
   findings,
+  ownAddresses,
   readDescription,
   undoFindings,
 } from "./preconditions.ts";

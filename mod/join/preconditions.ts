@@ -34,6 +34,12 @@ export interface Description {
   readonly guests: readonly string[];
 }
 
+/** Every address by which the described machine itself is reached. */
+export function ownAddresses({ node, nodes }: Description): readonly string[] {
+  const own = nodes.find(({ name }) => name === node);
+  return own === undefined ? [] : [...own.links, own.peer];
+}
+
 /** One thing that stands in the way. */
 export interface Finding {
   readonly code: ProblemCode;
@@ -85,8 +91,7 @@ export function undoFindings(here: Description, there: Description): Finding[] {
 function taken(here: Description, there: Description): Finding[] {
   const found: Finding[] = [];
   const refuse = (why: string) => found.push({ code: "join.precondition", why });
-  const own = here.nodes.find(({ name }) => name === here.node);
-  const addresses = new Set([...own?.links ?? [], ...own === undefined ? [] : [own.peer]]);
+  const addresses = new Set(ownAddresses(here));
   for (const node of there.nodes) {
     if (node.name === here.node) {
       refuse(`a member is called "${node.name}" already; give this machine another name`);

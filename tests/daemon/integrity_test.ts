@@ -4,25 +4,8 @@ import { DatabaseSync } from "node:sqlite";
 import { contentOf } from "../../mod/base/content_sum.ts";
 import { putMeta } from "../../mod/host/linux/database_form.ts";
 import { readLocks, readMeta, readTree, rowCrc } from "../../mod/host/linux/database_rows.ts";
-import { LocalCluster, type LocalNode } from "../../scripts/local_cluster.ts";
-
-async function withCluster(
-  names: string[],
-  body: (cluster: LocalCluster) => Promise<void>,
-): Promise<void> {
-  const cluster = new LocalCluster({ names, disk: false, watchdog: "none" });
-  try {
-    await cluster.form();
-    await body(cluster);
-  } finally {
-    await cluster.close();
-  }
-}
-
-async function put(node: LocalNode, path: string, text: string): Promise<Response> {
-  const headers = { "If-None-Match": "*" };
-  return await node.api("PUT", `/v1/config/${path}`, { body: text, headers });
-}
+import type { LocalNode } from "../../scripts/local_cluster.ts";
+import { put, withCluster } from "./formed.ts";
 
 /** A file becomes another one, with every checksum right: as a bug would leave it. */
 function drift(node: LocalNode, name: string): void {

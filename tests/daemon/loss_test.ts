@@ -1,26 +1,7 @@
 /** Daemons whose database is lost, or whose disk is full: what an administrator sees. */
 import assert from "node:assert/strict";
 import { LocalCluster, type LocalNode } from "../../scripts/local_cluster.ts";
-
-async function withCluster(
-  names: string[],
-  body: (cluster: LocalCluster) => Promise<void>,
-): Promise<void> {
-  const cluster = new LocalCluster({ names, disk: false, watchdog: "none" });
-  try {
-    await cluster.form();
-    await body(cluster);
-  } finally {
-    await cluster.close();
-  }
-}
-
-async function put(node: LocalNode, path: string, text: string): Promise<Response> {
-  return await node.api("PUT", `/v1/config/${path}`, {
-    body: text,
-    headers: { "If-None-Match": "*" },
-  });
-}
+import { put, withCluster } from "./formed.ts";
 
 /** The middle of each file is overwritten, as a disk would do it: nobody is told. */
 function damage(node: LocalNode): void {

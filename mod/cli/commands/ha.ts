@@ -2,6 +2,7 @@
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { isResourceId, type ResourceId } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
+import { shellWord } from "../../base/shell_word.ts";
 import type { ResourceStatus } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
 import { wholeNumber } from "../options.ts";
@@ -185,13 +186,8 @@ function bodyOf(options: Properties): Record<string, string | number> {
     const key = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
     if (value !== undefined) body[key] = value;
   }
-  if (param !== undefined) body.params = param.map(quoted).join(" ");
+  if (param !== undefined) body.params = param.map(shellWord).join(" ");
   return body;
-}
-
-/** One word of a line of words, as a shell would be given it. */
-function quoted(word: string): string {
-  return /^[\w=./:,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 function addressOf(id: string): string {

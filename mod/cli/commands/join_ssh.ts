@@ -2,7 +2,7 @@
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ProblemError } from "../../base/problem.ts";
 import type { SshTarget } from "../../host/linux/ssh.ts";
-import type { Description } from "../../join/mod.ts";
+import { type Description, ownAddresses } from "../../join/mod.ts";
 import type { Cli } from "../cli.ts";
 import { distrust, linked, namesOf, ownTrust, readTrusted, trust } from "../join/trust.ts";
 
@@ -39,8 +39,8 @@ export function farCommands(cli: Cli): readonly CommandUnknownOpts[] {
     .action(async () => {
       const theirs = readTrusted(await jsonInput(cli));
       const here = await cli.client.get<Description>("/v1/join/describe");
-      const home = homeOf(cli);
-      const own = await ownTrust(home, here.node, addressesOf(here));
+      const { home } = cli;
+      const own = await ownTrust(home, here.node, ownAddresses(here));
       await trust(cli, own);
       await trust(cli, theirs);
       for (const left of linked(home, here.mount)) cli.print.note(left);
@@ -68,13 +68,4 @@ async function jsonInput(cli: Cli): Promise<unknown> {
   } catch {
     throw new ProblemError("cli.usage", "standard input is no JSON of pentad join");
   }
-}
-
-function homeOf(cli: Cli): string {
-  return cli.io.env("HOME") || "/root";
-}
-
-function addressesOf({ node, nodes }: Description): readonly string[] {
-  const own = nodes.find(({ name }) => name === node);
-  return own === undefined ? [] : [...own.links, own.peer];
 }

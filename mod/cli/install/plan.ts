@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { encodeText } from "../../base/bytes.ts";
+import { encodeText, equalBytes } from "../../base/bytes.ts";
 import { ProblemError } from "../../base/problem.ts";
+import { bytesAt, infoAt, linkAt } from "../../host/linux/files.ts";
 import type { Places } from "./places.ts";
 
 /** One thing on the disk. */
@@ -25,9 +26,9 @@ export function fileItem(
   { mode, keep = false, what }: { readonly mode: number; readonly keep?: boolean; what: string },
 ): Item {
   const isDone = () => {
-    const there = readBytes(path);
+    const there = bytesAt(path);
     if (there === null) return false;
-    return keep || sameBytes(there, encodeText(content));
+    return keep || equalBytes(there, encodeText(content));
   };
   const make = () =>
     whole(path, (temporary) => Deno.writeTextFileSync(temporary, content, { mode }), mode);
@@ -37,9 +38,9 @@ export function fileItem(
 /** A copy of a program file. */
 export function programItem(path: string, source: string): Item {
   const isDone = () => {
-    const [there, wanted] = [sizeOf(path), sizeOf(source)];
-    if (there === null || there !== wanted) return false;
-    return sameBytes(Deno.readFileSync(path), Deno.readFileSync(source));
+    const [there, wanted] = [infoAt(path), infoAt(source)];
+    if (there === null || there.size !== wanted?.size) return false;
+    return equalBytes(Deno.readFileSync(path), Deno.readFileSync(source));
   };
   const make = () => whole(path, (temporary) => Deno.copyFileSync(source, temporary), 0o755);
   return { path, what: "the program", isDone, make };
@@ -63,7 +64,7 @@ export function folderItem(path: string, mode: number): Item {
     path,
     what: "a folder",
     isDone: () => {
-      const info = statOf(path);
+      const info = infoAt(path);
       return info !== null && info.isDirectory && ((info.mode ?? 0) & 0o777) === mode;
     },
     make: () => {
@@ -95,16 +96,6 @@ export function removeEmpty({ root, versions }: Places): void {
   }
 }
 
-/** Where a link leads; "" for anything else that is there, null for nothing. */
-export function linkAt(path: string): string | null {
-  try {
-    return Deno.lstatSync(path).isSymlink ? Deno.readLinkSync(path) : "";
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
-}
-
 /** Nobody ever sees half of it: it gets its name when it is whole. */
 function whole(path: string, write: (temporary: string) => void, mode: number | null): void {
   const folder = path.slice(0, path.lastIndexOf("/"));
@@ -119,32 +110,4 @@ function whole(path: string, write: (temporary: string) => void, mode: number | 
     file.close();
   }
   Deno.renameSync(temporary, path);
-}
-
-function readBytes(path: string): Uint8Array | null {
-  try {
-    return Deno.readFileSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
-}
-
-function sizeOf(path: string): number | null {
-  return statOf(path)?.size ?? null;
-}
-
-function statOf(path: string): Deno.FileInfo | null {
-  try {
-    return Deno.statSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
-  return true;
 }

@@ -1,6 +1,7 @@
 /** `install`, `upgrade`, `rollback` and `uninstall`: each can be repeated, whole or cut off. @module */
 import { FORMATS, upgradeFault } from "../../base/formats.ts";
 import { EXIT, ProblemError } from "../../base/problem.ts";
+import { linkAt } from "../../host/linux/files.ts";
 import { hostAddress, hostName } from "../../host/linux/host_facts.ts";
 import { systemctl, systemdRuns } from "../../host/linux/systemd.ts";
 import type { StatusDocument } from "../../node/view.ts";
@@ -10,7 +11,6 @@ import {
   fileItem,
   folderItem,
   type Item,
-  linkAt,
   linkItem,
   programItem,
   remove,

@@ -5,7 +5,9 @@
  *
  * @module
  */
+import { equalBytes } from "../../base/bytes.ts";
 import { ProblemError } from "../../base/problem.ts";
+import { bytesAt, isThere } from "../../host/linux/files.ts";
 
 /** Files that a join takes along; more are no machine that somebody merely tried out. */
 const FILES_MAX = 2000;
@@ -52,7 +54,7 @@ export function ownFiles(root: string, node: string): readonly OwnFile[] {
 export function refuseConflicts(files: readonly OwnFile[], copy: string): void {
   const conflicts = files.filter(({ path, source }) => {
     const there = contentOf(`${copy}/${path}`);
-    return there !== null && !sameBytes(there, contentOf(source) ?? new Uint8Array(0));
+    return there !== null && !equalBytes(there, contentOf(source) ?? new Uint8Array(0));
   });
   if (conflicts.length === 0) return;
   const names = conflicts.slice(0, NAMED_MAX).map(({ path }) => path).join(", ");
@@ -67,21 +69,21 @@ export function refuseConflicts(files: readonly OwnFile[], copy: string): void {
 export function setAside(mount: string): void {
   if (entriesOf(mount).length === 0) return;
   const kept = `${mount}${KEPT}`;
-  if (exists(kept)) throw refusal(`"${kept}" is there already; look what it is, and move it away`);
+  if (isThere(kept)) throw refusal(`"${kept}" is there already; look what it is, and move it away`);
   Deno.renameSync(mount, kept);
   Deno.mkdirSync(mount, { mode: 0o755 });
 }
 
 /** Puts back what {@link setAside} moved, where nothing has taken its place. */
 export function putBack(mount: string): void {
-  if (!exists(`${mount}${KEPT}`) || entriesOf(mount).length > 0) return;
-  if (exists(mount)) Deno.removeSync(mount);
+  if (!isThere(`${mount}${KEPT}`) || entriesOf(mount).length > 0) return;
+  if (isThere(mount)) Deno.removeSync(mount);
   Deno.renameSync(`${mount}${KEPT}`, mount);
 }
 
 /** Where what lay in a mount point is, until it is in the tree; null where nothing is. */
 export function keptOf(mount: string | null): string | null {
-  return mount !== null && exists(`${mount}${KEPT}`) ? `${mount}${KEPT}` : null;
+  return mount !== null && isThere(`${mount}${KEPT}`) ? `${mount}${KEPT}` : null;
 }
 
 /** It is in the tree: a repeated join must not bring back what was removed there since. */
@@ -110,28 +112,13 @@ function entriesOf(folder: string): readonly Deno.DirEntry[] {
   }
 }
 
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
 function contentOf(path: string): Uint8Array | null {
   try {
-    return Deno.readFileSync(path);
+    return bytesAt(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
     if (error instanceof Deno.errors.NotADirectory) return null;
     throw error;
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }
 
 function refusal(why: string): ProblemError {

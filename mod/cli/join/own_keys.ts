@@ -1,6 +1,7 @@
 /** Root's key pair and the host's keys on this machine, and the links by which sshd finds others'. @module */
 import { decodeText } from "../../base/bytes.ts";
 import { ProblemError } from "../../base/problem.ts";
+import { bytesAt, linkAt } from "../../host/linux/files.ts";
 import { makeKeyPair } from "../../host/linux/ssh.ts";
 import { type PublicKey, publicKey, readHostKeys } from "../../join/mod.ts";
 
@@ -60,24 +61,9 @@ export function unlinkTree(home: string, mount: string): void {
   }
 }
 
-/** Where a link leads; "" for anything else that is there, null for nothing. */
-function linkAt(path: string): string | null {
-  try {
-    return Deno.lstatSync(path).isSymlink ? Deno.readLinkSync(path) : "";
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
-}
-
 function keyIn(path: string): PublicKey | null {
-  let bytes: Uint8Array;
-  try {
-    bytes = Deno.readFileSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
+  const bytes = bytesAt(path);
+  if (bytes === null) return null;
   const [type, blob] = (decodeText(bytes) ?? "").trim().split(/\s+/);
   return publicKey(type, blob);
 }

@@ -1,6 +1,6 @@
 /** Runs the steps of a join over SSH, lists them, or takes them back. @module */
 import { EXIT, ProblemError } from "../../base/problem.ts";
-import { undoFindings } from "../../join/mod.ts";
+import { ownAddresses, undoFindings } from "../../join/mod.ts";
 import type { Cli } from "../cli.ts";
 import { putBack } from "./own_files.ts";
 import { unlinkTree } from "./own_keys.ts";
@@ -46,11 +46,9 @@ export async function undoJoin(cli: Cli, order: JoinOrder): Promise<void> {
       await cli.client.change("POST", "/v1/leave", { json: {}, limitMs: cli.waitMs });
       cli.print.note("left the cluster");
     }
-    const own = here.nodes.find(({ name }) => name === here.node);
-    const addresses = own === undefined ? [] : [...own.links, own.peer];
-    await work.far(["join", "distrust", here.node, ...addresses]);
+    await work.far(["join", "distrust", here.node, ...ownAddresses(here)]);
     if (here.mount !== null) {
-      unlinkTree(work.home, here.mount);
+      unlinkTree(cli.home, here.mount);
       putBack(here.mount);
     }
     cli.print.note(`"${there.node}" forgot the keys of ${here.node}`);

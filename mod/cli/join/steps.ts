@@ -6,7 +6,13 @@
  */
 import { ProblemError } from "../../base/problem.ts";
 import { needPrograms, scanHostKeys } from "../../host/linux/ssh.ts";
-import { findings, fingerprintOf, knownHostsLine, readHostKeys } from "../../join/mod.ts";
+import {
+  findings,
+  fingerprintOf,
+  knownHostsLine,
+  ownAddresses,
+  readHostKeys,
+} from "../../join/mod.ts";
 import type { MemberRow } from "../../api/membership_node.ts";
 import type { StatusDocument } from "../../node/view.ts";
 import { makeFoldersAbove, readTreeFile, writeTreeFile } from "../tree_file.ts";
@@ -76,7 +82,7 @@ export const STEPS: readonly Step[] = [
     changes: true,
     async run(work) {
       const { here } = work;
-      const own = await ownTrust(work.home, here.node, addressesOf(here));
+      const own = await ownTrust(work.cli.home, here.node, ownAddresses(here));
       readTrusted(await work.far(["join", "trust"], own));
       return `"${work.there.node}" knows root@${here.node}`;
     },
@@ -112,8 +118,9 @@ export const STEPS: readonly Step[] = [
     changes: true,
     async run(work) {
       await work.look();
-      const { here, home, cli } = work;
-      await trust(cli, await ownTrust(home, here.node, addressesOf(here)));
+      const { here, cli } = work;
+      const { home } = cli;
+      await trust(cli, await ownTrust(home, here.node, ownAddresses(here)));
       const left = linked(home, here.mount);
       return left.length === 0 ? "every node's root may log in to every other" : left.join("; ");
     },
@@ -218,9 +225,4 @@ async function untilVoter({ cli }: JoinWork): Promise<string> {
 async function isSettled(cli: JoinWork["cli"]): Promise<boolean> {
   const { mount } = await cli.client.get<StatusDocument>("/v1/status");
   return mount.state === "mounted" || mount.path === null || mount.why !== null;
-}
-
-function addressesOf({ node, nodes }: JoinWork["here"]): readonly string[] {
-  const own = nodes.find(({ name }) => name === node);
-  return own === undefined ? [] : [...own.links, own.peer];
 }

@@ -19,8 +19,6 @@ export interface JoinOrder {
 export class JoinWork {
   readonly cli: Cli;
   readonly order: JoinOrder;
-  /** Of root here. */
-  readonly home: string;
   /** Private; on a file system that the next boot empties. */
   readonly folder: string;
   #ssh: Ssh | null = null;
@@ -30,7 +28,6 @@ export class JoinWork {
   constructor(cli: Cli, order: JoinOrder) {
     this.cli = cli;
     this.order = order;
-    this.home = cli.io.env("HOME") || "/root";
     this.folder = `${folderOf(cli.socket)}/join`;
     Deno.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
   }

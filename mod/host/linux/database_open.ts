@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isThere } from "./files.ts";
 import { DatabaseSync } from "node:sqlite";
 import type {
   DamageKind,
@@ -61,7 +62,7 @@ export function openSealed(path: string, mustExist: boolean): Opening | Database
   let database: DatabaseSync | null = null;
   let meta: Meta | null = null;
   try {
-    if (!exists(path) && (mustExist || found !== null)) throw new Lost("gone", "it is not there");
+    if (!isThere(path) && (mustExist || found !== null)) throw new Lost("gone", "it is not there");
     const wal = walFault(path);
     if (wal !== null) throw new Damage(wal);
     database = new DatabaseSync(path);
@@ -209,13 +210,13 @@ function rescuedFrom(
 function placeFor(path: string): string | null {
   for (let number = 1; number <= KEPT_MAX; number++) {
     const place = `${path}.lost-${number}`;
-    if (!exists(place)) return place;
+    if (!isThere(place)) return place;
   }
   return null;
 }
 
 function moveAside(path: string, aside: string): void {
-  const found = ["", WAL_SUFFIX, "-shm"].filter((suffix) => exists(`${path}${suffix}`));
+  const found = ["", WAL_SUFFIX, "-shm"].filter((suffix) => isThere(`${path}${suffix}`));
   if (found.length === 0) return;
   Deno.mkdirSync(aside, { mode: 0o700 });
   const name = path.slice(path.lastIndexOf("/") + 1);
@@ -229,17 +230,7 @@ function moveAside(path: string, aside: string): void {
 
 /** A database, or what is left of one, is there. */
 export function databaseExists(path: string): boolean {
-  return exists(path) || exists(`${path}${SEAL_SUFFIX}`);
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return isThere(path) || isThere(`${path}${SEAL_SUFFIX}`);
 }
 
 function messageOf(error: unknown): string {

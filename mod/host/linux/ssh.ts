@@ -6,6 +6,7 @@
  */
 import { encodeText } from "../../base/bytes.ts";
 import { ProblemError } from "../../base/problem.ts";
+import { shellWord } from "../../base/shell_word.ts";
 
 /** Where to log in. */
 export interface SshTarget {
@@ -88,7 +89,7 @@ export class Ssh {
   async run(words: readonly string[], input?: Uint8Array): Promise<ProgramResult> {
     const { user, host, port } = this.#target;
     const ports = port === null ? [] : ["-p", String(port)];
-    const command = words.map(quoted).join(" ");
+    const command = words.map(shellWord).join(" ");
     const args = [...this.#options, ...ports, "-l", user, "--", host, command];
     const result = await runProgram("ssh", args, input);
     if (result.code !== SSH_FAILED) return result;
@@ -99,7 +100,7 @@ export class Ssh {
   async copy(from: string, to: string): Promise<void> {
     const { user, host, port } = this.#target;
     const ports = port === null ? [] : ["-p", String(port)];
-    const shell = ["ssh", ...this.#options, ...ports, "-l", user].map(quoted).join(" ");
+    const shell = ["ssh", ...this.#options, ...ports, "-l", user].map(shellWord).join(" ");
     // An IPv6 address has colons of its own.
     const place = host.includes(":") ? `[${host}]` : host;
     const silence = `--timeout=${COPY_SILENCE_SECONDS}`;
@@ -156,11 +157,6 @@ async function feed(child: Deno.ChildProcess, input: Uint8Array): Promise<void> 
 
 function option(name: string, value: string): readonly string[] {
   return ["-o", `${name}=${value}`];
-}
-
-/** A word that no POSIX shell changes. */
-export function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** What a program said last: ssh(1) puts the reason there. */
