@@ -46,12 +46,13 @@ function shapeOf(seed: number): JudgementShape {
   };
 }
 
-function describe({ seed, shape, resources, faults, diskFaults, safetyMs, world }: JudgementPlan) {
+function describe({ seed, shape, resources, faults, diskFaults, ...plan }: JudgementPlan) {
+  const { safetyMs, aborts, world } = plan;
   const text = resources.map(({ storage, disks }) =>
     `${storage ? "storage" : "death"}:${disks.join("+") || "all"}`
   );
   return [
-    `seed ${seed}: nodes=${shape.nodes} disks=${shape.disks} witness=${shape.witness} ` +
+    `seed ${seed}: nodes=${shape.nodes} disks=${shape.disks} witness=${shape.witness} aborts=${aborts} ` +
     `resources=${text.join(",")} safetyMs=${safetyMs}`,
     `  ${JSON.stringify(world)}`,
     ...faults.map((fault) => `  ${printFault(fault)}`),
@@ -76,17 +77,19 @@ function shrink(plan: JudgementPlan, rule: string): JudgementPlan {
 
 const started = performance.now();
 const sums: Record<string, number> = {};
+const met: Record<string, number> = {};
 const first = Number(values.seed);
 const count = Number(values.count);
 let failed = 0;
 for (let seed = first; seed < first + count; seed++) {
   const plan = drawJudgement(seed, shapeOf(seed));
   if (values.verbose) console.log(describe(plan));
-  const { violations, trace, ...result } = playJudgement(
+  const { violations, trace, struck, ...result } = playJudgement(
     plan,
     values.verbose ? console.log : undefined,
   );
   for (const [key, value] of Object.entries(result)) sums[key] = (sums[key] ?? 0) + value;
+  for (const [key, value] of Object.entries(struck)) met[key] = (met[key] ?? 0) + value;
   if (seed % TWICE === 0 && playJudgement(plan).trace !== trace) {
     failed++;
     console.log(`seed ${seed} FAILED: played twice, it gave two histories`);
@@ -110,4 +113,6 @@ console.log(
   `${count} seeds of shared disks: ${failed} failed; ${(simulatedMs / 1000).toFixed(0)} s ` +
     `simulated in ${seconds} s; ${text}`,
 );
+const kinds = Object.entries(met).sort(([a], [b]) => a < b ? -1 : 1);
+console.log(`struck: ${kinds.map(([kind, times]) => `${times} ${kind}`).join(", ")}`);
 if (failed > 0) Deno.exit(1);

@@ -115,6 +115,8 @@ export const REASONS = {
   "storage.unfence-waits":
     "no key of ours is on disk {disk}; one is made when nothing runs here, or the others hear us",
   "storage.witness-released": "both nodes commit again: the witness vote is given back",
+  "storage.no-abort":
+    "disk {disk} has no PREEMPT AND ABORT: what an ejected node had sent may still land there",
   "storage.fenced": "{node} can no longer write to disk {disk}",
   "storage.pill-left": "{node} is told on the disk to end what it runs, should it live",
   "storage.pill-read": "{node} left a poison pill for this life: every resource is killed",

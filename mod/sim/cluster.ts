@@ -15,6 +15,7 @@ import type { ConfigLimits } from "../config/mod.ts";
 import { NodeRuntime } from "../runtime/mod.ts";
 import { freshBlocks } from "../storage/mod.ts";
 import type { Fact, Saying } from "../streams.ts";
+import type { SimDisk } from "./disk.ts";
 import type { SimHost } from "./host.ts";
 import { draw, type Range, type WorldOptions } from "./options.ts";
 import { SimSite } from "./site.ts";
@@ -34,6 +35,8 @@ export interface ClusterShape {
   readonly witness: boolean;
   /** Shared disks; default one with a witness, else none. Those of a witness judge together. */
   readonly disks?: number;
+  /** Their targets have PREEMPT AND ABORT; default true. */
+  readonly aborts?: boolean;
   readonly profile: ClusterSpec["profile"];
   /** Their names; nodeA, nodeB, … where there are none. */
   readonly names?: readonly string[];
@@ -110,7 +113,7 @@ export class SimCluster {
       return { path: `${SHARED_DISK}${at}`, uuid: toHex(this.world.prng(`disk ${at}`).bytes(16)) };
     });
     const group = shape.witness && this.disks.length > 1 ? this.disks.map((disk) => disk.uuid) : [];
-    for (const disk of this.disks) this.#format(disk, group);
+    for (const disk of this.disks) this.#format(disk, group).aborts = shape.aborts ?? true;
     this.nodes = this.spec.members.map(({ id }, at) => {
       const node = this.#host(at, id);
       node.spec = this.spec;
@@ -223,13 +226,14 @@ export class SimCluster {
     this.world.after(draw(this.#prng, RESTART_MS), () => this.boot(node));
   }
 
-  #format({ path, uuid }: { path: string; uuid: string }, group: readonly string[]): void {
+  #format({ path, uuid }: { path: string; uuid: string }, group: readonly string[]): SimDisk {
     const disk = this.site.disks.make(path, DISK_BYTES);
     const first = this.spec.members[0];
     assert(first !== undefined, "A cluster has a first node");
     const { id: cluster, name: clusterName } = this.spec;
     const ask = { uuid, cluster, clusterName, self: first.id, wallSeconds: 0, group };
     for (const { offset, bytes } of freshBlocks(ask)) disk.write(offset, bytes);
+    return disk;
   }
 }
 

@@ -25,8 +25,29 @@ export type DiskPath = "ok" | "hung" | "failing";
 export interface Opening {
   readonly host: number;
   readonly disk: SimDisk;
+  readonly nexus: Nexus;
   pathChanged(state: DiskPath): void;
   powerOff(): void;
+  /** One of its nexuses was ejected, and what it had sent was not ended. */
+  ejected(): void;
+}
+
+/** A piece of a disk, whole blocks of it. */
+export interface Area {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** `misdirected`: it lands elsewhere in the area; `duplicated`: there as well. */
+interface WriteFlaw {
+  readonly how: "misdirected" | "duplicated" | "torn";
+  readonly area: Area;
+  readonly prng: Prng;
+}
+
+interface Stale extends Area {
+  readonly hosts: ReadonlySet<number>;
+  readonly blocks: ReadonlyMap<number, Uint8Array>;
 }
 
 /** One simulated disk. */
@@ -34,6 +55,16 @@ export class SimDisk {
   readonly path: string;
   readonly sizeBytes: number;
   readonly reservations = new Reservations();
+  /** The target has PREEMPT AND ABORT. */
+  aborts = true;
+  /** Whose commands an ejection did not end, and until when they may land. */
+  readonly #lingering = new Map<Nexus, number>();
+  /** What becomes of the next write into these blocks. */
+  #flaw: WriteFlaw | null = null;
+  /** What some hosts read there, instead of what lies there. */
+  #stale: Stale | null = null;
+  /** How often each flaw was met. */
+  readonly met = { misdirected: 0, duplicated: 0, torn: 0, stale: 0 };
   /** Blocks that were written; the others are zeroes. */
   readonly #blocks = new Map<number, Uint8Array>();
 
@@ -45,12 +76,60 @@ export class SimDisk {
 
   /** What lies there, as a copy. */
   read(offset: number, length: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    for (let at = 0; at < length; at += BLOCK_BYTES) {
-      const block = this.#blocks.get((offset + at) / BLOCK_BYTES);
-      if (block !== undefined) bytes.set(block, at);
-    }
+    return copyOf(this.#blocks, offset, length);
+  }
+
+  /** What a host reads there: as long as a path has a stale copy, that. */
+  readBy(host: number, offset: number, length: number): Uint8Array {
+    const bytes = this.read(offset, length);
+    const stale = this.#stale;
+    if (stale === null || !stale.hosts.has(host)) return bytes;
+    const from = Math.max(offset, stale.from);
+    const to = Math.min(offset + length, stale.to);
+    if (from >= to) return bytes;
+    this.met.stale++;
+    bytes.set(copyOf(stale.blocks, from, to - from), from - offset);
     return bytes;
+  }
+
+  /** From now on these hosts read of `area` what lies there now; null: everybody reads what is. */
+  stale(area: Area | null, hosts: ReadonlySet<number> = new Set()): void {
+    this.#stale = area === null ? null : { ...area, hosts, blocks: new Map(this.#blocks) };
+  }
+
+  /** The next write into `area` goes wrong, and is answered as done. */
+  flaw(how: WriteFlaw["how"], area: Area, prng: Prng): void {
+    this.#flaw = { how, area, prng };
+  }
+
+  /** A write by a command. */
+  take(offset: number, bytes: Uint8Array): void {
+    const flaw = this.#flaw;
+    if (flaw === null || offset < flaw.area.from || offset + bytes.length > flaw.area.to) {
+      return this.write(offset, bytes);
+    }
+    this.#flaw = null;
+    const { how, area, prng } = flaw;
+    this.met[how]++;
+    if (how === "torn") return this.tear(offset, bytes, prng);
+    if (how === "duplicated") this.write(offset, bytes);
+    const blocks = Math.floor((area.to - area.from - bytes.length) / BLOCK_BYTES);
+    this.write(area.from + BLOCK_BYTES * prng.between(0, blocks), bytes);
+  }
+
+  /** These were ejected without ABORT: what the target has of them lands until then. */
+  linger(nexuses: readonly Nexus[], until: number): void {
+    for (const nexus of nexuses) this.#lingering.set(nexus, until);
+  }
+
+  /** Does the target still carry out what it took from this nexus before it was ejected? */
+  lingers(nexus: Nexus, now: number): boolean {
+    return (this.#lingering.get(nexus) ?? -Infinity) > now;
+  }
+
+  /** Anything of whoever has one of these nexuses. */
+  lingersAny(isTheirs: (nexus: Nexus) => boolean, now: number): boolean {
+    return [...this.#lingering].some(([nexus, until]) => until > now && isTheirs(nexus));
   }
 
   write(offset: number, bytes: Uint8Array): void {
@@ -134,11 +213,13 @@ export class SimDisks {
 
   /**
    * May a program on this host write to the disk now? It goes the host's way, and what the daemons of
-   * the host registered counts for it: the nexus of a real disk is the host's.
+   * the host registered counts for it: the nexus of a real disk is the host's. What it wrote before
+   * it was ejected may land later, so for a while it is as if it went on.
    */
   mayWrite(host: number, disk: SimDisk): boolean {
     if (this.pathOf(host, disk.path) !== "ok") return false;
-    return disk.reservations.allowsAny((nexus) => this.#hosts.get(nexus) === host);
+    const isTheirs = (nexus: Nexus) => this.#hosts.get(nexus) === host;
+    return disk.reservations.allowsAny(isTheirs) || disk.lingersAny(isTheirs, this.world.now);
   }
 
   /** This opening wants to hear of changed paths. */
@@ -146,9 +227,29 @@ export class SimDisks {
     this.#openings.add(opening);
   }
 
+  /** These nexuses were ejected, without ABORT. */
+  ejected(disk: SimDisk, nexuses: ReadonlySet<Nexus>): void {
+    for (const opening of this.#openings) {
+      if (opening.disk === disk && nexuses.has(opening.nexus)) opening.ejected();
+    }
+  }
+
   unwatch(opening: Opening): void {
     this.#openings.delete(opening);
   }
+}
+
+function copyOf(
+  blocks: ReadonlyMap<number, Uint8Array>,
+  offset: number,
+  length: number,
+): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += BLOCK_BYTES) {
+    const block = blocks.get((offset + at) / BLOCK_BYTES);
+    if (block !== undefined) bytes.set(block, at);
+  }
+  return bytes;
 }
 
 /** What is wrong with a transfer; null where nothing is. */

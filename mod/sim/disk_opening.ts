@@ -4,10 +4,10 @@
  *
  * @module
  */
-import type { DiskFailure } from "../host/ports.ts";
+import type { DiskFailure, PreemptAsk } from "../host/ports.ts";
 import type { DiskPath, Opening, SimDisk, SimDisks } from "./disk.ts";
 import type { Life } from "./life.ts";
-import { drawSlow } from "./options.ts";
+import { draw, drawSlow } from "./options.ts";
 import type { Nexus } from "./reservations.ts";
 import { Happening } from "./world.ts";
 
@@ -30,6 +30,7 @@ export class DiskOpening implements Opening {
   #queue: DiskCall[] = [];
   #answer: (() => void) | null = null;
   #closed = false;
+  #begun = false;
   readonly #effect = new Happening(() => this.#execute());
   readonly #end = new Happening(() => this.#finish());
 
@@ -44,6 +45,30 @@ export class DiskOpening implements Opening {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** The call under way was with the target before we were ejected, and is carried out still. */
+  get lingers(): boolean {
+    return this.#begun && this.disk.lingers(this.nexus, this.#disks.world.now);
+  }
+
+  /** PREEMPT AND ABORT, or without ABORT: then what the victims had sent goes on for a while. */
+  preempt(nexus: Nexus, ask: PreemptAsk): DiskFailure | null {
+    const { disk } = this;
+    const abort = ask.abort !== false;
+    if (abort && !disk.aborts) return NO_ABORT;
+    const victims = disk.reservations.nexusesOf(ask.victim);
+    const failure = disk.reservations.preempt(nexus, ask);
+    if (failure !== null || abort) return failure;
+    const { world, prng } = this.#disks;
+    disk.linger(victims, world.now + draw(prng, world.options.diskLingerMs));
+    this.#disks.ejected(disk, new Set(victims));
+    return null;
+  }
+
+  /** Ejected while a call of ours may be with the target. */
+  ejected(): void {
+    this.#begun = this.#queue.length > 0 && this.#answer === null;
   }
 
   /**
@@ -143,6 +168,7 @@ export class DiskOpening implements Opening {
     if (this.#queue[0] !== head) return;
     this.#queue.shift();
     this.#answer = null;
+    this.#begun = false;
     if (!this.#closed) tell();
     else if (this.#queue.length === 0) return this.#retire();
     if (!this.#effect.scheduled && !this.#end.scheduled) this.#begin();
@@ -187,6 +213,7 @@ export class DiskOpening implements Opening {
   }
 }
 
+const NO_ABORT: DiskFailure = { failure: "unsupported", detail: "There is no PREEMPT AND ABORT" };
 const CLOSED: DiskFailure = { failure: "io", detail: "The disk was closed" };
 const LOST: DiskFailure = { failure: "io", detail: "The call was lost while the path hung" };
 const FAILING: DiskFailure = { failure: "io", detail: "The path to the disk fails" };

@@ -67,7 +67,8 @@ class OpenDisk implements Disk {
     this.#call({
       execute: () => {
         const allowed = disk.reservations.allows(nexus, "read");
-        const result = fault ?? (allowed ? disk.read(offset, length) : RESERVED);
+        const { host } = this.#opening;
+        const result = fault ?? (allowed ? disk.readBy(host, offset, length) : RESERVED);
         return () => done(result);
       },
       fail: done,
@@ -80,8 +81,9 @@ class OpenDisk implements Disk {
     // The caller may use its buffer again.
     const own = bytes.slice();
     const execute = () => {
-      const failure = fault ?? (disk.reservations.allows(nexus, "write") ? null : RESERVED);
-      if (failure === null) disk.write(offset, own);
+      const allowed = disk.reservations.allows(nexus, "write") || this.#opening.lingers;
+      const failure = fault ?? (allowed ? null : RESERVED);
+      if (failure === null) disk.take(offset, own);
       return () => done(failure);
     };
     const call = { execute, fail: done };
@@ -100,10 +102,11 @@ class OpenDisk implements Disk {
       : UNEQUAL;
     this.#call({
       execute: () => {
-        const failure = fault ?? (disk.reservations.allows(nexus, "write") ? null : RESERVED);
+        const allowed = disk.reservations.allows(nexus, "write") || this.#opening.lingers;
+        const failure = fault ?? (allowed ? null : RESERVED);
         if (failure !== null) return () => done(failure);
         if (!equalBytes(disk.read(offset, own.length), expect)) return () => done(DIFFERS);
-        disk.write(offset, own);
+        disk.take(offset, own);
         return () => done(null);
       },
       fail: done,
@@ -126,8 +129,8 @@ class OpenDisk implements Disk {
   }
 
   preempt(ask: PreemptAsk, done: Done): void {
-    const { disk, nexus } = this.#opening;
-    this.#reservation(() => disk.reservations.preempt(nexus, ask), done);
+    const { nexus } = this.#opening;
+    this.#reservation(() => this.#opening.preempt(nexus, ask), done);
   }
 
   readReservations(done: (result: ReservationState | DiskFailure) => void): void {
@@ -143,7 +146,13 @@ class OpenDisk implements Disk {
 
   command(command: ReservationCommand, done: Done): void {
     const { disk, nexus } = this.#opening;
-    this.#reservation(() => disk.reservations.command(nexus, command), done);
+    this.#reservation(
+      () =>
+        command.kind === "preempt"
+          ? this.#opening.preempt(nexus, command)
+          : disk.reservations.command(nexus, command),
+      done,
+    );
   }
 
   inspect(done: (result: DiskReport | DiskFailure) => void): void {

@@ -10,6 +10,8 @@ import { Admin } from "./admin.ts";
 import { Checks, type Violation } from "./checks.ts";
 import { SimCluster, type SimNode } from "./cluster.ts";
 import { strike } from "./faults.ts";
+import { slotOffset } from "../storage/mod.ts";
+import { type Area, BLOCK_BYTES } from "./disk.ts";
 import type { DiskFault, JudgementPlan } from "./judgement_plan.ts";
 import { Writers } from "./writers.ts";
 
@@ -31,8 +33,12 @@ export interface JudgementResult {
   /** How often a target was seen to have forgotten everybody. */
   readonly forgotten: number;
   readonly pills: number;
+  /** How often a node was ejected without ABORT, or waited for what that leaves open. */
+  readonly unproven: number;
   readonly written: number;
   readonly refused: number;
+  /** What befell nodes, network and disks, by kind; of flaws of blocks those that were met. */
+  readonly struck: Readonly<Record<string, number>>;
 }
 
 /** Plays a plan. */
@@ -55,11 +61,21 @@ class JudgementRun {
   readonly #admin: Admin;
   readonly #ids: readonly ResourceId[];
   /** Who holds the vote, and who held it before and has not said that it is gone. */
-  readonly #counts = { takeovers: 0, byStorage: 0, votes: 0, losses: 0, forgotten: 0, pills: 0 };
+  readonly #counts = {
+    takeovers: 0,
+    byStorage: 0,
+    votes: 0,
+    losses: 0,
+    forgotten: 0,
+    pills: 0,
+    unproven: 0,
+  };
+  readonly #met: Record<string, number> = {};
 
   constructor(plan: JudgementPlan, hear: (line: string) => void) {
     this.#plan = plan;
-    const { seed, shape, world: options } = plan;
+    const { seed, world: options } = plan;
+    const shape = { ...plan.shape, aborts: plan.aborts };
     const line = (node: SimNode, stream: string, text: string) =>
       hear(`${(this.#cluster.world.now / 1000).toFixed(3)} ${node.name} ${stream} ${text}`);
     const counts = this.#counts;
@@ -78,6 +94,7 @@ class JudgementRun {
         onSaying: (node, { stream, text, routine, because }) => {
           if (because?.code === "storage.forgotten") counts.forgotten++;
           if (because?.code === "storage.pill-read") counts.pills++;
+          if (because?.code === "storage.no-abort") counts.unproven++;
           if (!routine) line(node, stream, text);
         },
         onLife: (node, what) => line(node, "host", what),
@@ -106,7 +123,10 @@ class JudgementRun {
     this.#cluster.bootAll();
     world.after(0, () => this.#define());
     const struck = { resources: this.#ids, onAcknowledged: (run: () => void) => run() };
-    for (const fault of faults) world.at(fault.at, () => strike(this.#cluster, fault, struck));
+    for (const fault of faults) {
+      this.#count(fault.fault);
+      world.at(fault.at, () => strike(this.#cluster, fault, struck));
+    }
     for (const fault of diskFaults) world.at(fault.at, () => this.#strike(fault));
     this.#runUntil(safetyMs);
     this.#heal();
@@ -119,7 +139,22 @@ class JudgementRun {
     return {
       ...{ violations, trace: world.trace, simulatedMs: world.now, written, refused },
       ...this.#counts,
+      struck: this.#struck(),
     };
+  }
+
+  #count(what: string, times = 1): void {
+    this.#met[what] = (this.#met[what] ?? 0) + times;
+  }
+
+  #struck(): Record<string, number> {
+    for (const { path } of this.#cluster.disks) {
+      const disk = this.#cluster.site.disks.disk(path);
+      for (const [what, times] of Object.entries(disk?.met ?? {})) {
+        this.#count(`block ${what}`, times);
+      }
+    }
+    return this.#met;
   }
 
   #runUntil(time: number): void {
@@ -148,18 +183,41 @@ class JudgementRun {
   #strike({ fault, disk, node, ms }: DiskFault): void {
     const { site, all, world } = this.#cluster;
     const path = this.#cluster.disks[disk]?.path ?? "";
-    if (fault === "reset" || fault === "clear") {
-      return site.disks.disk(path)?.reservations.wipe({ power: fault === "reset" });
+    const struck = node === null ? all : [this.#cluster.node(node)];
+    const target = site.disks.disk(path);
+    this.#count(`disk ${fault}`);
+    switch (fault) {
+      case "reset":
+      case "clear":
+        return target?.reservations.wipe({ power: fault === "reset" });
+      case "misdirected":
+      case "duplicated":
+      case "torn":
+        return target?.flaw(fault, this.#slots, site.disks.prng);
+      case "stale":
+        target?.stale(this.#slots, new Set(struck.map(({ host }) => host.index)));
+        world.after(ms, () => target?.stale(null));
+        return;
     }
-    for (const { host } of node === null ? all : [this.#cluster.node(node)]) {
+    for (const { host } of struck) {
       site.disks.setPath(host.index, path, fault);
       world.after(ms, () => site.disks.setPath(host.index, path, "ok"));
     }
   }
 
+  /** Where the pulses are. */
+  get #slots(): Area {
+    const ids = this.#cluster.all.map(({ id }) => id);
+    return {
+      from: slotOffset(Math.min(...ids)),
+      to: slotOffset(Math.max(...ids)) + BLOCK_BYTES,
+    };
+  }
+
   /** Everything is mended and turned on. */
   #heal(): void {
     const { site, all } = this.#cluster;
+    for (const { path } of this.#cluster.disks) site.disks.disk(path)?.stale(null);
     site.network.heal();
     site.disks.heal();
     for (const { host } of all) {

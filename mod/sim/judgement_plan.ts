@@ -15,9 +15,19 @@ export interface DiskFault {
   readonly at: Millis;
   /**
    * `reset`: the target loses all registrations and begins to count anew, for it keeps none over a
-   * loss of power; `clear`: an administrator's CLEAR.
+   * loss of power; `clear`: an administrator's CLEAR. The next write of a pulse is `misdirected` to
+   * another's slot, `duplicated` there, or `torn`, and answered as done; `stale`: hosts read pulses
+   * as they were when it began.
    */
-  readonly fault: "hung" | "failing" | "reset" | "clear";
+  readonly fault:
+    | "hung"
+    | "failing"
+    | "reset"
+    | "clear"
+    | "misdirected"
+    | "duplicated"
+    | "torn"
+    | "stale";
   readonly disk: number;
   readonly node: number | null;
   readonly ms: Millis;
@@ -40,12 +50,16 @@ export interface JudgementPlan {
   readonly resources: readonly DiskResource[];
   readonly faults: readonly Fault[];
   readonly diskFaults: readonly DiskFault[];
+  /** The targets have PREEMPT AND ABORT. */
+  readonly aborts: boolean;
   readonly safetyMs: Millis;
 }
 
 /** By then the cluster has formed. */
 const CALM_MS = 6000;
 const LONGEST_MS = 12_000;
+const SEVERED_MS = 8000;
+const FLAWS = ["misdirected", "duplicated", "torn", "stale"] as const;
 
 /** Draws a plan. */
 export function drawJudgement(seed: number, shape: JudgementShape): JudgementPlan {
@@ -89,7 +103,58 @@ export function drawJudgement(seed: number, shape: JudgementShape): JudgementPla
     rebootMs: [500, 8000],
     watchdogPresent: prng.chance(0.9),
   };
-  return { seed, shape, world, resources, faults, diskFaults, safetyMs };
+  const more = drawMore(new Prng(seed * 64 + nodes * 8 + disks + 32), { shape, ...window });
+  const severed = more.severed !== null && lasting;
+  return {
+    ...{ seed, shape, world, safetyMs, aborts: more.aborts },
+    // Only who has something to lose by it is ejected at once.
+    resources: severed ? resources.map((each) => ({ ...each, storage: true })) : resources,
+    faults: byTime([...faults, ...severed ? [more.severed.fault] : []]),
+    diskFaults: byTime([...diskFaults, ...more.flaws, ...severed ? more.severed.ways : []]),
+  };
+}
+
+/** What a run has beside: flaws of the disks' blocks, targets without ABORT, a node that is severed. */
+interface More {
+  readonly aborts: boolean;
+  readonly flaws: readonly DiskFault[];
+  /**
+   * Cut from the others, and for a shorter time from the disks: it comes back to read what they
+   * left for it there.
+   */
+  readonly severed: { readonly fault: Fault; readonly ways: readonly DiskFault[] } | null;
+}
+
+function drawMore(
+  prng: Prng,
+  { shape: { nodes, disks }, from, to }: {
+    readonly shape: JudgementShape;
+    readonly from: Millis;
+    readonly to: Millis;
+  },
+): More {
+  const flaws = Array.from({ length: prng.between(0, 6) }, (): DiskFault => ({
+    at: prng.between(from, to),
+    fault: prng.pick(FLAWS) ?? "torn",
+    disk: prng.between(0, disks - 1),
+    node: prng.chance(0.7) ? prng.between(0, nodes - 1) : null,
+    ms: Math.round(LONGEST_MS * prng.fraction() * prng.fraction()),
+  }));
+  const node = prng.between(0, nodes - 1);
+  const at = prng.between(from, Math.max(from, to - SEVERED_MS));
+  const late = prng.between(0, 300);
+  const severed = {
+    fault: { at, fault: "isolate", node, ms: SEVERED_MS } as const,
+    ways: Array.from({ length: disks }, (_, disk): DiskFault => ({
+      ...{ at: at + late, fault: "hung", disk, node },
+      ms: prng.between(1500, SEVERED_MS / 2),
+    })),
+  };
+  return { aborts: prng.chance(0.8), flaws, severed: prng.chance(0.25) ? severed : null };
+}
+
+function byTime<T extends { readonly at: Millis }>(faults: readonly T[]): T[] {
+  return [...faults].sort((a, b) => a.at - b.at);
 }
 
 /** One fault of a disk for people. */

@@ -47,6 +47,8 @@ export interface WorldOptions {
   readonly diskCrashExecuted: number;
   /** A write that is executed at a crash is torn. */
   readonly diskCrashTorn: number;
+  /** What a target without ABORT took from who was ejected lands within so long. */
+  readonly diskLingerMs: Range;
   /** A call that hung is executed late, when the path is mended; else it fails. */
   readonly diskHungExecuted: number;
 
@@ -112,6 +114,7 @@ export const DEFAULTS: WorldOptions = {
   diskCrashExecuted: 0.5,
   diskCrashTorn: 0.3,
   diskHungExecuted: 0.5,
+  diskLingerMs: [0, 2500],
   databaseOpenMs: [5, 50],
   databaseCommitMs: [0.3, 6],
   databaseSlow: 0.005,

@@ -88,11 +88,16 @@ export class Reservations {
     return this.#holder === nexus && this.#type === type ? null : HELD;
   }
 
-  /** PREEMPT, with or without ABORT: here no command waits anywhere. */
+  /** Those who are registered with this key. */
+  nexusesOf(key: string): readonly Nexus[] {
+    return [...this.#keys].filter(([, each]) => each === key).map(([nexus]) => nexus);
+  }
+
+  /** PREEMPT, with or without ABORT; what waits in the target is not kept here, but by `SimDisk`. */
   preempt(nexus: Nexus, ask: PreemptAsk): DiskFailure | null {
     if (this.#keys.get(nexus) !== ask.key) return NOT_REGISTERED;
     if (!ONE_HOLDER.includes(ask.type)) return UNSUPPORTED;
-    const victims = [...this.#keys].filter(([, key]) => key === ask.victim).map(([each]) => each);
+    const victims = this.nexusesOf(ask.victim);
     if (victims.length === 0) return NO_VICTIM;
     const held = this.#holder !== null && victims.includes(this.#holder);
     for (const each of victims) if (each !== nexus) this.#remove(each);

@@ -67,6 +67,7 @@ export function playScenario(story: string): string {
     watchdog: !words.includes("unarmed"),
     streams: value("streams")?.split(",") ?? null,
     spares: words.includes("spare") ? 1 : 0,
+    aborts: !words.includes("no-abort"),
     ...(value("log") === undefined ? {} : { log: Number(value("log")) }),
   });
   for (const { text, at } of rest) stage.read(text, at);
@@ -82,6 +83,8 @@ interface StageAsk {
   /** `streams=ha`: what other streams say is not told; null: all is. */
   readonly streams: readonly string[] | null;
   readonly spares: number;
+  /** `no-abort`: the disk's target has no PREEMPT AND ABORT. */
+  readonly aborts: boolean;
   /** `log=N`: a node keeps N applied entries, and sends its state in small chunks. */
   readonly log?: number;
 }
@@ -100,13 +103,13 @@ class Stage {
   readonly #kept = new Map<string, () => void>();
 
   constructor(ask: StageAsk) {
-    const { seed, nodes, witness, watchdog, log, spares } = ask;
+    const { seed, nodes, witness, watchdog, log, spares, aborts } = ask;
     const say = (node: SimNode, what: string) => {
       const time = (this.#cluster.world.now / 1000).toFixed(3).padStart(7);
       this.#lines.push(`${time} ${node.name} ${what}`);
     };
     this.#cluster = new SimCluster(seed, {
-      shape: { nodes, witness, profile: "fast" },
+      shape: { nodes, witness, profile: "fast", aborts },
       options: { ...CALM, watchdogPresent: watchdog, ...(log === undefined ? {} : shortLog(log)) },
       spares,
       events: {

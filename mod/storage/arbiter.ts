@@ -6,14 +6,20 @@
  * target serves one of two such commands first, and the second one's sender is registered no more.
  * Who *should* go on is decided here, before: the side that goes second waits a head start.
  *
+ * A target without ABORT serves them one by one too, but may still carry out what it took from the
+ * loser before: a write of the register among it. Such a disk is won only after the loser was gone
+ * for `fenceWaitMs` (DESIGN.md says why), with nobody there in between.
+ *
  * @module
  */
 import { memberOf, voters, witnessVotes } from "../base/cluster.ts";
 import type { NodeId } from "../base/id.ts";
+import { reason } from "../base/reason.ts";
 import { after, type Instant, type Millis } from "../base/time.ts";
 import type { ReservationState } from "../host/ports.ts";
 import type { StorageContext } from "./context.ts";
 import { isState, readReservations } from "./enrol.ts";
+import { eject } from "./eject.ts";
 import { failureText, isConflict, type Procedure } from "./procedure.ts";
 import {
   classifyKeys,
@@ -91,15 +97,32 @@ export type ClaimEnd =
   | { readonly end: "ejected"; readonly state: ReservationState }
   | { readonly end: "failed"; readonly why: string };
 
+/** What is claimed. */
+export interface ClaimAsk {
+  /** Our registration there. */
+  readonly key: string;
+  /** The target has PREEMPT AND ABORT. */
+  readonly aborts: boolean;
+  /** The disk, for people. */
+  readonly path: string;
+  /** False where the claim is needed no more; asked after each wait. */
+  readonly wanted: () => boolean;
+}
+
 /**
  * Claims one disk where `key` is our registration: ejects everyone else of this cluster and makes
  * sure that nobody but us is registered and that the disk is reserved.
  */
-export function* claim(context: StorageContext, key: string): Procedure<ClaimEnd> {
+export function* claim(context: StorageContext, ask: ClaimAsk): Procedure<ClaimEnd> {
+  const { key } = ask;
   let ejected = false;
+  let { aborts } = ask;
+  /** The target's counter when the wait began that is over now: nobody may have come since. */
+  let waited: number | null = null;
   for (let round = 0; round <= CLAIM_ROUNDS; round++) {
     const looked = yield* lookTwice(context, key);
     if (looked.end !== "there") return looked;
+    if (waited !== null && !ask.wanted()) return failed("the other node is heard again");
     const { former, others, strangers } = classifyKeys(looked.state.keys, {
       cluster: context.spec.id,
       self: context.self,
@@ -109,18 +132,25 @@ export function* claim(context: StorageContext, key: string): Procedure<ClaimEnd
     const victims = [...former, ...[...others.values()].flat()];
     if (victims.length === 0) {
       if (looked.state.holder === key && isProtected(looked.state, key)) {
-        return { end: "held", state: looked.state, ejected };
+        const { state } = looked;
+        if (aborts || waited === state.generation) return { end: "held", state, ejected };
+        // Whoever was ejected, by this life or a former one, may have writes in the target still.
+        const ms = context.timing.fenceWaitMs;
+        context.say(`claim: waits ${ms} ms`, reason("storage.no-abort", { disk: ask.path }));
+        waited = state.generation;
+        yield { call: "pause", ms };
+        continue;
       }
       const result = yield { call: "reserve", key, type: WRITE_EXCLUSIVE_REGISTRANTS };
       if (result.result !== "done" && !isConflict(result)) return failed(failureText(result));
       continue;
     }
     for (const victim of victims) {
-      const result = yield { call: "preempt", key, victim, type: WRITE_EXCLUSIVE_REGISTRANTS };
-      if (result.result !== "done" && !isConflict(result)) return failed(failureText(result));
-      ejected ||= result.result === "done";
-      // A conflict: the victim is gone, or we are. The next look tells which.
-      if (result.result !== "done") break;
+      const end = yield* eject({ key, victim });
+      if (end.end === "failed") return failed(end.why);
+      if (end.end === "conflict") break;
+      ejected = true;
+      aborts &&= end.aborted;
     }
   }
   return failed("others registered again and again");
@@ -144,24 +174,35 @@ function* lookTwice(context: StorageContext, key: string): Procedure<Look> {
     : { end: "ejected", state: again };
 }
 
-/** Ejects every key of `node`; null on success, else why not. */
+/** How the ejection of a node ended; `proven`: nothing of it can land any more. */
+export type EjectEnd =
+  | { readonly end: "gone"; readonly proven: boolean }
+  | { readonly end: "failed"; readonly why: string };
+
+/** Ejects every key of `node`. What left a target without ABORT is never proven. */
 export function* ejectNode(
   context: StorageContext,
-  { key, node }: { readonly key: string; readonly node: NodeId },
-): Procedure<string | null> {
+  { key, node, aborts }: {
+    readonly key: string;
+    readonly node: NodeId;
+    readonly aborts: boolean;
+  },
+): Procedure<EjectEnd> {
+  let proven = aborts;
   for (let round = 0; round <= CLAIM_ROUNDS; round++) {
     const state = yield* readReservations();
-    if (!isState(state)) return failureText(state);
-    if (!isProtected(state, key)) return "our own registration is not there";
+    if (!isState(state)) return failed(failureText(state));
+    if (!isProtected(state, key)) return failed("our own registration is not there");
     const us = { cluster: context.spec.id, self: context.self, key };
     const victims = classifyKeys(state.keys, us).others.get(node) ?? [];
-    if (victims.length === 0) return null;
+    if (victims.length === 0) return { end: "gone", proven };
     for (const victim of victims) {
-      const result = yield { call: "preempt", key, victim, type: WRITE_EXCLUSIVE_REGISTRANTS };
-      if (result.result !== "done" && !isConflict(result)) return failureText(result);
+      const end = yield* eject({ key, victim });
+      if (end.end === "failed") return end;
+      if (end.end === "ejected") proven &&= end.aborted;
     }
   }
-  return "it registered again and again";
+  return failed("it registered again and again");
 }
 
 function failed(why: string): { readonly end: "failed"; readonly why: string } {

@@ -128,8 +128,10 @@ export class DiskDriver {
         return disk.unregister(call.key, done);
       case "reserve":
         return disk.reserve(call.key, call.type, done);
-      case "preempt":
-        return disk.preempt({ key: call.key, victim: call.victim, type: call.type }, done);
+      case "preempt": {
+        const { key, victim, type, abort } = call;
+        return disk.preempt({ key, victim, type, abort }, done);
+      }
     }
   }
 

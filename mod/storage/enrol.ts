@@ -13,6 +13,7 @@ import type { Instant } from "../base/time.ts";
 import type { ReservationState } from "../host/ports.ts";
 import { BLOCK_BYTES } from "./block.ts";
 import type { StorageContext } from "./context.ts";
+import { asksAbort, eject } from "./eject.ts";
 import type { DiskCall, DiskResult } from "./events.ts";
 import {
   decodeLabel,
@@ -35,7 +36,13 @@ import type { Absence, Loss } from "./standing.ts";
 
 /** How an attempt to get onto a disk ended. */
 export type Enrolment =
-  | { readonly end: "ready"; readonly key: string; readonly state: ReservationState }
+  | {
+    readonly end: "ready";
+    readonly key: string;
+    readonly state: ReservationState;
+    /** The target has PREEMPT AND ABORT; null where it was not asked. */
+    readonly aborts: boolean | null;
+  }
   /** Our key of this life was taken away by another node. */
   | { readonly end: "ejected"; readonly state: ReservationState }
   /** No key of ours is there, and none may be made yet. */
@@ -130,7 +137,10 @@ export function* enrol(context: StorageContext, ask: EnrolAsk): Procedure<Enrolm
   }
   const closed = yield* closeFormerLives(context, key, state);
   if (closed !== null) return failed(closed);
-  return yield* holdReservation(key);
+  const held = yield* holdReservation(key);
+  if (held.end !== "ready") return held;
+  const aborts = yield* asksAbort(context, { key, taken: held.state.keys });
+  return typeof aborts === "string" ? failed(aborts) : { ...held, aborts };
 }
 
 /** The keys by which we are on the disk still: that of this life, or else those of former ones. */
@@ -168,7 +178,7 @@ function* absenceOf(
   return isForgotten(first) ? "forgotten" : "ejected";
 }
 
-/** Preempts every key of this node's former lives, so that no late write of theirs can land. */
+/** Ejects every key of this node's former lives: they shall write no more. */
 function* closeFormerLives(
   context: StorageContext,
   key: string,
@@ -176,9 +186,8 @@ function* closeFormerLives(
 ): Procedure<string | null> {
   const us = { cluster: context.spec.id, self: context.self, key };
   for (const victim of classifyKeys(state.keys, us).former) {
-    const result = yield { call: "preempt", key, victim, type: WRITE_EXCLUSIVE_REGISTRANTS };
-    // A conflict says that the victim is gone already, or that we are: the next look tells which.
-    if (result.result !== "done" && !isConflict(result)) return failureText(result);
+    const end = yield* eject({ key, victim });
+    if (end.end === "failed") return end.why;
   }
   return null;
 }
@@ -200,7 +209,7 @@ export function* holdReservation(key: string): Procedure<Enrolment> {
   if (state.type !== WRITE_EXCLUSIVE_REGISTRANTS) {
     return failed(`it is reserved with type ${state.type}, not ${WRITE_EXCLUSIVE_REGISTRANTS}`);
   }
-  return { end: "ready", key, state };
+  return { end: "ready", key, state, aborts: null };
 }
 
 function failed(why: string): { readonly end: "failed"; readonly why: string } {

@@ -23,6 +23,8 @@ export type DiskCall =
     readonly key: string;
     readonly victim: string;
     readonly type: ReservationType;
+    /** PREEMPT AND ABORT; a target may lack it. */
+    readonly abort: boolean;
   }
   | { readonly call: "reservations" };
 

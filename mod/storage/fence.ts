@@ -5,7 +5,7 @@
  * @module
  */
 import type { NodeId } from "../base/id.ts";
-import { reason } from "../base/reason.ts";
+import { type Reason, reason } from "../base/reason.ts";
 import { ejectNode } from "./arbiter.ts";
 import type { StorageContext } from "./context.ts";
 import type { Lun } from "./lun.ts";
@@ -18,6 +18,8 @@ interface Fence {
   readonly luns: readonly Lun[];
   left: number;
   why: string;
+  /** A disk from which the node is gone, but not what it had sent. */
+  unproven: string | null;
 }
 
 /** See the module's note. */
@@ -58,7 +60,7 @@ export class Fences {
     if (this.#fencing.has(name)) return;
     const missing = luns.find((lun) => lun.liveKey === null);
     if (missing !== undefined) return this.#failed(node, `${missing.path} is not ready`);
-    const fence: Fence = { name, node, disks, luns, left: luns.length, why: "" };
+    const fence: Fence = { name, node, disks, luns, left: luns.length, why: "", unproven: null };
     this.#fencing.set(name, fence);
     for (const lun of luns) {
       this.#procedures.start(lun.index, this.#eject(lun, lun.liveKey ?? "", fence));
@@ -67,12 +69,14 @@ export class Fences {
 
   *#eject(lun: Lun, key: string, fence: Fence): Procedure<void> {
     const { node } = fence;
-    const why = yield* ejectNode(this.#context, { key, node });
-    if (why !== null) fence.why = `${lun.path}: ${why}`;
+    const end = yield* ejectNode(this.#context, { key, node, aborts: lun.aborts });
+    if (end.end === "failed") fence.why = `${lun.path}: ${end.why}`;
+    else if (!end.proven) fence.unproven = lun.path;
     fence.left -= 1;
     if (fence.left > 0) return;
     this.#fencing.delete(fence.name);
     if (fence.why !== "") return this.#failed(node, fence.why);
+    if (fence.unproven !== null) return this.#unproven(node, fence.unproven);
     this.#said = "";
     const name = this.#context.name(node);
     const disk = fence.luns.map(({ path }) => path).join(", ");
@@ -86,9 +90,19 @@ export class Fences {
   }
 
   #failed(node: NodeId, why: string): void {
-    const text = `${this.#context.name(node)} is not ejected: ${why}`;
+    this.#say(`${this.#context.name(node)} is not ejected: ${why}`, null);
+  }
+
+  /** It can send nothing more, which is good; but its death is not proven by that. */
+  #unproven(node: NodeId, disk: string): void {
+    const name = this.#context.name(node);
+    const because = reason("storage.no-abort", { disk });
+    this.#say(`scsi_res: ${name} is ejected from ${disk}, which proves nothing`, because);
+  }
+
+  #say(text: string, because: Reason | null): void {
     if (this.#said === text) return;
     this.#said = text;
-    this.#context.say(text, null);
+    this.#context.say(text, because);
   }
 }

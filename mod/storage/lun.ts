@@ -60,6 +60,7 @@ export class Lun {
   /** The key under which this life is registered, or was when the disk was lost. */
   #key: string | null = null;
   #generation: number;
+  #aborts = false;
   #misses = 0;
   /** One of the looks that missed our key showed that the target lost them all. */
   #forgotten = false;
@@ -108,6 +109,11 @@ export class Lun {
 
   get uuid(): string | null {
     return this.#uuid;
+  }
+
+  /** The target was seen to have PREEMPT AND ABORT. */
+  get aborts(): boolean {
+    return this.#aborts;
   }
 
   /** Disks that judge together with this one, as its label has it; empty where it is alone. */
@@ -161,9 +167,8 @@ export class Lun {
   /** Starts what is due. */
   tick(): void {
     if (this.#busy || this.#context.now() < this.#due) return;
-    this.#run(
-      this.#state === "ready" || this.#state === "unregistered" ? this.#cycle() : this.#open(),
-    );
+    const cycles = this.#state === "ready" || this.#state === "unregistered";
+    this.#run(cycles ? this.#cycle() : this.#open());
   }
 
   /** The next cycle is due at once: there is something new to write. */
@@ -273,10 +278,13 @@ export class Lun {
     this.#key = end.key;
     this.#sound = { state: end.state, at: this.#context.now() };
     this.#generation = parseKey(end.key)?.generation ?? this.#generation;
-    this.#detail = `key 0x${end.key}`;
+    this.#aborts = end.aborts ?? this.#aborts;
+    this.#detail = `key 0x${end.key}${this.#aborts ? "" : ", no PREEMPT AND ABORT"}`;
     this.observe(end.state);
     if (again) return;
-    const because = reason("storage.ready", { disk: this.path });
+    const disk = this.path;
+    if (!this.#aborts) this.#context.say(`${disk}: no ABORT`, reason("storage.no-abort", { disk }));
+    const because = reason("storage.ready", { disk });
     this.#context.tell({ fact: "storage.disk", disk: this.index, state: "ready", because });
   }
 

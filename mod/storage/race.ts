@@ -41,14 +41,16 @@ export type RaceEnd =
 
 /**
  * Claims the vote. `seats` are the disks of the panel that answer us, in its order; `epochs` gives
- * a number above the given one that this life never had.
+ * a number above the given one that this life never had; `wanted` is false once the other node is
+ * heard again.
  */
 export function* race(
   context: StorageContext,
-  { panel, seats, epochs }: {
+  { panel, seats, epochs, wanted }: {
     readonly panel: Panel;
     readonly seats: readonly Seat[];
     readonly epochs: (above: number) => number;
+    readonly wanted: () => boolean;
   },
 ): Procedure<RaceEnd> {
   const { needed, order } = panel;
@@ -63,7 +65,7 @@ export function* race(
   let ejected = false;
   let missed = 0;
   for (const seat of seats) {
-    const end = yield* on(seat.index, claim(context, seat.key));
+    const end = yield* on(seat.index, claim(context, { ...seat, wanted }));
     if (end.end === "ejected") return { ...end, seat };
     if (end.end === "held") {
       won.push({ seat, state: end.state });

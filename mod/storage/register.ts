@@ -33,6 +33,10 @@ export interface Seat {
   readonly uuid: string;
   /** Our key there. */
   readonly key: string;
+  /** The target has PREEMPT AND ABORT. */
+  readonly aborts: boolean;
+  /** The disk, for people. */
+  readonly path: string;
   /** Our registration is still the one that this seat was made for. */
   readonly stands: () => boolean;
 }

@@ -6,7 +6,7 @@
  */
 import type { NodeId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
-import { after, EPOCH, type Instant, latest, NEVER } from "../base/time.ts";
+import { after, EPOCH, type Instant, latest, type Millis, NEVER } from "../base/time.ts";
 import type { MemberHealth, MemberState, WitnessRegister } from "../streams.ts";
 import { claim, claimAt, ejectNode, judge, opponent, type Scales } from "./arbiter.ts";
 import { verdictText } from "./arbiter.ts";
@@ -226,7 +226,9 @@ export class Witness {
       const path = seated[0]?.path ?? "the witness disk";
       return `${name} cannot go on: it is not registered on ${path}`;
     }
-    const text = verdictText(scales, { self: name, peer: this.#context.name(scales.peer) });
+    const slow = live.find(({ aborts }) => !aborts);
+    const text = verdictText(scales, { self: name, peer: this.#context.name(scales.peer) }) +
+      (slow === undefined ? "" : slowText(slow.path, this.#context.timing.fenceWaitMs));
     if (panel.order.length === 1) return text;
     return `${text}; ${panel.needed} of ${panel.order.length} witness disks decide, ` +
       `${live.length} answer`;
@@ -240,10 +242,10 @@ export class Witness {
   /** Those on which we are registered and that answer. */
   #seats(panel: Panel): Seat[] {
     return this.#seated(panel).flatMap((lun) => {
-      const { liveKey: key, uuid, index } = lun;
+      const { liveKey: key, uuid } = lun;
       // One disk alone is asked in any case: there is no other to turn to.
       if (key === null || uuid === null || (panel.order.length > 1 && !lun.answers)) return [];
-      return [{ index, uuid, key, stands: () => lun.liveKey === key }];
+      return [seatOf(lun, uuid, key)];
     });
   }
 
@@ -279,7 +281,8 @@ export class Witness {
   *#claim(panel: Panel, seats: readonly Seat[]): Procedure<void> {
     this.#sayOrder();
     const epochs = (above: number) => this.#epoch = Math.max(this.#epoch, above) + 1;
-    const end = yield* race(this.#context, { panel, seats, epochs });
+    const wanted = () => this.#peerState === "down" && !this.#retired;
+    const end = yield* race(this.#context, { panel, seats, epochs, wanted });
     this.#claiming = false;
     this.#notBefore = after(this.#context.now(), this.#context.timing.beatMs);
     if (end.end === "failed") return this.#failed(end.why);
@@ -333,17 +336,16 @@ export class Witness {
       const key = lun.liveKey;
       if (key === null || this.#cleared.has(lun) || this.#clearing.has(lun)) continue;
       this.#clearing.add(lun);
-      const { uuid, index } = lun;
-      const seat = { uuid: uuid ?? "", index, key, stands: () => lun.liveKey === key };
-      this.#procedures.start(index, this.#clear(lun, seat, peer));
+      this.#procedures.start(lun.index, this.#clear(lun, seatOf(lun, lun.uuid ?? "", key), peer));
     }
   }
 
   *#clear(lun: Lun, seat: Seat, peer: NodeId): Procedure<void> {
     const judges = this.#isOfPanel(seat);
-    const taken = judges ? yield* claim(this.#context, seat.key) : null;
-    const why = judges ? null : yield* ejectNode(this.#context, { key: seat.key, node: peer });
-    const done = why === null && (taken === null || taken.end === "held");
+    const wanted = () => this.#held && this.#peerState === "down";
+    const taken = judges ? yield* claim(this.#context, { ...seat, wanted }) : null;
+    const gone = judges ? null : yield* ejectNode(this.#context, { ...seat, node: peer });
+    const done = taken?.end === "held" || gone?.end === "gone";
     if (!done) yield { call: "pause", ms: this.#context.timing.beatMs };
     this.#clearing.delete(lun);
     if (!done || !this.#held || !seat.stands()) return;
@@ -380,4 +382,14 @@ export class Witness {
     if (this.#register?.set.includes(peer) !== true) return;
     this.release(reason("storage.witness-released"));
   }
+}
+
+function slowText(path: string, ms: Millis): string {
+  return `, but what runs ends before that: ${path} has no PREEMPT AND ABORT, and the vote counts ` +
+    `${ms} ms after a claim`;
+}
+
+function seatOf(lun: Lun, uuid: string, key: string): Seat {
+  const { index, aborts, path } = lun;
+  return { index, uuid, key, aborts, path, stands: () => lun.liveKey === key };
 }

@@ -112,6 +112,8 @@ export class World {
   readonly disks: readonly SharedDisk[];
   /** No disk knows COMPARE AND WRITE. */
   plain = false;
+  /** Every target has PREEMPT AND ABORT. */
+  aborts = true;
   now = 1000;
   #queue: { at: number; order: number; run: () => void }[] = [];
   #order = 0;
@@ -292,6 +294,7 @@ export class World {
       case "reserve":
         return change(disk, reserve(state, nexus, call));
       case "preempt":
+        if (call.abort && !this.aborts) return failed("unsupported");
         return change(disk, preempt(state, nexus, call));
       case "reservations":
         return { result: "reservations", state: report(state) };
