@@ -17,6 +17,8 @@ export interface Mutant {
   readonly aids?: readonly { readonly file: string; readonly find: string; readonly put: string }[];
   /** Flags of the simulator, or the test that tells the story. */
   readonly shape: readonly string[] | string;
+  /** The simulator, below `scripts/`; default `sim.ts`. */
+  readonly simulator?: "sim_disks.ts";
   /** It is caught within so many seeds. */
   readonly seeds: number;
   /** The first of them; default 1. One that is known to catch it late saves the way to it. */

@@ -3,6 +3,9 @@ import type { Mutant } from "./mutant.ts";
 
 const SEVERAL = "tests/storage/several_test.ts";
 const AGAIN = "tests/storage/register_again_test.ts";
+const NO_ABORT = "tests/storage/no_abort_test.ts";
+/** Where nobody waits for a vote before a fence. */
+const DISKS = ["--nodes", "3", "--disks", "1"];
 const STANDING = "tests/storage/standing_test.ts";
 
 /** See `mutants.ts`. */
@@ -142,6 +145,40 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     put: "each.to === self && each.boot !== null",
     shape: AGAIN,
     seeds: 1,
+  },
+  {
+    name: "vote of a target without ABORT counts at once",
+    file: "storage/arbiter.ts",
+    find: "if (aborts || waited === state.generation) return",
+    put: "if (aborts || round >= 0) return",
+    shape: NO_ABORT,
+    seeds: 1,
+  },
+  {
+    name: "nobody looks who is back after the wait of a claim",
+    file: "storage/arbiter.ts",
+    find: "if (waited !== null && !ask.wanted()) return",
+    put: "if (waited === -1 && !ask.wanted()) return",
+    shape: NO_ABORT,
+    seeds: 1,
+  },
+  {
+    name: "ejection without ABORT taken for a proof",
+    file: "storage/fence.ts",
+    find: "else if (!end.proven) fence.unproven = lun.path;",
+    put: "",
+    shape: DISKS,
+    simulator: "sim_disks.ts",
+    seeds: 200,
+  },
+  {
+    name: "ejection told without a look at whether it was one",
+    file: "storage/arbiter.ts",
+    find: "if (victims.length === 0) return { end",
+    put: "if (victims.length >= 0) return { end",
+    shape: DISKS,
+    simulator: "sim_disks.ts",
+    seeds: 100,
   },
   {
     name: "fence of one disk counts for all",

@@ -324,7 +324,7 @@ export const PROBLEMS = {
   },
   "storage.in-use": {
     title: "Cannot test a disk that somebody is registered on",
-    remedy: "see pentad storage reservations show, and test a disk that nobody uses",
+    remedy: "see pentad storage show for its daily self-test, and test here one that nobody uses",
     status: 409,
     exit: EXIT.unsafe,
   },

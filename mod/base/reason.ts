@@ -115,6 +115,8 @@ export const REASONS = {
   "storage.unfence-waits":
     "no key of ours is on disk {disk}; one is made when nothing runs here, or the others hear us",
   "storage.witness-released": "both nodes commit again: the witness vote is given back",
+  "storage.tested": "disk {disk} did all that its self-test asks for",
+  "storage.tested-short": "of disk {disk} the self-test has not seen that {what}",
   "storage.no-abort":
     "disk {disk} has no PREEMPT AND ABORT: what an ejected node had sent may still land there",
   "storage.fenced": "{node} can no longer write to disk {disk}",

@@ -58,7 +58,8 @@ export interface JudgementPlan {
 /** By then the cluster has formed. */
 const CALM_MS = 6000;
 const LONGEST_MS = 12_000;
-const SEVERED_MS = 8000;
+const LOST_MS = 8000;
+const WIPES: readonly DiskFault["fault"][] = ["reset", "clear"];
 const FLAWS = ["misdirected", "duplicated", "torn", "stale"] as const;
 
 /** Draws a plan. */
@@ -104,25 +105,28 @@ export function drawJudgement(seed: number, shape: JudgementShape): JudgementPla
     watchdogPresent: prng.chance(0.9),
   };
   const more = drawMore(new Prng(seed * 64 + nodes * 8 + disks + 32), { shape, ...window });
-  const severed = more.severed !== null && lasting;
+  const { lost } = more;
+  // Only who has something to lose by it is ejected at once, and only for as long as that lasts.
+  const kept = lost === null
+    ? diskFaults
+    : diskFaults.filter(({ fault }) => !WIPES.includes(fault));
   return {
     ...{ seed, shape, world, safetyMs, aborts: more.aborts },
-    // Only who has something to lose by it is ejected at once.
-    resources: severed ? resources.map((each) => ({ ...each, storage: true })) : resources,
-    faults: byTime([...faults, ...severed ? [more.severed.fault] : []]),
-    diskFaults: byTime([...diskFaults, ...more.flaws, ...severed ? more.severed.ways : []]),
+    resources: lost === null ? resources : resources.map((each) => ({ ...each, storage: true })),
+    faults: byTime([...faults, ...lost === null ? [] : [lost.fault]]),
+    diskFaults: byTime([...kept, ...more.flaws, ...lost?.ways ?? []]),
   };
 }
 
-/** What a run has beside: flaws of the disks' blocks, targets without ABORT, a node that is severed. */
+/** What a run has beside: flaws of the disks' blocks, targets without ABORT, a node that is lost. */
 interface More {
   readonly aborts: boolean;
   readonly flaws: readonly DiskFault[];
   /**
    * Cut from the others, and for a shorter time from the disks: it comes back to read what they
-   * left for it there.
+   * left for it there. Or frozen, while what it runs goes on: only the disks stop that.
    */
-  readonly severed: { readonly fault: Fault; readonly ways: readonly DiskFault[] } | null;
+  readonly lost: { readonly fault: Fault; readonly ways: readonly DiskFault[] } | null;
 }
 
 function drawMore(
@@ -141,16 +145,18 @@ function drawMore(
     ms: Math.round(LONGEST_MS * prng.fraction() * prng.fraction()),
   }));
   const node = prng.between(0, nodes - 1);
-  const at = prng.between(from, Math.max(from, to - SEVERED_MS));
+  const at = prng.between(from, Math.max(from, to - LOST_MS));
   const late = prng.between(0, 300);
   const severed = {
-    fault: { at, fault: "isolate", node, ms: SEVERED_MS } as const,
+    fault: { at, fault: "isolate", node, ms: LOST_MS } as const,
     ways: Array.from({ length: disks }, (_, disk): DiskFault => ({
       ...{ at: at + late, fault: "hung", disk, node },
-      ms: prng.between(1500, SEVERED_MS / 2),
+      ms: prng.between(1500, LOST_MS / 2),
     })),
   };
-  return { aborts: prng.chance(0.8), flaws, severed: prng.chance(0.25) ? severed : null };
+  const frozen = { fault: { at, fault: "hang", node, ms: LOST_MS / 2 } as const, ways: [] };
+  const lost = prng.chance(0.5) ? severed : frozen;
+  return { aborts: prng.chance(0.7), flaws, lost: prng.chance(0.4) ? lost : null };
 }
 
 function byTime<T extends { readonly at: Millis }>(faults: readonly T[]): T[] {

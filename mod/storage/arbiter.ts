@@ -18,9 +18,8 @@ import { reason } from "../base/reason.ts";
 import { after, type Instant, type Millis } from "../base/time.ts";
 import type { ReservationState } from "../host/ports.ts";
 import type { StorageContext } from "./context.ts";
-import { isState, readReservations } from "./enrol.ts";
 import { eject } from "./eject.ts";
-import { failureText, isConflict, type Procedure } from "./procedure.ts";
+import { failureText, isConflict, isState, type Procedure, readReservations } from "./procedure.ts";
 import {
   classifyKeys,
   isForgotten,

@@ -117,6 +117,17 @@ export class DiskDriver {
             bad ? { result: "failed", failure: result } : { result: "reservations", state: result },
           );
         });
+      case "try-write":
+        return disk.tryWrite(done);
+      case "traits":
+        return disk.inspect((report) => {
+          const bad = "failure" in report;
+          const persists = bad ? null : report.capabilities?.persistActive ?? null;
+          this.#answer(
+            tag,
+            bad ? { result: "failed", failure: report } : { result: "traits", persists },
+          );
+        });
       case "write":
         return disk.write(call.offset, call.bytes, done);
       case "compare-and-write":

@@ -96,7 +96,8 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
       disks: this.#luns.map((lun) => {
         const { path, uuid, kind, state, detail, reservation } = lun;
         const role = this.#witness.isSeat(lun) ? "witness" : "data";
-        return { path, uuid, kind, role, state, detail, reservation };
+        const test = lun.test === null ? null : { ageMs: now - lun.test.at, ...lun.test.test };
+        return { path, uuid, kind, role, state, detail, reservation, test };
       }),
       degraded: this.#degraded(),
       witnessHeld: this.#witness.held,
@@ -146,6 +147,11 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
   #degraded(): string[] {
     const said = this.#luns.filter(({ state }) => state !== "ready")
       .map(({ path, state, detail }) => `${path} is ${state}: ${detail}`);
+    for (const { path, test } of this.#luns) {
+      if (test?.test.verdict === "cannot-fence") {
+        said.push(`${path} cannot fence: it takes the writes of who is not registered`);
+      }
+    }
     const panel = this.#witness.panel();
     if (panel === null || this.#context.spec.witness === null) return said;
     const missing = panel.order.filter((uuid) => !this.#luns.some((lun) => lun.uuid === uuid));

@@ -14,7 +14,7 @@ import type { ReservationState } from "../host/ports.ts";
 import { BLOCK_BYTES } from "./block.ts";
 import type { StorageContext } from "./context.ts";
 import { asksAbort, eject } from "./eject.ts";
-import type { DiskCall, DiskResult } from "./events.ts";
+import type { DiskCall, TestStep } from "./events.ts";
 import {
   decodeLabel,
   decodePulse,
@@ -23,7 +23,7 @@ import {
   LABEL_BLOCK,
   slotOffset,
 } from "./layout.ts";
-import { failureText, isConflict, type Procedure } from "./procedure.ts";
+import { failureText, isConflict, isState, type Procedure, readReservations } from "./procedure.ts";
 import {
   classifyKeys,
   isForgotten,
@@ -32,6 +32,7 @@ import {
   nextGeneration,
   WRITE_EXCLUSIVE_REGISTRANTS,
 } from "./reservation.ts";
+import { testRefusal } from "./self_test.ts";
 import type { Absence, Loss } from "./standing.ts";
 
 /** How an attempt to get onto a disk ended. */
@@ -42,6 +43,8 @@ export type Enrolment =
     readonly state: ReservationState;
     /** The target has PREEMPT AND ABORT; null where it was not asked. */
     readonly aborts: boolean | null;
+    /** Whether it refused us before; null where that was not seen. */
+    readonly refusal: TestStep | null;
   }
   /** Our key of this life was taken away by another node. */
   | { readonly end: "ejected"; readonly state: ReservationState }
@@ -81,17 +84,6 @@ export function* openDisk(path: string, context: StorageContext): Procedure<Open
   return { end: "open", kind: opened.kind, sizeBytes: opened.sizeBytes, label: label.value };
 }
 
-/** Reads the reservations; a failure comes back as it is. */
-export function* readReservations(): Procedure<ReservationState | DiskResult> {
-  const result = yield { call: "reservations" };
-  return result.result === "reservations" ? result.state : result;
-}
-
-/** True for what {@link readReservations} gives on success. */
-export function isState(result: ReservationState | DiskResult): result is ReservationState {
-  return "keys" in result;
-}
-
 /** What is known when a life gets onto a disk. */
 export interface EnrolAsk {
   /** The key under which this life was registered before, or null. */
@@ -121,6 +113,10 @@ export function* enrol(context: StorageContext, ask: EnrolAsk): Procedure<Enrolm
       return { end: "waits", absence, state: before };
     }
   }
+  const { former } = classifyKeys(before.keys, {
+    ...{ cluster: context.spec.id, self: context.self, key: null },
+  });
+  const refusal = former.length === 0 ? yield* testRefusal(before) : null;
   const { self, spec } = context;
   const key = makeKey(spec.id, self, nextGeneration(ask.generation, self, before.keys));
   const registered = yield { call: "register", key };
@@ -140,7 +136,7 @@ export function* enrol(context: StorageContext, ask: EnrolAsk): Procedure<Enrolm
   const held = yield* holdReservation(key);
   if (held.end !== "ready") return held;
   const aborts = yield* asksAbort(context, { key, taken: held.state.keys });
-  return typeof aborts === "string" ? failed(aborts) : { ...held, aborts };
+  return typeof aborts === "string" ? failed(aborts) : { ...held, aborts, refusal };
 }
 
 /** The keys by which we are on the disk still: that of this life, or else those of former ones. */
@@ -209,7 +205,7 @@ export function* holdReservation(key: string): Procedure<Enrolment> {
   if (state.type !== WRITE_EXCLUSIVE_REGISTRANTS) {
     return failed(`it is reserved with type ${state.type}, not ${WRITE_EXCLUSIVE_REGISTRANTS}`);
   }
-  return { end: "ready", key, state, aborts: null };
+  return { end: "ready", key, state, aborts: null, refusal: null };
 }
 
 function failed(why: string): { readonly end: "failed"; readonly why: string } {

@@ -26,6 +26,9 @@ export type DiskCall =
     /** PREEMPT AND ABORT; a target may lack it. */
     readonly abort: boolean;
   }
+  /** Would the disk take a write of ours now? Writes nothing. */
+  | { readonly call: "try-write" }
+  | { readonly call: "traits" }
   | { readonly call: "reservations" };
 
 /** How a call ended. */
@@ -38,7 +41,23 @@ export type DiskResult =
   }
   | { readonly result: "bytes"; readonly bytes: Uint8Array }
   | { readonly result: "reservations"; readonly state: ReservationState }
+  /** What the target says of itself; `persists`: APTPL is active, null where it does not say. */
+  | { readonly result: "traits"; readonly persists: boolean | null }
   | { readonly result: "failed"; readonly failure: DiskFailure };
+
+/** One thing that a disk must be able to do, and whether it was seen to. */
+export interface TestStep {
+  /** A sentence that is true where `seen` is "yes". */
+  readonly what: string;
+  readonly seen: "yes" | "no" | "unseen";
+  readonly detail: string;
+}
+
+/** How the self-test of a disk in use ended. */
+export interface DiskTest {
+  readonly verdict: "fences" | "unproven" | "cannot-fence";
+  readonly steps: readonly TestStep[];
+}
 
 export type StorageEvent =
   | CommonEvent
@@ -75,6 +94,8 @@ export interface StorageView {
     readonly state: "opening" | "ready" | "lost" | "unregistered";
     readonly detail: string;
     readonly reservation: ReservationState | null;
+    /** The last self-test, which is made anew each day; null before the first. */
+    readonly test: (DiskTest & { readonly ageMs: number }) | null;
   }[];
   /** What is not as it should be although nothing is decided by it, one sentence each. */
   readonly degraded: readonly string[];

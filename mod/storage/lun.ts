@@ -4,19 +4,21 @@
  *
  * @module
  */
-import type { NodeId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import { after, earliest, EPOCH, type Instant, NEVER } from "../base/time.ts";
 import type { ReservationState } from "../host/ports.ts";
-import type { LastWords, StorageFact } from "../streams.ts";
+import type { LastWords } from "../streams.ts";
 import type { StorageContext } from "./context.ts";
-import { BLOCK_BYTES } from "./block.ts";
-import { enrol, type Enrolment, holdReservation, isState } from "./enrol.ts";
-import { openDisk, readReservations, reopenAt } from "./enrol.ts";
-import { decodePulse, encodePulse, type PulseSlot, slotOffset } from "./layout.ts";
-import { failureText, isConflict, type Procedure, type Procedures } from "./procedure.ts";
+import { enrol, type Enrolment, holdReservation } from "./enrol.ts";
+import { openDisk, reopenAt } from "./enrol.ts";
+import { encodePulse, type PulseSlot, slotOffset } from "./layout.ts";
+import type { Procedure, Procedures } from "./procedure.ts";
+import { failureText, isConflict, isState, readReservations } from "./procedure.ts";
 import { DiskPulse, slotRanges } from "./pulse.ts";
-import { isLossOfAll, isProtected, parseKey, reservationDigest } from "./reservation.ts";
+import { SelfTest } from "./self_test.ts";
+import { readSlots } from "./slots.ts";
+import { isLossOfAll, isProtected, parseKey } from "./reservation.ts";
+import { reservationDigest, reservationText } from "./reservation.ts";
 import { type Absence, absenceReason } from "./standing.ts";
 
 /** Cycles in a row that must miss our registration before it counts as gone. */
@@ -61,6 +63,7 @@ export class Lun {
   #key: string | null = null;
   #generation: number;
   #aborts = false;
+  readonly #test: SelfTest;
   #misses = 0;
   /** One of the looks that missed our key showed that the target lost them all. */
   #forgotten = false;
@@ -88,6 +91,7 @@ export class Lun {
   ) {
     this.index = place.index;
     this.path = place.path;
+    this.#test = new SelfTest(place.path);
     this.#generation = place.generation;
     this.#context = parts.context;
     this.#procedures = parts.procedures;
@@ -111,9 +115,14 @@ export class Lun {
     return this.#uuid;
   }
 
-  /** The target was seen to have PREEMPT AND ABORT. */
+  /** Who is ejected there can do nothing more: the target ends its commands, and refuses new ones. */
   get aborts(): boolean {
-    return this.#aborts;
+    return this.#aborts && !this.#test.isOpen;
+  }
+
+  /** The last self-test. */
+  get test(): SelfTest["last"] {
+    return this.#test.last;
   }
 
   /** Disks that judge together with this one, as its label has it; empty where it is alone. */
@@ -161,14 +170,26 @@ export class Lun {
   }
 
   deadline(): Instant {
-    return this.#busy ? NEVER : this.#due;
+    return this.#busy ? NEVER : earliest(this.#due, this.#testDue);
   }
 
   /** Starts what is due. */
   tick(): void {
-    if (this.#busy || this.#context.now() < this.#due) return;
+    if (this.#busy || this.#context.now() < this.deadline()) return;
+    const key = this.liveKey;
+    if (key !== null && this.#context.now() < this.#due) return this.#run(this.#selfTest(key));
     const cycles = this.#state === "ready" || this.#state === "unregistered";
     this.#run(cycles ? this.#cycle() : this.#open());
+  }
+
+  /** Not in a judgement, in which each call counts. */
+  get #testDue(): Instant {
+    const idle = this.liveKey !== null && !this.#context.judging;
+    return idle ? this.#test.deadline : NEVER;
+  }
+
+  *#selfTest(key: string): Procedure<void> {
+    this.#aborts = (yield* this.#test.run(this.#context, key)) ?? this.#aborts;
   }
 
   /** The next cycle is due at once: there is something new to write. */
@@ -225,10 +246,8 @@ export class Lun {
     const before = this.#reservation;
     this.#reservation = state;
     if (before !== null && reservationDigest(before) === reservationDigest(state)) return;
-    const parts = state.holder === null ? null : parseKey(state.holder);
-    const owner = parts === null ? "nobody" : this.#context.name(parts.node);
-    const key = state.holder === null ? "none" : `0x${state.holder}`;
-    this.#context.say(`scsi_res: key=${key}, owner=${owner}, keys=${state.keys.length}`, because);
+    const text = reservationText(state, (node) => this.#context.name(node));
+    this.#context.say(`scsi_res: ${text}`, because);
   }
 
   *#open(): Procedure<void> {
@@ -282,6 +301,7 @@ export class Lun {
     this.#detail = `key 0x${end.key}${this.#aborts ? "" : ", no PREEMPT AND ABORT"}`;
     this.observe(end.state);
     if (again) return;
+    this.#test.begin(this.#context, end.refusal);
     const disk = this.path;
     if (!this.#aborts) this.#context.say(`${disk}: no ABORT`, reason("storage.no-abort", { disk }));
     const because = reason("storage.ready", { disk });
@@ -303,11 +323,13 @@ export class Lun {
       landed = result.result === "done";
       if (!refused && !landed) return this.#fail(failureText(result));
     }
+    const onSlot = (slot: PulseSlot) => this.#listener.onSlot(slot);
+    const reader = { uuid: this.#uuid ?? "", pulse: this.pulse, onSlot };
     for (const range of slotRanges(this.#context.peers())) {
       const { offset, length } = range;
       const result = yield { call: "read", offset, length };
       if (result.result !== "bytes") return this.#fail(failureText(result));
-      this.#readSlots(result.bytes, range.nodes, offset);
+      readSlots(this.#context, reader, { bytes: result.bytes, range });
     }
     const state = yield* readReservations();
     if (!isState(state)) return this.#fail(failureText(state));
@@ -351,28 +373,6 @@ export class Lun {
       this.#context.say(`scsi_res: ${this.path} lost every registration`, because);
     }
     yield* this.#enrol(this.#uuid ?? "");
-  }
-
-  #readSlots(bytes: Uint8Array, nodes: readonly NodeId[], offset: number): void {
-    const { fenceWaitMs, deadMs } = this.#context.timing;
-    for (const node of nodes) {
-      const at = slotOffset(node) - offset;
-      const place = { node, uuid: this.#uuid ?? "" };
-      const slot = decodePulse(bytes.subarray(at, at + BLOCK_BYTES), place);
-      if (slot.found !== "ok") continue;
-      this.#listener.onSlot(slot.value);
-      const facts = this.pulse.read(slot.value, this.#context.now(), deadMs + fenceWaitMs);
-      for (const fact of facts) this.#tellPulse(fact);
-    }
-  }
-
-  #tellPulse(fact: StorageFact): void {
-    this.#context.tell(fact);
-    if (fact.fact !== "storage.pulse") return;
-    const because = reason("storage.pulse-seen", { node: this.#context.name(fact.node) });
-    const text = `pulse: ${this.#context.name(fact.node)}, locks=${fact.diskLocks}` +
-      (fact.words === "none" ? "" : `, words=${fact.words}`);
-    this.#context.say(text, because, true);
   }
 
   #fail(why: string): void {

@@ -6,6 +6,7 @@
  * @module
  */
 import { after, earliest, type Instant, type Millis, NEVER } from "../base/time.ts";
+import type { ReservationState } from "../host/ports.ts";
 import type { DiskCall, DiskResult } from "./events.ts";
 
 /** What a procedure may yield: a call on its disk or on another one, or a pause. */
@@ -104,4 +105,15 @@ export function isUnsupported(result: DiskResult): boolean {
 /** True for RESERVATION CONFLICT. */
 export function isConflict(result: DiskResult): boolean {
   return result.result === "failed" && result.failure.failure === "conflict";
+}
+
+/** Reads the reservations; a failure comes back as it is. */
+export function* readReservations(): Procedure<ReservationState | DiskResult> {
+  const result = yield { call: "reservations" };
+  return result.result === "reservations" ? result.state : result;
+}
+
+/** True for what {@link readReservations} gives on success. */
+export function isState(result: ReservationState | DiskResult): result is ReservationState {
+  return "keys" in result;
 }

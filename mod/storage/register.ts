@@ -13,7 +13,6 @@
 import type { WitnessRegister } from "../streams.ts";
 import { equalBytes } from "../base/bytes.ts";
 import { BLOCK_BYTES, type Decoded } from "./block.ts";
-import { isState, readReservations } from "./enrol.ts";
 import {
   type Ballot,
   decodeStored,
@@ -21,7 +20,14 @@ import {
   REGISTER_BLOCK,
   type StoredRegister,
 } from "./layout.ts";
-import { failureText, isUnsupported, on, type Procedure } from "./procedure.ts";
+import {
+  failureText,
+  isState,
+  isUnsupported,
+  on,
+  type Procedure,
+  readReservations,
+} from "./procedure.ts";
 import { isProtected } from "./reservation.ts";
 
 const OFFSET = REGISTER_BLOCK * BLOCK_BYTES;

@@ -123,6 +123,16 @@ export function reservationDigest(state: ReservationState): string {
   return `${[...state.keys].sort().join(",")} ${state.holder} ${state.type}`;
 }
 
+/** A state for people; `name` gives a node's. */
+export function reservationText(
+  { holder, keys }: ReservationState,
+  name: (node: NodeId) => string,
+): string {
+  const parts = holder === null ? null : parseKey(holder);
+  const owner = parts === null ? "nobody" : name(parts.node);
+  return `key=${holder === null ? "none" : `0x${holder}`}, owner=${owner}, keys=${keys.length}`;
+}
+
 function hex4(value: number): string {
   return value.toString(16).padStart(4, "0");
 }

@@ -138,6 +138,8 @@ lab("tgt", "ours and sg_persist agree, and what it lacks is refused by name", as
   // No PREEMPT AND ABORT: said, not replaced behind the caller's back.
   const abort = await b.ask({ kind: "preempt", key: B, victim: A, type: 5 });
   assert.equal(abort?.failure, "unsupported");
+  // Nor is one for a key that nobody has taken for a conflict, by which its lack would be unseen.
+  assert.equal(await b.command({ kind: "preempt", key: B, victim: C, type: 5 }), "unsupported");
   assert.deepEqual([...(await agreed("nobody was ejected")).state.keys].sort(), [A, B]);
   const plain = { kind: "preempt", key: B, victim: A, type: 5, abort: false } as const;
   assert.equal(await b.command(plain), "ok");

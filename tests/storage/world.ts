@@ -114,6 +114,8 @@ export class World {
   plain = false;
   /** Every target has PREEMPT AND ABORT. */
   aborts = true;
+  /** No target refuses the writes of who is not registered. */
+  open = false;
   now = 1000;
   #queue: { at: number; order: number; run: () => void }[] = [];
   #order = 0;
@@ -276,7 +278,7 @@ export class World {
       case "read":
         return { result: "bytes", bytes: data.slice(call.offset, call.offset + call.length) };
       case "write":
-        if (!allows(state, nexus, "write")) return CONFLICT;
+        if (!this.open && !allows(state, nexus, "write")) return CONFLICT;
         data.set(call.bytes, call.offset);
         return { result: "done" };
       case "compare-and-write": {
@@ -296,6 +298,10 @@ export class World {
       case "preempt":
         if (call.abort && !this.aborts) return failed("unsupported");
         return change(disk, preempt(state, nexus, call));
+      case "try-write":
+        return allows(state, nexus, "write") || this.open ? { result: "done" } : CONFLICT;
+      case "traits":
+        return { result: "traits", persists: true };
       case "reservations":
         return { result: "reservations", state: report(state) };
     }

@@ -1,0 +1,113 @@
+/** The self-test of a disk in use: what it sees, keeps and says. */
+import assert from "node:assert/strict";
+import { bootId, nodeId } from "../../mod/base/id.ts";
+import { instant } from "../../mod/base/time.ts";
+import { StorageContext } from "../../mod/storage/context.ts";
+import type { DiskCall, DiskResult, TestStep } from "../../mod/storage/events.ts";
+import type { ProcedureStep } from "../../mod/storage/procedure.ts";
+import { SelfTest, TEST_AGAIN_MS, TEST_FIRST_BEATS } from "../../mod/storage/self_test.ts";
+import { pairSpec, TIMING, UUID, World } from "./world.ts";
+
+const KEY = "c0ffee0000010001";
+const REFUSED: TestStep = { what: "it refuses", seen: "yes", detail: "" };
+const SOON = (TEST_FIRST_BEATS + 5) * TIMING.beatMs;
+
+/** A target that answers at once. */
+interface Target {
+  aborts: boolean;
+  keys: readonly string[];
+}
+
+function answer({ aborts, keys }: Target, step: ProcedureStep): DiskResult {
+  const { call } = step as DiskCall;
+  const failure = { failure: aborts ? "conflict" : "unsupported", detail: "" } as const;
+  if (call === "preempt") return { result: "failed", failure };
+  if (call === "traits") return { result: "traits", persists: true };
+  assert.equal(call, "reservations", "and nothing that changes anything");
+  return { result: "reservations", state: { generation: 1, keys, holder: KEY, type: 5 } };
+}
+
+function run(test: SelfTest, context: StorageContext, target: Target): void {
+  const procedure = test.run(context, KEY);
+  let next = procedure.next();
+  while (next.done !== true) next = procedure.next(answer(target, next.value));
+}
+
+/** A disk that was tested and found good. */
+function tested() {
+  const context = new StorageContext(nodeId(1), bootId("1".repeat(16)), pairSpec());
+  context.begin(instant(1000));
+  const test = new SelfTest("/lun");
+  const target: Target = { aborts: true, keys: [KEY] };
+  test.begin(context, REFUSED);
+  run(test, context, target);
+  return { context, test, target };
+}
+
+function aloud(context: StorageContext): string[] {
+  return context.take().flatMap((effect) =>
+    effect.kind === "say" && !effect.saying.routine ? [effect.saying.text] : []
+  );
+}
+
+Deno.test("SelfTest.run() keeps a result for a day, and a good one is no news", () => {
+  const { context, test } = tested();
+  assert.equal(test.last?.test.verdict, "fences");
+  assert.deepEqual(test.last?.test.steps.map(({ seen }) => seen), ["yes", "yes", "yes"]);
+  assert.equal(test.deadline, 1000 + TEST_AGAIN_MS);
+  assert.deepEqual(aloud(context), []);
+});
+
+Deno.test("SelfTest.run() says aloud, once, what a disk can no more", () => {
+  const { context, test, target } = tested();
+  aloud(context);
+  target.aborts = false;
+  for (const day of [1, 2]) {
+    context.begin(instant(1000 + day * TEST_AGAIN_MS));
+    run(test, context, target);
+    assert.equal(test.last?.test.verdict, "unproven");
+    const said = day === 1 ? ["self-test: /lun, verdict=unproven, it was better"] : [];
+    assert.deepEqual(aloud(context), said);
+  }
+});
+
+Deno.test("SelfTest.run() says nothing of a disk from which we were just ejected", () => {
+  const { context, test, target } = tested();
+  aloud(context);
+  target.keys = ["c0ffee0000020001"];
+  context.begin(instant(1000 + TEST_AGAIN_MS));
+  run(test, context, target);
+  assert.equal(test.last?.at, 1000);
+  assert.ok(test.deadline < 1000 + 2 * TEST_AGAIN_MS, "it is tried again before long");
+});
+
+Deno.test("a disk is tested soon after the node is on it, while others use it", () => {
+  const world = new World(1);
+  const a = world.boot(1);
+  world.run(SOON);
+  const b = world.boot(2);
+  world.run(SOON);
+  const [first, second] = [a, b].map(({ core }) => core.view().disks[0]?.test);
+  assert.equal(first?.verdict, "unproven", "it came first, and never was a stranger");
+  assert.equal(first.steps[0]?.seen, "unseen");
+  assert.equal(second?.verdict, "fences");
+  assert.ok(second.ageMs < SOON);
+  assert.equal(world.state.registrations.length, 2);
+  for (const { core } of [a, b]) assert.deepEqual(core.view().degraded, []);
+});
+
+Deno.test("a disk that takes the writes of strangers is told loudly, and proves nothing", () => {
+  const world = new World(2);
+  world.open = true;
+  const a = world.boot(1);
+  world.run(SOON);
+  const b = world.boot(2);
+  world.run(SOON);
+  assert.equal(b.core.view().disks[0]?.test?.verdict, "cannot-fence");
+  assert.match(b.core.view().degraded[0] ?? "", /^\/lun cannot fence: it takes the writes/);
+  assert.ok(b.said.includes("self-test: /lun, verdict=cannot-fence"));
+  world.request(b, { request: "storage.fence", node: nodeId(1), disks: [UUID] });
+  a.dead = true;
+  world.run(SOON);
+  assert.deepEqual(b.told("storage.fenced"), []);
+});
