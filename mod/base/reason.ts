@@ -108,6 +108,8 @@ export const REASONS = {
   "storage.head-start":
     "{node} holds {theirs} disk locks, we hold {ours}: it goes first by {ms} ms",
   "storage.claimed": "PREEMPT AND ABORT of {node} succeeded: the witness vote is ours",
+  "storage.claimed-plain":
+    "{node} was ejected, and what it had sent has had its time: the witness vote is ours",
   "storage.claim-alone": "no other node is registered: the witness vote is ours",
   "storage.claim-lost": "the claim failed: {why}",
   "storage.registration-lost": "our key is gone from disk {disk}: another node won the judgement",

@@ -308,8 +308,9 @@ export class Witness {
     const peer = opponent(this.#context);
     if (peer === null) return;
     const node = this.#context.name(peer);
+    const plain = end.won.some(({ seat }) => !seat.aborts);
     const because = end.ejected
-      ? reason("storage.claimed", { node })
+      ? reason(plain ? "storage.claimed-plain" : "storage.claimed", { node })
       : reason("storage.claim-alone");
     const { register, ballot } = end;
     this.#register = register;
