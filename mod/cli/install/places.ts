@@ -35,6 +35,18 @@ export function versionFile({ versions }: Places, version: string): string {
   return `${versions}/${version}/pentad`;
 }
 
+/** True where a link leads to a version of pentad, as this program makes such links. */
+export function isOwnLink({ root, versions }: Places, target: string): boolean {
+  const inside = versions.slice(root.length);
+  return target.startsWith(`${inside}/`) && /^[^/]+\/pentad$/.test(target.slice(inside.length + 1));
+}
+
+/** True where a unit or a completion is one that some version of this program wrote. */
+export function isOwnText(text: string): boolean {
+  return text.includes("\nExecStart=/usr/local/bin/pentad daemon\n") ||
+    text.startsWith("_pentad_words() {");
+}
+
 /**
  * The unit (systemd.service(5)). No mount namespace: the tree's mount would stay inside it. No bound
  * on capabilities and no NoNewPrivileges: what the daemon starts, and an agent that calls sudo, would
