@@ -34,6 +34,12 @@ export const JOIN_PROBLEMS = {
     status: 502,
     exit: EXIT.failed,
   },
+  "join.no-such-ticket": {
+    title: "Cannot find that ticket",
+    remedy: "see pentad join ticket list on the node that made it; a restart there ended it too",
+    status: 404,
+    exit: EXIT.notFound,
+  },
   "join.precondition": {
     title: "Cannot join as things are",
     remedy: "mend what the detail names and repeat; nothing was changed on either side",

@@ -22,6 +22,7 @@ import type {
   UndoAsk,
 } from "../api/running_node.ts";
 import type { MembershipNode } from "../api/membership_node.ts";
+import type { TicketNode } from "../api/ticket_node.ts";
 import { toHex } from "../base/bytes.ts";
 import { nameOf } from "../base/cluster.ts";
 import { bootId, type ResourceId } from "../base/id.ts";
@@ -253,8 +254,8 @@ export class Daemon implements RunningNode {
     return this.#member().membership;
   }
 
-  newTicket(minutes: number): Promise<string> {
-    return this.#member().member.newTicket(minutes);
+  get tickets(): TicketNode {
+    return this.#member().tickets;
   }
 
   confirmDead(node: string): Promise<void> {

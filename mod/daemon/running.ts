@@ -8,6 +8,7 @@ import type { ArchivePool } from "./archive_pool.ts";
 import { Backups } from "./backups.ts";
 import { HistoryDesk } from "./history_desk.ts";
 import { Member } from "./member.ts";
+import { Tickets } from "./tickets.ts";
 import { Membership } from "./membership.ts";
 import { Mounting } from "./mounting.ts";
 import { historyLimits, type HostPorts } from "./ports.ts";
@@ -22,6 +23,7 @@ export interface Running {
   readonly runtime: NodeRuntime;
   readonly member: Member;
   readonly membership: Membership;
+  readonly tickets: Tickets;
   readonly desk: HistoryDesk;
   readonly backups: Backups;
   readonly ports: HostPorts;
@@ -48,7 +50,8 @@ export function surround(parts: RunningParts): Running {
   const flushed = () => desk.flushed();
   const backups = new Backups({ settings, database, identity, pool, recorder, flushed });
   const membership = new Membership(runtime, member);
-  return { runtime, member, membership, desk, backups, ports, mounting: null };
+  const tickets = new Tickets(runtime, member);
+  return { runtime, member, membership, tickets, desk, backups, ports, mounting: null };
 }
 
 /** What keeps the tree mounted, where it is to be. */

@@ -40,6 +40,7 @@ export const HEARD_BY: Readonly<Record<Fact["fact"], readonly StreamName[]>> = {
   "storage.disk": [],
   "join.member": [],
   "join.ticket": [],
+  "join.revoked": [],
 };
 
 /** Who serves a request. */
@@ -57,4 +58,5 @@ export const SERVED_BY: Readonly<Record<Request["request"], readonly StreamName[
   "ha.shutdown": ["storage", "config", "ha"],
   "ha.confirm-dead": ["ha"],
   "join.invite": ["join"],
+  "join.revoke": ["join"],
 };

@@ -19,6 +19,7 @@ import type {
   RestoreReport,
   RunningNode,
   Stamp,
+  TicketNode,
   TransactionDetail,
   TreeDiff,
   TreeEntry,
@@ -31,6 +32,7 @@ import type { Description } from "../../mod/join/mod.ts";
 import type { EventLine, StatusDocument } from "../../mod/node/view.ts";
 import { healthy, type Mutable } from "./healthy.ts";
 import type { Operation, Outcome } from "../../mod/streams.ts";
+import type { TicketState } from "../../mod/base/ticket_state.ts";
 
 interface Row {
   kind: "file" | "directory";
@@ -75,6 +77,11 @@ export class FakeNode implements RunningNode, MembershipNode {
   diffs: FileDiffs = { files: [TEXT_DIFF, BINARY_DIFF], omitted: 0 };
   exported = "";
   index = 10;
+  ticketStates: readonly TicketState[] = [
+    { id: "00112233", state: "open", node: null, leftMs: 90_400 },
+    { id: "44556677", state: "pending", node: "nodeC", leftMs: 600_000 },
+    { id: "8899aabb", state: "used", node: "nodeB", leftMs: 1_800_000 },
+  ];
   readonly #listeners = new Set<(line: EventLine) => void>();
 
   get listeners(): number {
@@ -327,10 +334,19 @@ export class FakeNode implements RunningNode, MembershipNode {
       guests: ["100"],
     };
   }
-  newTicket(minutes: number): Promise<string> {
-    this.calls.push({ ticket: minutes });
-    return Promise.resolve("pentad-ticket-abc");
-  }
+  readonly tickets: TicketNode = {
+    make: (minutes) => {
+      this.calls.push({ ticket: minutes });
+      return Promise.resolve({ ticket: "pentad-ticket-abc", id: "00112233" });
+    },
+    list: () => this.ticketStates,
+    revoke: (id) => {
+      this.calls.push({ revoke: id });
+      const found = this.ticketStates.find((each) => id.startsWith(each.id));
+      if (found !== undefined) return Promise.resolve(found);
+      return Promise.reject(new ProblemError("join.no-such-ticket", `none begins with "${id}"`));
+    },
+  };
   confirmDead(node: string): Promise<void> {
     return this.#note({ dead: node });
   }
