@@ -9,6 +9,8 @@ import {
 import { nearest } from "../base/nearest.ts";
 import { EXIT, ProblemError } from "../base/problem.ts";
 import type { Cli } from "./cli.ts";
+import { bundleCommand } from "./commands/bundle.ts";
+import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { daemonCommand } from "./commands/daemon.ts";
@@ -52,6 +54,8 @@ export function buildProgram(cli: Cli): CommandUnknownOpts {
     leaveCommand(cli),
     statusCommand(cli),
     eventsCommand(cli),
+    checkCommand(cli),
+    bundleCommand(cli),
     nodeCommand(cli),
     heartbeatCommand(cli),
     configCommand(cli),
