@@ -10,6 +10,7 @@ import type { ClusterSpec, SpecChange } from "./base/cluster.ts";
 import type { DeathProof } from "./base/death_proof.ts";
 import type { ForceAsk, ForceReport } from "./base/force.ts";
 import type { BootId, NodeId, RequestId, ResourceId } from "./base/id.ts";
+import type { KeyRing } from "./base/key_ring.ts";
 import type { Problem } from "./base/problem.ts";
 import type { Reason } from "./base/reason.ts";
 import type { ShutdownHow } from "./base/shutdown.ts";
@@ -320,6 +321,8 @@ export type StorageFact =
 export type JoinFact =
   | { readonly fact: "join.member"; readonly node: NodeId; readonly because: Reason }
   | { readonly fact: "join.ticket"; readonly tag: Tag; readonly ticket: string }
+  /** From now on the cluster's keys are these here, durably. */
+  | { readonly fact: "join.keys"; readonly keys: KeyRing }
   /** The answer to `join.revoke`: what those tickets were. */
   | { readonly fact: "join.revoked"; readonly tag: Tag; readonly tickets: readonly TicketState[] };
 

@@ -11,6 +11,7 @@ import type { Description } from "../join/mod.ts";
 import type { EventLine, StatusDocument } from "../node/view.ts";
 import type { VerifyReport } from "../base/verify_report.ts";
 import type { Operation, Outcome } from "../streams.ts";
+import type { RenewKeyAnswer, RenewKeyAsk } from "./key_node.ts";
 import type { MembershipNode } from "./membership_node.ts";
 import type { TicketNode } from "./ticket_node.ts";
 
@@ -204,6 +205,8 @@ export interface RunningNode {
   readonly membership: MembershipNode;
   /** What lets machines in. */
   readonly tickets: TicketNode;
+  /** Renews the cluster's key, a stage at a time: the answer says whether to ask again. */
+  renewKey(ask: RenewKeyAsk): Promise<RenewKeyAnswer>;
   status(): StatusDocument;
   /** What of the status every answer carries. */
   stamp(): Stamp;

@@ -34,6 +34,19 @@ export const JOIN_PROBLEMS = {
     status: 502,
     exit: EXIT.failed,
   },
+  "join.key-in-use": {
+    title: "Cannot take the renewal of the key back",
+    remedy: "finish it: pentad join renew-key",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
+  "join.key-waits": {
+    title: "Cannot finish the renewal of the key yet: a member is missing",
+    remedy:
+      "bring it back and repeat; if it is gone for good: pentad config member remove NODE, and repeat",
+    status: 504,
+    exit: EXIT.timeout,
+  },
   "join.no-such-ticket": {
     title: "Cannot find that ticket",
     remedy: "see pentad join ticket list on the node that made it; a restart there ended it too",

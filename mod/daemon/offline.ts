@@ -124,6 +124,7 @@ export class OfflineNode implements RunningNode {
   readonly join = refused;
   readonly describe = refuse;
   readonly leave = refused;
+  readonly renewKey = refused;
   readonly confirmDead = refused;
   readonly formatDisk = refused;
   readonly shutdown = refused;

@@ -9,10 +9,12 @@
  *
  * @module
  */
-import type { ClusterSpec, Member } from "../base/cluster.ts";
+import { type ClusterSpec, type Member, nameOf } from "../base/cluster.ts";
 import { parseAddress } from "../base/address.ts";
 import { toHex } from "../base/bytes.ts";
 import type { Core } from "../base/core.ts";
+import type { KeyRing } from "../base/key_ring.ts";
+import { Renewal } from "./renewal.ts";
 import { isNodeName } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { reason } from "../base/reason.ts";
@@ -50,21 +52,39 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
   readonly #options: JoinOptions;
   readonly #tickets = new Map<string, OpenTicket>();
   readonly #pending = new Map<string, Pending>();
+  readonly #renewal: Renewal;
   #spec: ClusterSpec;
+  #now: Instant;
   #next = 1;
 
   constructor(options: JoinOptions) {
     this.#options = options;
-    this.#spec = options.spec;
+    const { self, boot, spec, clusterKey, otherKey = null, wallAtStart, startedAt } = options;
+    this.#spec = spec;
+    this.#now = startedAt;
+    this.#renewal = new Renewal({ clusterKey, otherKey }, {
+      self,
+      boot,
+      name: () => nameOf(this.#spec, self),
+      time: () => Math.floor(wallAtStart + (this.#now - startedAt) / 1000),
+    });
+  }
+
+  /** The keys that this node has now. */
+  get keys(): KeyRing {
+    return this.#renewal.ring;
   }
 
   step(event: JoinEvent, now: Instant): JoinEffect[] {
+    this.#now = now;
     for (const [id, ticket] of this.#tickets) if (ticket.expires <= now) this.#tickets.delete(id);
     switch (event.kind) {
       case "tick":
-        return [];
+        return this.#renewal.onTick(now);
       case "fact":
-        return this.#onFact(event.fact);
+        return this.#onFact(event.fact, now);
+      case "keys-stored":
+        return this.#renewal.onStored(event.ok, now);
       case "request":
         return this.#onRequest(event.request, now);
       case "session-frame":
@@ -78,7 +98,8 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
   }
 
   deadline(): Instant {
-    return earliest(...[...this.#tickets.values()].map((ticket) => ticket.expires));
+    const ends = [...this.#tickets.values()].map((ticket) => ticket.expires);
+    return earliest(this.#renewal.deadline(), ...ends);
   }
 
   /** The session key of an open ticket, or null: for the channel's handshake. */
@@ -160,12 +181,14 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
     if (first !== undefined) this.#tickets.delete(first[0]);
   }
 
-  #onFact(fact: Fact): JoinEffect[] {
+  #onFact(fact: Fact, now: Instant): JoinEffect[] {
+    if (fact.fact === "config.applied") return this.#renewal.onApplied(fact, now);
     if (fact.fact === "config.spec") {
       this.#spec = fact.spec;
       return [];
     }
     if (fact.fact !== "config.outcome") return [];
+    if (this.#renewal.onOutcome(fact.tag, fact.outcome, now)) return [];
     const pending = this.#pending.get(fact.tag);
     if (pending === undefined) return [];
     this.#pending.delete(fact.tag);
@@ -263,7 +286,7 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
 
   #welcome(session: number, member: Member): JoinEffect[] {
     const because = reason("join.learner", { node: member.name });
-    const { clusterKey } = this.#options;
+    const { clusterKey } = this.#renewal.ring;
     return [
       {
         kind: "session-frame",

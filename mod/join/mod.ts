@@ -12,6 +12,19 @@ export {
   withHost,
 } from "./host_key.ts";
 export {
+  ackFile,
+  doneNote,
+  KEY_FILE,
+  keyId,
+  type KeyNote,
+  noteAfter,
+  offerOf,
+  printNote,
+  readNote,
+  ringFor,
+  waitingFor,
+} from "./key_note.ts";
+export {
   type Description,
   type Finding,
   findings,

@@ -15,7 +15,7 @@ export const HEARD_BY: Readonly<Record<Fact["fact"], readonly StreamName[]>> = {
   "heartbeat.twin": ["config"],
   "config.spec": ["heartbeat", "ha", "storage", "join"],
   "config.position": ["heartbeat", "ha"],
-  "config.applied": ["ha"],
+  "config.applied": ["ha", "join"],
   "config.outcome": ["ha", "join"],
   "config.barrier": ["ha"],
   "config.shared": ["storage"],
@@ -41,6 +41,7 @@ export const HEARD_BY: Readonly<Record<Fact["fact"], readonly StreamName[]>> = {
   "join.member": [],
   "join.ticket": [],
   "join.revoked": [],
+  "join.keys": ["heartbeat"],
 };
 
 /** Who serves a request. */

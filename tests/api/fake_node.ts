@@ -1,5 +1,6 @@
 /** A node without streams: a tree in memory, a conversation in an array. For tests of API and CLI. */
 import type { VerifyReport } from "../../mod/base/verify_report.ts";
+import { assert } from "../../mod/base/assert.ts";
 import { nodeId } from "../../mod/base/id.ts";
 import { ProblemError } from "../../mod/base/problem.ts";
 import type {
@@ -15,6 +16,8 @@ import type {
   JoinAsk,
   MembershipNode,
   PathEvent,
+  RenewKeyAnswer,
+  RenewKeyAsk,
   RestoreAsk,
   RestoreReport,
   RunningNode,
@@ -347,6 +350,19 @@ export class FakeNode implements RunningNode, MembershipNode {
       return Promise.reject(new ProblemError("join.no-such-ticket", `none begins with "${id}"`));
     },
   };
+  /** What {@link renewKey} answers, one after the other; the last for ever. */
+  renewals: RenewKeyAnswer[] = [
+    { stage: "offer", id: "00112233aabbccdd", waiting: ["nodeB"] },
+    { stage: "use", id: "00112233aabbccdd", waiting: [] },
+    { stage: "done", id: "00112233aabbccdd", waiting: [] },
+  ];
+  renewKey(ask: RenewKeyAsk): Promise<RenewKeyAnswer> {
+    this.calls.push({ renewKey: ask.how });
+    const [first] = this.renewals;
+    if (this.renewals.length > 1) this.renewals.shift();
+    assert(first !== undefined, "There is an answer");
+    return Promise.resolve(first);
+  }
   confirmDead(node: string): Promise<void> {
     return this.#note({ dead: node });
   }

@@ -75,6 +75,29 @@ Deno.test("join ticket list and revoke show what a ticket became, and what is le
   });
 });
 
+Deno.test("join renew-key goes on until it is done, tells each stage, and names who is missing", async () => {
+  await withDaemon(async ({ node, cli }) => {
+    const renewed = done(await cli(["join", "renew-key"]));
+    assert.deepEqual(renewed.err.split("\n").slice(0, 4), [
+      "key 00112233aabbccdd: everybody gets the new key",
+      "key 00112233aabbccdd: everybody seals with the new key",
+      "key 00112233aabbccdd: the old key is refused",
+      "the cluster's key is 00112233aabbccdd; the one before opens nothing any more",
+    ]);
+    assert.deepEqual(node.calls, [
+      { renewKey: "start" },
+      { renewKey: "go-on" },
+      { renewKey: "go-on" },
+    ]);
+    assert.equal(json(await cli(["join", "renew-key", "--json"])).stage, "done");
+    assert.match(done(await cli(["join", "renew-key", "--cancel"])).err, /no other key is offered/);
+    node.renewals = [{ stage: "offer", id: "00112233aabbccdd", waiting: ["nodeB", "nodeC"] }];
+    const late = await cli(["join", "renew-key", "--wait", "1"]);
+    assert.equal(late.code, 8);
+    assert.match(late.err, /why {4}in stage "offer", nodeB, nodeC\n.*member remove/);
+  });
+});
+
 Deno.test("status --json is the document of the API, byte for byte a schema that scripts keep", async () => {
   await withDaemon(async ({ node, cli }) => {
     const status = json(await cli(["status", "--json"]));

@@ -46,8 +46,10 @@ const T0 = instant(1000);
 class Gate {
   readonly core = new JoinCore({
     self: nodeId(1),
+    boot: bootId("0123456789abcdef"),
     spec: SPEC,
     clusterKey: new Uint8Array(32).fill(7),
+    ...{ wallAtStart: 1_700_000_000, startedAt: T0 },
   });
   readonly ticket: string;
 
@@ -286,7 +288,8 @@ Deno.test("a session opens with the ticket's own key and with no other", () => {
   const open = (psk: Uint8Array): string => {
     const member = new Channel({
       ...{ role: "responder", self: { node: 1, boot }, secret: new Uint8Array(32).fill(1) },
-      lookup: (mode, id) => mode === "join" ? gate.core.keyOf(id, T0) : null,
+      lookup: (mode, id) =>
+        [mode === "join" ? gate.core.keyOf(id, T0) : null].filter((each) => each !== null),
     });
     const guest = new Channel({
       ...{ role: "initiator", mode: "join", id: gate.ticket, psk, self: { node: 0, boot } },

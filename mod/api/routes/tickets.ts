@@ -74,6 +74,30 @@ export const ticketRoutes: readonly Route[] = [
       return json({ schema: "pentad.ticket-revoked/1", ticket });
     },
   }),
+  route({
+    method: "POST",
+    path: "/v1/join/renew-key",
+    summary: "Renews the cluster's key, one stage at each call, until it is done",
+    body: z.strictObject({ how: z.enum(["start", "go-on", "cancel"]) }),
+    answer: {
+      status: 200,
+      content: z.strictObject({
+        schema: z.literal("pentad.renew-key/1"),
+        stage: z.enum(["offer", "use", "done"]),
+        id: z.string(),
+        waiting: z.array(z.string()).meta({
+          description: "Members that have yet to do their part",
+        }),
+      }),
+    },
+    problems: [
+      ...["join.not-a-member", "join.key-in-use", "config.no-quorum"] as const,
+      ...["config.version-mismatch", "config.unknown-outcome"] as const,
+    ],
+    async handle({ node, body }) {
+      return json({ schema: "pentad.renew-key/1", ...await node.renewKey(body) });
+    },
+  }),
 ];
 
 function printed({ leftMs, ...rest }: TicketState) {

@@ -38,8 +38,11 @@ export function clusterFindings(facts: ClusterFacts, own: string): Finding[] {
     found.push(well("quorum", what));
   }
   if (unsealed > 0) {
-    const what = `${unsealed} beats could not be opened: somebody has another key, or none`;
-    const fix = "see who sends them: tcpdump 'udp[8:4] = 0x50454e54'; a former member: stop it";
+    const what = `${unsealed} beats could not be opened: they are sealed with another key`;
+    const fix =
+      "see whose they are: tcpdump 'udp[8:4] = 0x50454e54'. A former member: stop it. A node " +
+      "that was away while the key was renewed: remove it (pentad config member remove NODE), and " +
+      "there stop pentad, move node.json out of its state directory, start it, and join anew";
     found.push(ill("warn", "key", what, fix));
   }
   for (const { name, self, links, rtt_ms } of status.nodes) {

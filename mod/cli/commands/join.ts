@@ -4,6 +4,7 @@ import { ProblemError } from "../../base/problem.ts";
 import type { Cli } from "../cli.ts";
 import { joinOverSsh, undoJoin } from "../join/run.ts";
 import { farCommands, sshTarget } from "./join_ssh.ts";
+import { renewKeyCommand } from "./join_key.ts";
 import { ticketCommand } from "./join_ticket.ts";
 
 const TICKET_BYTES_MAX = 4096;
@@ -43,7 +44,9 @@ export function joinCommand(cli: Cli): CommandUnknownOpts {
       cli.print.note("joined as learner; it votes as soon as it caught up");
       cli.print.note("next: pentad status");
     });
-  for (const command of [ticketCommand(cli), ...farCommands(cli)]) join.addCommand(command);
+  for (const command of [ticketCommand(cli), renewKeyCommand(cli), ...farCommands(cli)]) {
+    join.addCommand(command);
+  }
   return join;
 }
 
