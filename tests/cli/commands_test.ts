@@ -95,6 +95,7 @@ Deno.test("join renew-key goes on until it is done, tells each stage, and names 
     const late = await cli(["join", "renew-key", "--wait", "1"]);
     assert.equal(late.code, 8);
     assert.match(late.err, /why {4}in stage "offer", nodeB, nodeC\n.*member remove/);
+    assert.ok(late.err.includes(`code   ${"join.key-waits"}`));
   });
 });
 

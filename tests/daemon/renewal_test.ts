@@ -35,12 +35,22 @@ Deno.test("a renewed key is on every disk, lets the next machine in, and the old
     await b.start();
     await Promise.all([all(a, 2), all(b, 2)]);
 
-    // One that was away since the offer catches up.
-    const offered = await a.api("POST", "/v1/join/renew-key", {
-      body: JSON.stringify({ how: "start" }),
-      headers: { "Content-Type": "application/json" },
-    });
-    assert.equal(offered.status, 200, await offered.text());
+    const step = async (how: string) => {
+      const body = JSON.stringify({ how });
+      const headers = { "Content-Type": "application/json" };
+      return await (await a.api("POST", "/v1/join/renew-key", { body, headers })).json();
+    };
+    assert.equal((await step("start")).stage, "offer");
+    await a.run("join", "renew-key", "--cancel");
+    assert.equal(identity(a).key, old, "what was offered is taken back");
+    // Once somebody may seal with it, there is only one way: on.
+    assert.equal((await step("start")).stage, "offer");
+    for (const end = performance.now() + 20_000; (await step("go-on")).stage !== "use";) {
+      assert.ok(performance.now() < end, "both say that they have it");
+    }
+    const late = await a.cli("join", "renew-key", "--cancel");
+    assert.equal(late.code, 7);
+    assert.match(late.stderr, /join\.key-in-use/);
     const beaten = await Promise.all([refusedSeals(a), refusedSeals(b)]);
     const renewed = JSON.parse(await b.run("join", "renew-key", "--json"));
     assert.equal(renewed.stage, "done");
