@@ -55,7 +55,7 @@ export function surround(parts: RunningParts): Running {
     ...{ settings, database, identity: identityNow, pool, recorder, flushed },
   });
   const renewal = new KeyRenewal(runtime, member);
-  const membership = new Membership(runtime, member);
+  const membership = new Membership(runtime, member, settings);
   const tickets = new Tickets(runtime, member);
   return { runtime, member, membership, tickets, renewal, desk, backups, ports, mounting: null };
 }

@@ -4,6 +4,7 @@ import { assert } from "../../mod/base/assert.ts";
 import { nodeId } from "../../mod/base/id.ts";
 import { ProblemError } from "../../mod/base/problem.ts";
 import type {
+  AddressChange,
   BackupReport,
   ChangeAsk,
   ChangeEvent,
@@ -16,6 +17,7 @@ import type {
   JoinAsk,
   MembershipNode,
   PathEvent,
+  ReaddressAsk,
   RenewKeyAnswer,
   RenewKeyAsk,
   RestoreAsk,
@@ -33,6 +35,7 @@ import type { FileDiff, FileDiffs, Point } from "../../mod/config/mod.ts";
 import { timingOf, timingTable } from "../../mod/base/timing.ts";
 import type { Description } from "../../mod/join/mod.ts";
 import type { EventLine, StatusDocument } from "../../mod/node/view.ts";
+import { RENEWALS, TICKETS } from "./fake_states.ts";
 import { healthy, type Mutable } from "./healthy.ts";
 import type { Operation, Outcome } from "../../mod/streams.ts";
 import type { TicketState } from "../../mod/base/ticket_state.ts";
@@ -80,11 +83,7 @@ export class FakeNode implements RunningNode, MembershipNode {
   diffs: FileDiffs = { files: [TEXT_DIFF, BINARY_DIFF], omitted: 0 };
   exported = "";
   index = 10;
-  ticketStates: readonly TicketState[] = [
-    { id: "00112233", state: "open", node: null, leftMs: 90_400 },
-    { id: "44556677", state: "pending", node: "nodeC", leftMs: 600_000 },
-    { id: "8899aabb", state: "used", node: "nodeB", leftMs: 1_800_000 },
-  ];
+  ticketStates: readonly TicketState[] = TICKETS;
   readonly #listeners = new Set<(line: EventLine) => void>();
 
   get listeners(): number {
@@ -169,6 +168,25 @@ export class FakeNode implements RunningNode, MembershipNode {
       return Promise.reject(new ProblemError("config.member-in-use", `"${name}" has exec:web`));
     }
     return this.#note({ remove: name });
+  }
+  rename(name: string, to: string): Promise<void> {
+    if (name === "busy") {
+      const why = '"busy" has exec:web: move them away first';
+      return Promise.reject(new ProblemError("config.rename-refused", why));
+    }
+    return this.#note({ rename: [name, to] });
+  }
+  /** What {@link readdress} finds in the settings. */
+  ownAddresses = { links: ["192.0.2.9:5405"], peer: "192.0.2.9:5406" };
+  readdress(ask: ReaddressAsk | null): Promise<AddressChange> {
+    this.calls.push(ask === null ? "readdress" : { readdress: ask.name, risk: ask.acceptCutOff });
+    if (ask?.acceptCutOff === false && ask.name === "nodeB") {
+      const why = '"nodeB" is online at its old addresses';
+      return Promise.reject(new ProblemError("config.readdress-refused", why));
+    }
+    const before = { links: ["192.0.2.1:5405"], peer: "192.0.2.1:5406" };
+    const after = ask === null ? this.ownAddresses : { links: ask.links, peer: ask.peer };
+    return Promise.resolve({ node: ask?.name ?? "nodeA", before, after });
   }
   transferLead(name: string | null): Promise<string> {
     if (name === "off") {
@@ -351,11 +369,7 @@ export class FakeNode implements RunningNode, MembershipNode {
     },
   };
   /** What {@link renewKey} answers, one after the other; the last for ever. */
-  renewals: RenewKeyAnswer[] = [
-    { stage: "offer", id: "00112233aabbccdd", waiting: ["nodeB"] },
-    { stage: "use", id: "00112233aabbccdd", waiting: [] },
-    { stage: "done", id: "00112233aabbccdd", waiting: [] },
-  ];
+  renewals: RenewKeyAnswer[] = [...RENEWALS];
   renewKey(ask: RenewKeyAsk): Promise<RenewKeyAnswer> {
     this.calls.push({ renewKey: ask.how });
     const [first] = this.renewals;

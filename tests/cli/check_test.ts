@@ -6,7 +6,11 @@ import { clusterFindings } from "../../mod/cli/check/cluster_findings.ts";
 import { readFar } from "../../mod/cli/check/far.ts";
 import { exitOfFindings, type Finding } from "../../mod/cli/check/finding.ts";
 import { hostFindings, type HostMeans } from "../../mod/cli/check/host_findings.ts";
-import { addressFindings, wayFindings } from "../../mod/cli/check/network_findings.ts";
+import {
+  addressFindings,
+  knownFindings,
+  wayFindings,
+} from "../../mod/cli/check/network_findings.ts";
 import { healthy } from "../api/healthy.ts";
 import { cli, withDaemon } from "./world.ts";
 
@@ -168,6 +172,16 @@ Deno.test("addresses that are not this host's, names, and links that fail togeth
   assert.deepEqual(levels(["nodea:5405"], "192.0.2.1:5406"), ["warn address"]);
   assert.deepEqual(levels(["192.0.2.1:5405", "198.51.100.1:5405"], "192.0.2.1:1"), ["warn links"]);
   assert.deepEqual(levels(["[2001:db8::1]:5405"], "192.0.2.1:5406"), ["fail mtu"]);
+});
+
+Deno.test("settings that say something else than the cluster knows are found", () => {
+  const known = { name: "nodeA", links: ["192.0.2.1:5405"], peer: "192.0.2.1:5406" };
+  const ill = (settings: typeof known) =>
+    knownFindings(settings, known).filter(({ level }) => level !== "ok").map(({ check }) => check);
+  assert.deepEqual(ill(known), []);
+  assert.deepEqual(ill({ ...known, name: "nodeX" }), ["known-name"]);
+  assert.deepEqual(ill({ ...known, peer: "192.0.2.9:5406" }), ["known-address"]);
+  assert.deepEqual(ill({ name: "x", links: [], peer: "" }), ["known-address", "known-name"]);
 });
 
 Deno.test("a way that takes small packets only is a failure, a silent one a warning", () => {

@@ -61,6 +61,25 @@ export function addressFindings(
   return found;
 }
 
+/** What the settings say of a member, beside what the cluster knows of it. */
+export function knownFindings(
+  settings: { readonly name: string; readonly links: readonly string[]; readonly peer: string },
+  known: { readonly name: string; readonly links: readonly string[]; readonly peer: string },
+): Finding[] {
+  const found: Finding[] = [];
+  const text = ({ links, peer }: typeof known) => `${links.join(" ")}, peer ${peer}`;
+  if (text(settings) !== text(known)) {
+    const what = `the settings say ${text(settings)}; the cluster looks for it at ${text(known)}`;
+    found.push(ill("fail", "known-address", what, "pentad node readdress, on this node"));
+  }
+  if (settings.name !== known.name) {
+    const what = `the settings call it "${settings.name}", the cluster "${known.name}"`;
+    const fix = `"name": "${known.name}" in the settings`;
+    found.push(ill("warn", "known-name", what, fix));
+  }
+  return found.length > 0 ? found : [well("known", "the cluster knows it as the settings say")];
+}
+
 /** Of the ways to the other members. */
 export function wayFindings(ways: readonly WayFacts[]): Finding[] {
   return ways.map(({ way, answers, wide }) => {

@@ -13,7 +13,7 @@ import { readSettingsFile } from "../settings_file.ts";
 import { clusterFindings } from "./cluster_findings.ts";
 import { type Finding, ill, well } from "./finding.ts";
 import { hostFindings } from "./host_findings.ts";
-import { addressFindings, type WayFacts, wayFindings } from "./network_findings.ts";
+import { addressFindings, knownFindings, type WayFacts, wayFindings } from "./network_findings.ts";
 
 /** What the daemon answered. */
 interface Answers {
@@ -59,6 +59,7 @@ export async function checkHost(cli: Cli, path: string, version: string): Promis
     reach,
     ...(answers === null ? [] : [
       ...clusterFindings({ ...answers, version: answers.description.version }, version),
+      ...ofKnown(answers.description, settings),
       ...await ofWays(answers.description),
     ]),
   ];
@@ -113,6 +114,12 @@ async function askDaemon(
 async function unsealedBeats(cli: Cli): Promise<number> {
   const { view } = await cli.client.get<{ view: { refused?: { seal?: number } } }>("/v1/heartbeat");
   return view.refused?.seal ?? 0;
+}
+
+function ofKnown({ cluster, node, nodes }: Description, settings: Settings | null): Finding[] {
+  const known = nodes.find(({ name }) => name === node);
+  if (cluster === null || settings === null || known === undefined) return [];
+  return knownFindings(settings, known);
 }
 
 async function ofPrograms(): Promise<Finding> {
