@@ -22,6 +22,7 @@ import { initCommand } from "./commands/init.ts";
 import { installCommands } from "./commands/install.ts";
 import { joinCommand } from "./commands/join.ts";
 import { leaveCommand } from "./commands/leave.ts";
+import { manCommand } from "./commands/man.ts";
 import { nodeCommand } from "./commands/node.ts";
 import { simulateCommand } from "./commands/simulate.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -64,6 +65,7 @@ export function buildProgram(cli: Cli): CommandUnknownOpts {
     simulateCommand(cli),
     ...installCommands(cli, () => program),
     completionCommand(cli, () => program),
+    manCommand(cli, () => program),
     versionCommand(cli),
     helpCommand(cli, () => program),
   ];

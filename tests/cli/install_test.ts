@@ -42,7 +42,8 @@ Deno.test("install lists, writes, repairs, and keeps the administrator's setting
     const run = (...words: string[]) => cli([...words, "--root", root], { file });
     const plan = await run("install", ...HOST, "--dry-run");
     assert.equal(plan.code, 10, plan.err);
-    assert.equal(plan.out.trim().split("\n").length, 6);
+    const pages = (await cli(["man", "--list"])).out.trim().split("\n");
+    assert.equal(plan.out.trim().split("\n").length, 6 + pages.length);
     assert.deepEqual(tree(root), []);
 
     assert.equal((await run("install", ...HOST)).code, 0);
@@ -51,6 +52,7 @@ Deno.test("install lists, writes, repairs, and keeps the administrator's setting
       "etc/systemd/system/pentad.service",
       "opt/pentad/1.0.0/pentad",
       "usr/local/bin/pentad",
+      ...pages.map((page) => `usr/local/share/man/man8/${page}`).sort(),
       "usr/share/bash-completion/completions/pentad",
     ]);
     assert.equal(Deno.readLinkSync(`${root}/usr/local/bin/pentad`), "/opt/pentad/1.0.0/pentad");

@@ -1,11 +1,12 @@
 /** `install`, `upgrade`, `rollback` and `uninstall`: each can be repeated, whole or cut off. @module */
 import { FORMATS, upgradeFault } from "../../base/formats.ts";
 import { EXIT, ProblemError } from "../../base/problem.ts";
-import { linkAt } from "../../host/linux/files.ts";
+import { infoAt, linkAt } from "../../host/linux/files.ts";
 import { hostAddress, hostName } from "../../host/linux/host_facts.ts";
 import { systemctl, systemdRuns } from "../../host/linux/systemd.ts";
 import type { StatusDocument } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
+import type { ManPage } from "../man.ts";
 import { type Places, settingsOf, UNIT, versionFile } from "./places.ts";
 import {
   fileItem,
@@ -30,6 +31,7 @@ export interface InstallAsk {
   readonly name: string | null;
   readonly address: string | null;
   readonly completion: string;
+  readonly manual: readonly ManPage[];
   readonly dryRun: boolean;
 }
 
@@ -47,6 +49,9 @@ export async function install(cli: Cli, ask: InstallAsk): Promise<void> {
     ...settingsItem(ask),
     fileItem(places.unit, UNIT, { mode: 0o644, what: "the unit" }),
     fileItem(places.completion, ask.completion, { mode: 0o644, what: "completions for bash" }),
+    ...ask.manual.map(({ name, text }) =>
+      fileItem(`${places.man}/${name}`, text, { mode: 0o644, what: "a page of the manual" })
+    ),
   ];
   refuseForeign(items);
   const missing = items.filter((item) => !item.isDone());
@@ -99,7 +104,7 @@ export async function uninstall(
     throw new ProblemError("install.still-member", member);
   }
   const mine = [
-    ...[places.unit, places.completion].filter(isOwnFile),
+    ...[places.unit, places.completion, ...pagesAt(places)].filter(isOwnFile),
     ...[places.program].filter((path) => isOwnPlace(places, path)),
     ...ownVersions(places),
   ];
@@ -117,6 +122,14 @@ export async function uninstall(
   const kept = [places.state, places.settings].filter((path) => linkAt(path) !== null);
   if (kept.length > 0) cli.print.note(`kept: ${kept.join(" ")}   (--purge takes them too)`);
   if (how.dryRun) cli.exit = there.length === 0 ? EXIT.ok : EXIT.changes;
+}
+
+/** Files of the manual that bear our name, of whatever version. */
+function pagesAt({ man }: Places): readonly string[] {
+  if (!infoAt(man)?.isDirectory) return [];
+  const names = [...Deno.readDirSync(man)].map(({ name }) => name);
+  return names.filter((name) => /^pentad(-[a-z]+)?\.8$/.test(name)).sort()
+    .map((name) => `${man}/${name}`);
 }
 
 /** What is in pentad's places and stays there; `gone`: what is still to go. */
