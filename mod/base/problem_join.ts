@@ -59,6 +59,12 @@ export const JOIN_PROBLEMS = {
     status: 409,
     exit: EXIT.failed,
   },
+  "join.deploy": {
+    title: "Cannot put pentad onto the other host",
+    remedy: "mend what the detail names and repeat: what is done already is not undone",
+    status: 502,
+    exit: EXIT.failed,
+  },
   "join.copy": {
     title: "Cannot copy the configuration",
     remedy: "see the detail, and repeat the join: it goes on where it stopped",

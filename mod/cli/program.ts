@@ -14,6 +14,7 @@ import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { daemonCommand } from "./commands/daemon.ts";
+import { deployCommand } from "./commands/deploy.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { haCommand } from "./commands/ha.ts";
 import { helpCommand } from "./commands/help.ts";
@@ -52,6 +53,7 @@ export function buildProgram(cli: Cli): CommandUnknownOpts {
     daemonCommand(cli),
     initCommand(cli),
     joinCommand(cli),
+    deployCommand(cli),
     leaveCommand(cli),
     statusCommand(cli),
     eventsCommand(cli),
