@@ -35,7 +35,7 @@ export const MEMBER_PROBLEMS = {
   },
   "config.readdress-refused": {
     title: "Cannot change the member's addresses",
-    remedy: "write them into its settings, restart pentad there, and repeat; nothing was changed",
+    remedy: "write them into its settings, restart its daemon, and repeat; nothing was changed",
     status: 409,
     exit: EXIT.unsafe,
   },
