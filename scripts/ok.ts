@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { runStep, simSteps, STATIC_STEPS, testStep, UNIT_FOLDERS } from "./steps.ts";
+import { parallelStep, runStep, simSteps, STATIC_STEPS, UNIT_FOLDERS } from "./steps.ts";
 
 /** Of each shape. */
 const SEEDS = 100;
 
 let failed = 0;
-for (const step of [...STATIC_STEPS, testStep("unit tests and scenarios", ...UNIT_FOLDERS)]) {
+for (const step of [...STATIC_STEPS, parallelStep("unit tests and scenarios", ...UNIT_FOLDERS)]) {
   failed += (await runStep(step)).failed;
 }
 // One processor each.
