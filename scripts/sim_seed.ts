@@ -1,6 +1,6 @@
 /** One seed of `scripts/sim.ts`: played, judged, and described where it failed. @module */
-import { type ClusterShape, drawPlan, play, printFault } from "../mod/sim/mod.ts";
-import type { RunPlan, RunResult } from "../mod/sim/mod.ts";
+import { type ClusterShape, drawCrowd, drawPlan, play, printFault } from "../mod/sim/mod.ts";
+import { printCrowdRule, printDcFault, type RunPlan, type RunResult } from "../mod/sim/mod.ts";
 import * as sealing from "../mod/base/seal.ts";
 import { checkRecorded } from "../tests/linear/recorded.ts";
 
@@ -8,6 +8,8 @@ import { checkRecorded } from "../tests/linear/recorded.ts";
 export interface SeedAsk {
   readonly seed: number;
   readonly shape: ClusterShape;
+  /** Many resources under rules, and a manager that dies. */
+  readonly crowd: boolean;
   /** A failure is told in one line. */
   readonly quiet: boolean;
 }
@@ -22,6 +24,7 @@ export interface SeedSums {
   readonly snapshots: number;
   readonly recoveries: number;
   readonly sections: number;
+  readonly struck: number;
   readonly operations: number;
   /** Milliseconds of this machine that putting them in order took. */
   readonly checkingMs: number;
@@ -39,9 +42,15 @@ export interface SeedResult {
 const TWICE = 25;
 const TRULY = 12;
 
+/** Everything that is drawn from a seed. */
+export function planOf({ seed, shape, crowd }: SeedAsk): RunPlan {
+  return crowd ? drawCrowd(seed, shape) : drawPlan(seed, shape);
+}
+
 /** Plays one seed. */
-export function playSeed({ seed, shape, quiet }: SeedAsk): SeedResult {
-  const plan = drawPlan(seed, shape);
+export function playSeed(ask: SeedAsk): SeedResult {
+  const { seed, quiet } = ask;
+  const plan = planOf(ask);
   const { result, sums } = judge(plan);
   const lines: string[] = [];
   if (seed % TWICE === 0 && play(plan).trace !== result.trace) {
@@ -53,13 +62,13 @@ export function playSeed({ seed, shape, quiet }: SeedAsk): SeedResult {
   const [violation] = result.violations;
   if (violation !== undefined && quiet) {
     lines.push(`seed ${seed}: ${violation.rule}: ${violation.what}`);
-  } else if (violation !== undefined) lines.push(...report(plan, result));
+  } else if (violation !== undefined) lines.push(...report(plan, ask, result));
   return { sums, failed: lines.length > 0, lines };
 }
 
 /** Plays a plan and tells everything that is said. */
-export function tellSeed({ seed, shape }: SeedAsk, hear: (line: string) => void): void {
-  play(drawPlan(seed, shape), hear);
+export function tellSeed(ask: SeedAsk, hear: (line: string) => void): void {
+  play(planOf(ask), hear);
 }
 
 /** Plays a plan; that its history can be explained is one of the promises. */
@@ -101,36 +110,45 @@ function shrink(plan: RunPlan, rule: string): RunPlan {
     const less = { ...best, faults: best.faults.filter((_, each) => each !== at) };
     if (breaks(less)) best = less;
   }
-  for (const calm of [{ ...best, orders: [] }, { ...best, members: [] }]) {
-    if (breaks(calm)) best = calm;
+  for (let at = best.dc.length - 1; at >= 0; at--) {
+    const less = { ...best, dc: best.dc.filter((_, each) => each !== at) };
+    if (breaks(less)) best = less;
+  }
+  for (const calm of [{ orders: [] }, { members: [] }, { rules: [] }]) {
+    const less = { ...best, ...calm };
+    if (breaks(less)) best = less;
   }
   return best;
 }
 
-function report(plan: RunPlan, { violations }: RunResult): string[] {
+function report(plan: RunPlan, ask: SeedAsk, { violations }: RunResult): string[] {
   const [violation] = violations;
   if (violation === undefined) return [];
   const { rule, what, at } = violation;
   return [
     `seed ${plan.seed} FAILED at ${(at / 1000).toFixed(3)} s: ${rule}: ${what}`,
-    `to see it: deno task sim --seed ${plan.seed} ${flagsOf(plan.shape)} --verbose`,
+    `to see it: deno task sim --seed ${plan.seed} ${flagsOf(ask)} --verbose`,
     `the least that fails:\n${describe(shrink(plan, rule))}`,
   ];
 }
 
-/** The flags that ask for a shape. */
-export function flagsOf({ nodes, witness, profile }: ClusterShape): string {
-  return `--nodes ${nodes}${witness ? " --witness" : ""} --profile ${profile}`;
+/** The flags that ask for it. */
+export function flagsOf({ shape, crowd }: Pick<SeedAsk, "shape" | "crowd">): string {
+  const { nodes, witness, profile } = shape;
+  const flags = `--nodes ${nodes}${witness ? " --witness" : ""} --profile ${profile}`;
+  return crowd ? `${flags} --crowd` : flags;
 }
 
 /** Everything that was drawn from a seed. */
-export function describe({ seed, world, faults, orders, members, ...rest }: RunPlan): string {
+export function describe({ seed, world, faults, dc, rules, orders, members, ...rest }: RunPlan) {
   const options = Object.entries({ ...rest, ...rest.shape, ...world })
     .filter(([, value]) => typeof value !== "object" || Array.isArray(value))
     .map(([key, value]) => `${key}=${Array.isArray(value) ? value.join("..") : round(value)}`);
   return [
     `seed ${seed}: ${options.join(" ")}`,
+    ...rules.map((rule) => `  ${printCrowdRule(rule)}`),
     ...faults.map((fault) => `  ${printFault(fault)}`),
+    ...dc.map((fault) => `  ${printDcFault(fault)}`),
     ...orders.map(({ at, order }) => `  at ${(at / 1000).toFixed(2)} s: order ${order}`),
     ...members.map(({ at, order, to }) =>
       `  at ${(at / 1000).toFixed(2)} s: ${order}${to === null ? "" : ` node=${to}`}`
