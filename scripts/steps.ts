@@ -87,6 +87,13 @@ export function simStep(count: number): Step {
   };
 }
 
+/** Seeds of many resources under rules, whose manager dies. */
+export const CROWD_SEEDS: Step = {
+  ...simStep(40),
+  name: "40 seeds of crowds, on 3 nodes and on 2 and witness",
+  arguments: [...simStep(40).arguments, "--crowd"],
+};
+
 /** Seeds of clusters with several shared disks. */
 export const DISK_SEEDS: Step = {
   name: "30 seeds, shared disks",
