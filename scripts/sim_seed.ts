@@ -150,8 +150,9 @@ export function describe({ seed, world, faults, dc, rules, orders, members, ...r
     ...faults.map((fault) => `  ${printFault(fault)}`),
     ...dc.map((fault) => `  ${printDcFault(fault)}`),
     ...orders.map(({ at, order }) => `  at ${(at / 1000).toFixed(2)} s: order ${order}`),
-    ...members.map(({ at, order, to }) =>
-      `  at ${(at / 1000).toFixed(2)} s: ${order}${to === null ? "" : ` node=${to}`}`
+    ...members.map(({ at, order, to, how }) =>
+      `  at ${(at / 1000).toFixed(2)} s: ${order}${to === null ? "" : ` node=${to}`} ${how ?? ""}`
+        .trimEnd()
     ),
   ].join("\n");
 }

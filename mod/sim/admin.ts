@@ -9,6 +9,7 @@ const AGAIN_MS = 500;
 const RESOURCES_FILE = "ha/resources.cfg";
 export const COMMANDS_FILE = "ha/crm_commands";
 export const RULES_FILE = "ha/rules.cfg";
+export const DATACENTER_FILE = "datacenter.cfg";
 
 /** What a run's resources are called, one kind after the other. */
 export function drawnResource(at: number): ResourceId {

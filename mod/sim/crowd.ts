@@ -8,7 +8,7 @@ import type { ResourceId } from "../base/id.ts";
 import type { Millis } from "../base/time.ts";
 import type { HaView } from "../ha/mod.ts";
 import type { Saying } from "../streams.ts";
-import { type Admin, COMMANDS_FILE, RULES_FILE } from "./admin.ts";
+import { type Admin, COMMANDS_FILE, DATACENTER_FILE, RULES_FILE } from "./admin.ts";
 import type { Checks } from "./checks.ts";
 import type { SimCluster, SimNode } from "./cluster.ts";
 import { strike, type Struck } from "./faults.ts";
@@ -70,6 +70,7 @@ export interface CrowdParts {
   readonly ids: readonly ResourceId[];
   readonly rules: readonly CrowdRule[];
   readonly dc: readonly DcFault[];
+  readonly policy: string | null;
 }
 
 /** See the module's note. */
@@ -91,8 +92,10 @@ export class Crowd {
 
   /** Writes the rules; `then` once they are there, so that they held from the first start on. */
   define(then: () => void): void {
+    const { admin, policy } = this.#parts;
+    if (policy !== null) admin.write(DATACENTER_FILE, `ha: shutdown_policy=${policy}\n`);
     if (this.#parts.rules.length === 0) return then();
-    this.#parts.admin.write(RULES_FILE, this.#parts.rules.map(this.#print, this).join("\n"));
+    admin.write(RULES_FILE, this.#parts.rules.map(this.#print, this).join("\n"));
     this.#await(then);
   }
 

@@ -46,7 +46,9 @@ export function drawCrowd(seed: number, shape: ClusterShape): RunPlan {
   return {
     ...{ seed, shape, world, resources, faults, dc, safetyMs },
     ...{ clients: 4, contenders: 0, registers: 1, scribes: 0, lockers: 0 },
-    ...{ members: [], spares: 0, force: null, calm: false },
+    ...{ spares: 0, force: null, calm: false },
+    members: drawMembers(prng, nodes, safetyMs),
+    policy: prng.pick(["freeze", "failover", "conditional", "migrate", null] as const) ?? null,
     rules: drawRules(prng, resources, nodes),
     orders: drawOrders(prng, { resources, nodes, safetyMs }),
   };
@@ -76,6 +78,16 @@ function drawRules(prng: Prng, resources: number, nodes: number): CrowdRule[] {
     }
   }
   return rules;
+}
+
+/** Nodes that stop in order, in every way that there is, and leaders that hand over. */
+function drawMembers(prng: Prng, nodes: number, safetyMs: Millis): RunPlan["members"] {
+  return Array.from({ length: prng.chance(0.6) ? prng.between(1, 4) : 0 }, () => {
+    const [at, to] = [prng.between(CALM_MS, safetyMs), prng.between(0, nodes - 1)];
+    if (prng.chance(0.2)) return { at, order: "transfer" as const, to };
+    const how = prng.pick(["stop", "restart", "reboot", "poweroff"] as const) ?? "stop";
+    return { at, order: "stop" as const, to, how };
+  }).sort((a, b) => a.at - b.at);
 }
 
 function drawOrders(

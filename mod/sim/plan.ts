@@ -40,6 +40,8 @@ export interface RunPlan {
   /** Rules for the resources, and when the manager is struck: see `crowd_plan.ts`. */
   readonly rules: readonly CrowdRule[];
   readonly dc: readonly DcFault[];
+  /** What becomes of resources whose host goes down; null for what it is by default. */
+  readonly policy: string | null;
 }
 
 /** When faults begin: by then the cluster has formed. */
@@ -94,6 +96,7 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     calm,
     rules: [],
     dc: [],
+    policy: null,
   };
   return calm ? { ...rest, world: {}, faults: [] } : { ...rest, world, faults };
 

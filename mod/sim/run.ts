@@ -120,8 +120,9 @@ class Run {
     this.#forced = new Forced(this.#cluster, this.#checks, this.#admin);
     this.#forced.onDone = () => this.#goOn();
     this.#ids = Array.from({ length: plan.resources }, (_, at) => drawnResource(at));
-    const { rules, dc } = plan;
-    const parts = { checks: this.#checks, admin: this.#admin, ids: this.#ids, rules, dc };
+    const { rules, dc, policy } = plan;
+    const whole = { checks: this.#checks, admin: this.#admin, ids: this.#ids };
+    const parts = { ...whole, rules, dc, policy };
     this.#crowd = new Crowd(this.#cluster, parts, this.#strikes());
     this.#cluster.site.plant.onChange((id, host, runs) => {
       if (runs) this.#starts++;

@@ -23,7 +23,7 @@ function watched(...rules: readonly CrowdRule[]) {
   });
   checks = new Checks(cluster);
   const ids = [0, 1, 2].map(drawnResource);
-  const parts = { checks, admin: new Admin(cluster), ids, rules, dc: [] };
+  const parts = { checks, admin: new Admin(cluster), ids, rules, dc: [], policy: null };
   new Crowd(cluster, parts, { resources: ids, onAcknowledged: () => {} });
   const begin = (resource: number, host: number) =>
     cluster.node(host).host.processes.run(drawnResource(resource), ["run"], 1);
