@@ -33,7 +33,17 @@ async function lane(number: number, queue: Mutant[]): Promise<void> {
   copyTree(`${ROOT}mod`, `${copy}/mod`);
   copyTree(`${ROOT}scripts`, `${copy}/scripts`);
   for (
-    const tests of ["config", "contract", "ha", "heartbeat", "host", "linear", "sim", "storage"]
+    const tests of [
+      "config",
+      "contract",
+      "ha",
+      "heartbeat",
+      "host",
+      "join",
+      "linear",
+      "sim",
+      "storage",
+    ]
   ) {
     copyTree(`${ROOT}tests/${tests}`, `${copy}/tests/${tests}`);
   }
@@ -63,7 +73,8 @@ async function isCaught(copy: string, mutant: Mutant): Promise<boolean> {
   const started = performance.now();
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: typeof mutant.shape === "string" ? ["test", "-A", "--no-check", mutant.shape] : [
-      ...["run", "-A", "--no-check", `scripts/${mutant.simulator ?? "sim.ts"}`, "--quiet"],
+      ...["run", "-A", "--no-check", "--import-map", "scripts/light_seal.json"],
+      ...[`scripts/${mutant.simulator ?? "sim.ts"}`, "--quiet"],
       ...["--seed", String(mutant.from ?? 1)],
       ...["--count", String(mutant.seeds), ...mutant.shape],
     ],

@@ -7,7 +7,6 @@
  *
  * @module
  */
-import { equalBytes } from "../base/bytes.ts";
 import { memberOf } from "../base/cluster.ts";
 import type { NodeId, ResourceId } from "../base/id.ts";
 import { reason } from "../base/reason.ts";
@@ -20,7 +19,7 @@ import { plan } from "./plan.ts";
 import { proofReason } from "./node_plan.ts";
 import { spoken } from "./resource.ts";
 import type { Plan, Situation, Takeover } from "./situation.ts";
-import { type ManagerStatus, printStatus } from "./status.ts";
+import { isSameStatus, printStatus } from "./status.ts";
 import { type Clerk, decisionOf, lockOf, unlockOf } from "./transactions.ts";
 
 /** What the core tells the manager about the cluster. */
@@ -65,8 +64,6 @@ export class Manager {
   #settled = 0;
   #retryAt: Instant = EPOCH;
   #flights = 0;
-  /** The decisions in force as they were printed last: most plans change nothing. */
-  #printed: { readonly status: ManagerStatus; readonly bytes: Uint8Array } | null = null;
 
   constructor(context: HaContext, files: HaFiles, clerk: Clerk) {
     this.#context = context;
@@ -180,13 +177,12 @@ export class Manager {
     for (const [node, disks] of next.eject) {
       this.#context.ask({ request: "storage.fence", node, disks });
     }
-    const bytes = printStatus(next.status);
-    if (this.#printed?.status !== status) this.#printed = { status, bytes: printStatus(status) };
-    const same = equalBytes(bytes, this.#printed.bytes);
+    // Most plans change nothing.
+    const same = isSameStatus(next.status, status);
     if (same && lines.length === 0) return;
     const transaction = decisionOf(this.#clerk, this.#files, {
       epoch: this.#epoch,
-      bytes: same ? null : bytes,
+      bytes: same ? null : printStatus(next.status),
       out: next.out.size === out.size ? null : next.out,
       moves: machines.moves(spec, status, next.status),
     });

@@ -15,6 +15,8 @@ interface World {
   pentad(at: number, words: readonly string[], until?: RegExp): Promise<Ran>;
   /** `pentad join` of host 1 with host 0. */
   join(words?: readonly string[], until?: RegExp): Promise<Ran>;
+  /** `pentad WORDS HOST` on host 1 about host 0, whose key is known. */
+  about(words: readonly string[]): Promise<Ran>;
 }
 
 interface Ran {
@@ -55,6 +57,7 @@ async function withHosts(
         const known = words.includes("--fingerprint") ? [] : ["--fingerprint", fingerprint];
         return run(1, ["join", hosts.address(0), ...known, ...far, ...words], until);
       },
+      about: (words) => run(1, [...words, hosts.address(0), "--fingerprint", fingerprint, ...far]),
     });
   } finally {
     await cluster.close();
@@ -114,11 +117,23 @@ async function logsIn(hosts: SshHosts, from: number, to: number): Promise<string
 }
 
 Deno.test("two commands make a pair whose roots know each other", skip, async () => {
-  await withHosts(["nodeA", "nodeB"], async ({ hosts, cluster, join, pentad }) => {
+  await withHosts(["nodeA", "nodeB"], async ({ hosts, cluster, join, pentad, about }) => {
     const [nodeA, nodeB] = [cluster.node(0), cluster.node(1)];
     // What the machine had before.
     Deno.mkdirSync(`${nodeB.mount}/qemu-server`, { recursive: true });
     Deno.writeTextFileSync(`${nodeB.mount}/qemu-server/100.conf`, "name: old\n");
+
+    const unknown = await pentad(0, ["join", "renew-key", "--ssh"]);
+    assert.equal(unknown.code, 9);
+    assert.ok(unknown.stderr.includes(`code   ${"join.no-ssh-key"}`), unknown.stderr);
+    // A host that is no member yet looks at one that is.
+    const looked = await about(["check", "--json"]);
+    const { findings } = JSON.parse(looked.stdout) as {
+      findings: { check: string; level: string }[];
+    };
+    const levelOf = (check: string) => findings.find((each) => each.check === check)?.level;
+    assert.deepEqual(["quorum", "clocks", "daemon"].map(levelOf), ["ok", "ok", "ok"]);
+    assert.ok([1, 3].includes(looked.code), looked.stderr);
 
     const plan = await join(["--dry-run"]);
     assert.equal(plan.code, 10, plan.stderr);
@@ -154,6 +169,24 @@ Deno.test("two commands make a pair whose roots know each other", skip, async ()
     }
     const mode = Deno.statSync(`${hosts.home(1)}/.ssh/id_ed25519`).mode ?? 0;
     assert.equal(mode & 0o777, 0o600);
+
+    // Another key for the first one's root: whoever has the one before gets in nowhere.
+    const own = `${hosts.home(0)}/.ssh/id_ed25519`;
+    const renewed = await pentad(0, ["join", "renew-key", "--ssh", "--json"]);
+    assert.equal(renewed.code, 0, renewed.stderr);
+    const { kept } = JSON.parse(renewed.stdout) as { kept: string };
+    const trusted = async (node: LocalNode) => (await lines(node, "priv/authorized_keys")).join();
+    for (const end = performance.now() + 10_000; await trusted(nodeA) !== await trusted(nodeB);) {
+      assert.ok(performance.now() < end, "the other one learns of it");
+    }
+    assert.equal(await logsIn(hosts, 0, 1), "in");
+    assert.equal((Deno.statSync(own).mode ?? 0) & 0o777, 0o600);
+    const old = await hosts.run(0, [
+      ...["ssh", "-i", kept, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"],
+      ...[`root@${hosts.address(1)}`, "true"],
+    ]);
+    assert.match(DECODER.decode(old.stderr), /Permission denied/);
+    assert.equal((await lines(nodeA, "priv/authorized_keys")).length, 2, "one key for each node");
 
     const undone = await join(["--undo"]);
     assert.equal(undone.code, 0, undone.stderr);
