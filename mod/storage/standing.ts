@@ -41,6 +41,8 @@ export class Standing {
   #cleared = false;
   #clearedAt: Instant = EPOCH;
   #busy = 0;
+  /** Something ran here since last nothing did. */
+  #ran = false;
   /** Up to here nobody else can have called us dead, or done anything about it. */
   #soundAt: Instant = EPOCH;
   /** That was so all the time, since last nothing ran here. */
@@ -53,9 +55,9 @@ export class Standing {
     return this.#cleared && this.#busy === 0;
   }
 
-  /** Something is known to run here. */
+  /** Something is known to run here, or did, and was never seen to be gone with all its processes. */
   get busy(): boolean {
-    return this.#busy > 0;
+    return this.#busy > 0 || (this.#ran && !this.#cleared);
   }
 
   /** Called at the beginning of each step. */
@@ -69,10 +71,12 @@ export class Standing {
     this.#cleared = true;
     this.#clearedAt = now;
     this.#busy = 0;
+    this.#ran = false;
   }
 
   onResources(count: number): void {
     this.#busy = count;
+    this.#ran ||= count > 0;
   }
 
   /** The guard lapsed: what ran here is being killed, and counted no more until it is gone. */

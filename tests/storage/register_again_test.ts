@@ -51,6 +51,27 @@ Deno.test("a fresh life whose former key was ejected waits until nothing runs", 
   assert.deepEqual(nodesOf(world), [1, 2]);
 });
 
+Deno.test("a fresh life whose former key was ejected ends what it took over, gone already or not", () => {
+  const world = new World(21);
+  const b = world.boot(2);
+  const a = world.boot(1);
+  world.run(SETTLE);
+  a.dead = true;
+  world.life(b, 1, "1".repeat(16));
+  world.request(b, { request: "storage.fence", node: nodeId(1), disks: null });
+  world.run(SETTLE);
+  const again = world.boot(1, "ab".repeat(8), { clear: false });
+  // Adopted, and gone again before the disk was there to tell of it.
+  world.vitals(again, 0, 1);
+  world.vitals(again, 0, 0);
+  world.run(SETTLE);
+  assert.equal(again.core.view().disks[0]?.state, "unregistered");
+  assert.equal(again.told("storage.lost").length, 1);
+  world.empty(again, "ab".repeat(8));
+  world.run(SETTLE);
+  assert.equal(again.core.view().disks[0]?.state, "ready");
+});
+
 Deno.test("a fresh life whose former key is there takes it over at once, whatever runs", () => {
   const { world, a } = pair(2);
   a.dead = true;
