@@ -113,6 +113,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       words: (node) => this.#words.get(node) ?? null,
       storageFenced: (node, luns) => this.#ejected.covers(node, luns),
       steady: (id) => this.#agent.isSteady(id),
+      stops: (node) => node === self && this.#departure.draining,
     };
   }
 
@@ -131,7 +132,8 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#departure.tend(this.#agent.empty);
     this.#drainIfAsked();
     this.#agent.tend(this.#permit());
-    if (this.#quorate && !this.#departure.draining) {
+    // What stops here may take its time, and the others must not wait for it with what they lose.
+    if (this.#quorate && !this.#herald.leaving) {
       this.#manager.manage(this.#knowledge, this.#position);
     }
     this.#herald.report(false);
