@@ -4,13 +4,17 @@
  *
  * @module
  */
+<<<<<<< HEAD
+import { parallelStep, runStep, simSteps, STATIC_STEPS, UNIT_FOLDERS } from "./steps.ts";
+=======
 import { runStep, simStep, STATIC_STEPS, testStep, UNIT_FOLDERS } from "./steps.ts";
+>>>>>>> simfast
 
 /** Of each shape. */
 const SEEDS = 100;
 
 let failed = 0;
-for (const step of [...STATIC_STEPS, testStep("unit tests and scenarios", ...UNIT_FOLDERS)]) {
+for (const step of [...STATIC_STEPS, parallelStep("unit tests and scenarios", ...UNIT_FOLDERS)]) {
   failed += (await runStep(step)).failed;
 }
 failed += (await runStep({ ...simStep(SEEDS), show: false })).failed;

@@ -12,7 +12,7 @@ import {
   STATIC_STEPS,
   type StepResult,
 } from "./steps.ts";
-import { testStep, UNIT_FOLDERS } from "./steps.ts";
+import { parallelStep, testStep, UNIT_FOLDERS } from "./steps.ts";
 import { labMissing } from "./lab/missing.ts";
 
 const at = Deno.args.indexOf("--seeds");
@@ -30,7 +30,7 @@ function script(name: string, file: string) {
 
 const steps = [
   ...STATIC_STEPS,
-  testStep("unit tests and scenarios", ...UNIT_FOLDERS),
+  parallelStep("unit tests and scenarios", ...UNIT_FOLDERS),
   testStep("edges: API and command line", "tests/api", "tests/cli"),
   testStep("drivers against the real world", "tests/host"),
   testStep("whole daemons", "tests/daemon"),

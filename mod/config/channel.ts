@@ -61,13 +61,15 @@ export type ChannelOutput =
     readonly mode: ChannelMode;
     readonly id: string;
     readonly peer: Introduction;
+    /** The key that both have. */
+    readonly psk: Uint8Array;
   }
   | { readonly kind: "frame"; readonly stream: number; readonly bytes: Uint8Array }
   /** The last output there is. */
   | { readonly kind: "close"; readonly why: ChannelFault };
 
-/** Finds the key that an initiator named, or null. */
-export type KeyLookup = (mode: ChannelMode, id: string) => Uint8Array | null;
+/** Finds the keys of what an initiator named, the likeliest first; none: it is refused. */
+export type KeyLookup = (mode: ChannelMode, id: string) => readonly Uint8Array[];
 
 /** What a channel is made with; `secret` is 32 random bytes. */
 export type ChannelOptions =
@@ -234,23 +236,24 @@ export class Channel {
     const mode = MODES[named[0] ?? 0xff];
     if (mode === undefined) return this.#close("malformed", out);
     const id = toHex(named.subarray(1));
-    const psk = options.lookup(mode, id);
-    if (psk === null) return this.#close("refused", out);
-    const handshake = handshakeOf(psk, named, options.secret);
-    const peer = this.#meet(handshake.read(body.subarray(NAMED_BYTES)), out);
-    if (peer === null) return;
+    const keys = options.lookup(mode, id);
+    if (keys.length === 0) return this.#close("refused", out);
+    const met = readWith(keys, (psk) => handshakeOf(psk, named, options.secret), body);
+    const peer = this.#meet(met?.payload ?? null, out);
+    if (met === null || peer === null) return;
+    const { handshake, psk } = met;
     // A member has a number, and whoever joins has none yet.
     if ((peer.node === 0) !== (mode === "join")) return this.#close("malformed", out);
     const answer = handshake.write(introduce(options.self));
     if (answer === null) return this.#close("malformed", out);
     this.#turn(handshake.split());
-    this.#opening = { kind: "open", mode, id, peer };
+    this.#opening = { kind: "open", mode, id, peer, psk };
     this.#state = "proof";
     out.push({ kind: "write", bytes: withLength(answer) });
   }
 
   #onAnswer(body: Uint8Array, out: ChannelOutput[]): void {
-    const { mode, id } = this.#options as Extract<ChannelOptions, { role: "initiator" }>;
+    const { mode, id, psk } = this.#options as Extract<ChannelOptions, { role: "initiator" }>;
     assert(this.#handshake !== null, "An answer follows a hello");
     const peer = this.#meet(this.#handshake.read(body), out);
     if (peer === null) return;
@@ -258,7 +261,7 @@ export class Channel {
     this.#turn(this.#handshake.split());
     this.#state = "open";
     const proof = this.seal(STREAM_ALIVE, new Uint8Array(0));
-    out.push({ kind: "write", bytes: proof }, { kind: "open", mode, id, peer });
+    out.push({ kind: "write", bytes: proof }, { kind: "open", mode, id, peer, psk });
   }
 
   #onFrame(body: Uint8Array, out: ChannelOutput[]): void {
@@ -305,6 +308,22 @@ export class Channel {
     this.#body = null;
     out.push({ kind: "close", why });
   }
+}
+
+/** A hello opened with the first of these keys that fits; null: none does. */
+function readWith(
+  keys: readonly Uint8Array[],
+  begin: (psk: Uint8Array) => Handshake,
+  body: Uint8Array,
+):
+  | { readonly handshake: Handshake; readonly payload: Uint8Array; readonly psk: Uint8Array }
+  | null {
+  for (const psk of keys) {
+    const handshake = begin(psk);
+    const payload = handshake.read(body.subarray(NAMED_BYTES));
+    if (payload !== null) return { handshake, payload, psk };
+  }
+  return null;
 }
 
 function handshakeOf(psk: Uint8Array, named: Uint8Array, secret: Uint8Array): Handshake {

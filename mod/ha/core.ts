@@ -123,8 +123,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       const ms = Math.round(now - this.#guard.provenAt);
       this.#onLapse(reason("ha.guard-lapsed", { ms }));
     }
-    const awaits = (tag: string) => this.#manager.awaits(tag);
-    const known = { position: this.#position, awaits };
+    const known = { position: this.#position, awaits: (tag: string) => this.#manager.awaits(tag) };
     const idle = event.kind === "fact" && !isOfConcern(event.fact, known);
     this.#consume(event);
     if (idle && now < this.#roundAt) return this.#context.take();
@@ -133,9 +132,8 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#drainIfAsked();
     this.#agent.tend(this.#permit());
     // What stops here may take its time, and the others must not wait for it with what they lose.
-    if (this.#quorate && !this.#herald.leaving) {
-      this.#manager.manage(this.#knowledge, this.#position);
-    }
+    const manages = this.#quorate && !this.#herald.leaving;
+    if (manages) this.#manager.manage(this.#knowledge, this.#position);
     this.#herald.report(false);
     this.#board.refresh(this.#files, this.#knowledge.present, {
       vitals: () => this.#herald.vitalsText(),

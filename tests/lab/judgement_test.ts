@@ -13,7 +13,7 @@ import { type LabNode, LUN } from "./lab_node.ts";
 import { Pair, TIMING, WRITERS } from "./pair.ts";
 import { newest, said } from "./records.ts";
 
-const CUT_SECONDS = numberOf("PENTAD_LAB_CUT_SECONDS", 60);
+const CUT_SECONDS = numberOf("PENTAD_LAB_CUT_SECONDS", 30);
 const ROUNDS = numberOf("PENTAD_LAB_ROUNDS", 1);
 /** A target that hangs for longer than its initiators wait: see login.sh. */
 const HANG_SECONDS = numberOf("PENTAD_LAB_HANG_SECONDS", 20);

@@ -4,6 +4,7 @@ import { isNodeName } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
 import type { NodeStatus, ResourceStatus } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
+import { nameCommands } from "./node_name.ts";
 import { rehearseLive } from "./simulate.ts";
 import { NODE_HEAD, nodeRow } from "../status_page.ts";
 
@@ -46,9 +47,11 @@ export function nodeCommand(cli: Cli): CommandUnknownOpts {
       await post(cli, node, { verb: "confirm-dead", json: {} });
       cli.print.note(`"${node}" counts as dead`);
     });
-  return new Command("node").description("the members").addCommand(list)
+  const node = new Command("node").description("the members").addCommand(list)
     .addCommand(maintenance).addCommand(drainCommand(cli)).addCommand(stopCommand(cli))
     .addCommand(confirm);
+  for (const command of nameCommands(cli)) node.addCommand(command);
+  return node;
 }
 
 function drainCommand(cli: Cli): CommandUnknownOpts {
