@@ -4,11 +4,7 @@
  *
  * @module
  */
-<<<<<<< HEAD
-import { parallelStep, runStep, simSteps, STATIC_STEPS, UNIT_FOLDERS } from "./steps.ts";
-=======
-import { runStep, simStep, STATIC_STEPS, testStep, UNIT_FOLDERS } from "./steps.ts";
->>>>>>> simfast
+import { parallelStep, runStep, simStep, STATIC_STEPS, UNIT_FOLDERS } from "./steps.ts";
 
 /** Of each shape. */
 const SEEDS = 100;

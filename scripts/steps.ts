@@ -107,17 +107,13 @@ export function testStep(name: string, ...folders: readonly string[]): Step {
   return { name, arguments: ["test", "-A", "--no-check", ...folders], tests: true };
 }
 
-<<<<<<< HEAD
 /** The same for folders whose files share nothing with one another: one on each processor. */
 export function parallelStep(name: string, ...folders: readonly string[]): Step {
   const { arguments: [test = "", ...rest] } = testStep(name, ...folders);
   return { name, arguments: [test, "--parallel", ...rest], tests: true };
 }
 
-/** Folders under tests/ that are pure: no socket, file, process or mount. */
-=======
 /** Folders under tests/ that want nothing of the machine: no socket, no mount, nothing of root. */
->>>>>>> simfast
 export const UNIT_FOLDERS: readonly string[] = [
   "tests/base",
   "tests/heartbeat",
