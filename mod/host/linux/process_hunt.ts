@@ -116,7 +116,8 @@ export class ProcessHunt {
     const end = performance.now() + limitMs;
     this.groups?.kill(scope.id);
     for (const each of this.find({ ...scope, environments: false })) signal(each, SIGKILL);
-    for (let empty = 0, looks = 0; empty < EMPTY_LOOKS; looks++) {
+    let empty = 0;
+    for (let looks = 0; empty < EMPTY_LOOKS; looks++) {
       const left = this.find({ ...scope, environments: true });
       for (const each of left) signal(each, SIGKILL);
       const proven = left.length === 0 && (!this.#blank || looks >= BLANK_LOOKS);
