@@ -15,6 +15,8 @@ import { CALM_MS, drawWorld, type RunPlan } from "./plan.ts";
 const SAFETY_MS = [25_000, 50_000] as const;
 const RESOURCES = [20, 32] as const;
 const LONGEST_MS = 15_000;
+/** An agent that cannot stop what it started. */
+const STUCK = "sim:Stuck";
 const DC_FAULTS = ["crash", "crash-in-step", "power", "power-in-step", "isolate", "pause"] as const;
 
 /** Draws a plan. */
@@ -43,18 +45,22 @@ export function drawCrowd(seed: number, shape: ClusterShape): RunPlan {
     ms: Math.round(LONGEST_MS * prng.fraction() * prng.fraction()),
     calls: prng.between(0, 40),
   })).sort((a, b) => a.at - b.at);
+  const properties = Array.from(
+    { length: resources },
+    (_, at) => drawProperties(prng, at, world.watchdogPresent === true),
+  );
+  // What cannot stop and is nobody's any more stays where it is, for nothing starts elsewhere.
+  const stays = properties.flatMap(({ agent }, at) => agent === STUCK ? [drawnResource(at)] : []);
   return {
     ...{ seed, shape, world, resources, faults, dc, safetyMs },
     ...{ clients: 4, contenders: 0, registers: 1, scribes: 0, lockers: 0 },
     ...{ spares: 0, force: null, calm: false },
     members: drawMembers(prng, nodes, safetyMs),
     policy: prng.pick(["freeze", "failover", "conditional", "migrate", null] as const) ?? null,
-    properties: Array.from(
-      { length: resources },
-      (_, at) => drawProperties(prng, at, world.watchdogPresent === true),
-    ),
+    properties,
     rules: drawRules(prng, resources, nodes),
-    orders: drawOrders(prng, { resources, nodes, safetyMs }),
+    orders: drawOrders(prng, { resources, nodes, safetyMs })
+      .filter(({ order }) => !stays.some((id) => order === `remove ${id}`)),
   };
 }
 
@@ -68,7 +74,7 @@ function drawProperties(
   armed: boolean,
 ): Readonly<Record<string, string>> {
   const stuck = prng.chance(0.1) && armed;
-  const agent = stuck ? "sim:Stuck" : prng.chance(0.05) ? "sim:Wrong" : "sim:Dummy";
+  const agent = stuck ? STUCK : prng.chance(0.05) ? "sim:Wrong" : "sim:Dummy";
   return {
     max_restart: String(prng.between(0, 2)),
     max_relocate: String(prng.between(0, 2)),
