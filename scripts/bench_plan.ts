@@ -88,7 +88,7 @@ function situationOf(dead: number): Situation {
     }),
     vitals: () => null,
     ...{ present, report: present, words: () => null },
-    ...{ storageFenced: () => false, steady: () => false },
+    ...{ storageFenced: () => false, steady: () => false, stops: () => false },
   };
 }
 

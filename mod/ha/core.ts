@@ -113,6 +113,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       words: (node) => this.#words.get(node) ?? null,
       storageFenced: (node, luns) => this.#ejected.covers(node, luns),
       steady: (id) => this.#agent.isSteady(id),
+      stops: (node) => node === self && this.#departure.draining,
     };
   }
 
@@ -122,8 +123,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       const ms = Math.round(now - this.#guard.provenAt);
       this.#onLapse(reason("ha.guard-lapsed", { ms }));
     }
-    const awaits = (tag: string) => this.#manager.awaits(tag);
-    const known = { position: this.#position, awaits };
+    const known = { position: this.#position, awaits: (tag: string) => this.#manager.awaits(tag) };
     const idle = event.kind === "fact" && !isOfConcern(event.fact, known);
     this.#consume(event);
     if (idle && now < this.#roundAt) return this.#context.take();
@@ -131,9 +131,9 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#departure.tend(this.#agent.empty);
     this.#drainIfAsked();
     this.#agent.tend(this.#permit());
-    if (this.#quorate && !this.#departure.draining) {
-      this.#manager.manage(this.#knowledge, this.#position);
-    }
+    // What stops here may take its time, and the others must not wait for it with what they lose.
+    const manages = this.#quorate && !this.#herald.leaving;
+    if (manages) this.#manager.manage(this.#knowledge, this.#position);
     this.#herald.report(false);
     this.#board.refresh(this.#files, this.#knowledge.present, {
       vitals: () => this.#herald.vitalsText(),

@@ -40,6 +40,8 @@ export interface RunPlan {
   /** Rules for the resources, and when the manager is struck: see `crowd_plan.ts`. */
   readonly rules: readonly CrowdRule[];
   readonly dc: readonly DcFault[];
+  /** What resources are defined with, by their places. */
+  readonly properties: readonly Readonly<Record<string, string>>[];
   /** What becomes of resources whose host goes down; null for what it is by default. */
   readonly policy: string | null;
 }
@@ -96,6 +98,7 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     calm,
     rules: [],
     dc: [],
+    properties: Array.from({ length: resources }, () => ({ max_restart: "2", max_relocate: "2" })),
     policy: null,
   };
   return calm ? { ...rest, world: {}, faults: [] } : { ...rest, world, faults };

@@ -123,5 +123,6 @@ export function sceneOf(scene: Scene): Situation {
     words: (node) => scene.words?.[node] ?? null,
     storageFenced: (node) => scene.storageFenced?.includes(node) ?? false,
     steady: (id) => scene.steady?.includes(id) ?? false,
+    stops: () => false,
   };
 }
