@@ -13,6 +13,8 @@ export type {
   InitAsk,
   JoinAsk,
   PathEvent,
+  ResourceLog,
+  ResourceLogAsk,
   RestoreAsk,
   RestoreReport,
   RunningNode,

@@ -99,7 +99,7 @@ export const REASONS = {
   "ha.order-refused": "{id} is not moved to {node}: {why}",
   "ha.node-back": "{node} is heard again",
   "ha.maintenance": "{node} is in maintenance",
-  "ha.gave-up": "{id} failed on every node it may run on",
+  "ha.gave-up": "{id} failed on every node it may run on, at last on {node}: {why}",
   "ha.invalid": "{id} cannot run on any node as it is defined: {why}",
   "storage.ready": "disk {disk} carries our label and our registration",
   "storage.disk-lost": "disk {disk} does not answer: {why}",

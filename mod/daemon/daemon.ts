@@ -173,6 +173,7 @@ export class Daemon implements RunningNode {
     return this.#member().desk.onApplied(listener);
   }
 
+  readonly resourceLog: RunningNode["resourceLog"] = (ask) => this.#reader().desk.resourceLog(ask);
   readonly verify = (): Promise<VerifyReport> => this.#member().member.verify();
 
   backup(file: string | null): Promise<BackupReport> {

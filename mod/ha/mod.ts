@@ -6,3 +6,11 @@ export { STATUS_FILE } from "./status.ts";
 export { checkRules, editRules, type RuleEdit, type RuleWorld } from "./rule_edit.ts";
 export { readRules, type Rule, RULE_KINDS, RULES_FILE, WEIGHT_MAX } from "./rules.ts";
 export { parseSections, propertiesOf } from "./section_config.ts";
+export {
+  type FileChange,
+  type StoryLine,
+  storyOf,
+  StoryReader,
+  type StoryStep,
+  type WrittenStep,
+} from "./story.ts";

@@ -25,8 +25,10 @@ export function planNodes(
     const old = status.nodes.get(member.id);
     const next = nextEntry(situation, member, old);
     if (next === null) continue;
-    nodes.set(member.id, next);
-    if (old !== undefined && old.state !== next.state) sayNode(situation, member, next, say);
+    const changed = old !== undefined && old.state !== next.state;
+    const why = changed ? whyNode(situation, member, next) : next.why;
+    nodes.set(member.id, { ...next, why });
+    if (changed && why !== null) say(`node ${member.name}=${told(next)}`, why);
   }
   // A member that was removed runs nothing that may be trusted to be gone: it stays as it was.
   for (const [id, entry] of status.nodes) {
@@ -85,7 +87,7 @@ function nextEntry(
     if (state !== "online" || report === null) return null;
     const armed = report.watchdog === "armed";
     const fresh = { maintenance: false, armed, confirmed: false, proof: null, shutdown: null };
-    return { state: "online", ...fresh };
+    return { state: "online", ...fresh, why: null };
   }
   const entry: NodeEntry = {
     ...old,
@@ -155,26 +157,22 @@ export function proofReason(
   return reason(PROOF_REASON[proof], { node: nameOf(spec, node), ms });
 }
 
-function sayNode(
-  situation: Situation,
-  { id, name }: Member,
-  entry: NodeEntry,
-  say: (text: string, because: Reason) => void,
-): void {
-  if (entry.state === "dead") {
-    const proof = entry.proof ?? "wait";
-    return say(`node ${name}=dead, proof=${proof}`, proofReason(situation, id, proof));
-  }
-  if (entry.state === "fence") {
-    const health = situation.health(id);
-    const { deadMs, beatLossMax } = situation.timing;
-    // It is DOWN, so it was silent for that long; more only as far as a majority vouches for it.
-    const vouched = health === null ? 0 : Math.round(health.vouched - health.lastHeard);
-    const ms = Math.max(deadMs, vouched);
-    const because = entry.armed
-      ? reason("heartbeat.silent", { node: name, ms, max: beatLossMax })
-      : reason("ha.fence-unarmed", { node: name });
-    return say(`node ${name}=fence`, because);
-  }
-  say(`node ${name}=online`, reason("ha.node-back", { node: name }));
+function told({ state, proof }: NodeEntry): string {
+  return state === "dead" ? `dead, proof=${proof ?? "wait"}` : state;
+}
+
+/** Why a node is now what it is decided to be. */
+function whyNode(situation: Situation, { id, name }: Member, entry: NodeEntry): Reason {
+  if (entry.state === "dead") return proofReason(situation, id, entry.proof ?? "wait");
+  if (entry.state === "online") return reason("ha.node-back", { node: name });
+  if (!entry.armed) return reason("ha.fence-unarmed", { node: name });
+  const health = situation.health(id);
+  const { deadMs, beatLossMax } = situation.timing;
+  // It is DOWN, so it was silent for that long; more only as far as a majority vouches for it.
+  const vouched = health === null ? 0 : Math.round(health.vouched - health.lastHeard);
+  return reason("heartbeat.silent", {
+    node: name,
+    ms: Math.max(deadMs, vouched),
+    max: beatLossMax,
+  });
 }

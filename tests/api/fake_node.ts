@@ -15,6 +15,8 @@ import type {
   JoinAsk,
   MembershipNode,
   PathEvent,
+  ResourceLog,
+  ResourceLogAsk,
   RestoreAsk,
   RestoreReport,
   RunningNode,
@@ -26,6 +28,7 @@ import type {
   UndoAsk,
 } from "../../mod/api/mod.ts";
 import type { FileDiff, FileDiffs, Point } from "../../mod/config/mod.ts";
+import type { StoryLine } from "../../mod/ha/mod.ts";
 import { timingOf, timingTable } from "../../mod/base/timing.ts";
 import type { Description } from "../../mod/join/mod.ts";
 import type { EventLine, StatusDocument } from "../../mod/node/view.ts";
@@ -117,6 +120,11 @@ export class FakeNode implements RunningNode, MembershipNode {
   }
   streamView(stream: string): unknown {
     return { stream, links: [{ peer: "nodeB", up: true }] };
+  }
+  readonly story: StoryLine[] = [];
+  resourceLog({ id, limit }: ResourceLogAsk): Promise<ResourceLog> {
+    this.calls.push({ resourceLog: { id, limit } });
+    return Promise.resolve({ id, lines: this.story, more: false, since: 0 });
   }
   readonly resourceOutput = (id: string) => Promise.resolve(id === "exec:web" ? "hello\n" : "");
   timing() {

@@ -75,7 +75,7 @@ export function sceneOf(scene: Scene): Situation {
   } as const;
   for (const { id } of spec.members) {
     const given = scene.nodes?.[id];
-    if (given !== null) nodes.set(id, { ...online, proof: null, ...given });
+    if (given !== null) nodes.set(id, { ...online, proof: null, why: null, ...given });
   }
   const services = new Map<ResourceId, ServiceEntry>();
   const blank = {

@@ -4,6 +4,7 @@ import { backupRoutes } from "./backup.ts";
 import { configRoutes } from "./config.ts";
 import { eventRoutes } from "./events.ts";
 import { haRoutes } from "./ha.ts";
+import { haLogRoutes } from "./ha_log.ts";
 import { heartbeatRoutes } from "./heartbeat.ts";
 import { historyRoutes } from "./history.ts";
 import { joinRoutes } from "./join.ts";
@@ -24,6 +25,7 @@ export const ROUTES: readonly Route[] = [
   ...watchRoutes,
   ...backupRoutes,
   ...haRoutes,
+  ...haLogRoutes,
   ...ruleRoutes,
   ...storageRoutes,
   ...joinRoutes,

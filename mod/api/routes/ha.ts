@@ -8,7 +8,6 @@ import {
   parseResources,
   printResources,
   RESOURCES_FILE,
-  RESOURCES_MAX,
   type Section,
 } from "../ha_files.ts";
 import { type Call, DONE, done, json, NOTHING, type Route, route } from "../route.ts";
@@ -94,7 +93,7 @@ export const haRoutes: readonly Route[] = [
     summary: "Adds a resource; wanted started unless said otherwise",
     body: z.strictObject({ id: ID, ...PROPERTIES.shape }),
     answer: { status: 201, content: FULL },
-    problems: ["ha.exists", "ha.bad-resource", ...RESOURCE_PROBLEMS],
+    problems: ["ha.exists", "ha.bad-resource", "ha.too-many", ...RESOURCE_PROBLEMS],
     async handle(call) {
       const { id, ...properties } = call.body;
       checkKind(id, properties);
@@ -277,10 +276,13 @@ async function add(call: AnyCall, id: string, properties: Properties): Promise<v
       if (call.mayBeRetry && printResources([old]) === printResources([added])) return null;
       throw new ProblemError("ha.exists", `"${id}" is there already`);
     }
-    if (sections.length >= RESOURCES_MAX) {
-      throw new ProblemError("ha.bad-resource", `there are ${RESOURCES_MAX} resources already`);
+    const next = printResources([...sections, added]);
+    const { broken, faults } = readResources(next);
+    if (broken) {
+      const why = faults[0]?.why ?? "the file could not be read";
+      throw new ProblemError("ha.too-many", `there are ${sections.length}; ${why}`);
     }
-    return printResources([...sections, added]);
+    return next;
   });
 }
 

@@ -4,7 +4,8 @@ import { isNodeName } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
 import type { NodeStatus, ResourceStatus } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
-import { rehearseLive } from "./simulate.ts";
+import { DRY_RUN } from "./ha_orders.ts";
+import { dryRun, rehearseLive } from "./simulate.ts";
 import { NODE_HEAD, nodeRow } from "../status_page.ts";
 
 /** Between two looks at a node that empties. */
@@ -25,12 +26,10 @@ export function nodeCommand(cli: Cli): CommandUnknownOpts {
     .description("move every resource away from a node and keep it empty")
     .argument("<node>")
     .addArgument(new Argument("[switch]").choices(["on", "off"]).default("on"))
-    .option("--dry-run", "only say what would move, and why")
-    .action(async (node, wanted, { dryRun }) => {
-      if (dryRun === true) {
-        const to = wanted === "off" ? "off" : "on";
-        return void await rehearseLive(cli, [{ event: "maintenance", node, to }]);
-      }
+    .option("--dry-run", DRY_RUN)
+    .action(async (node, wanted, { dryRun: dry }) => {
+      const to = wanted === "off" ? "off" : "on";
+      if (dry === true) return await dryRun(cli, [{ event: "maintenance", node, to }]);
       await post(cli, node, { verb: "maintenance", json: { on: wanted === "on" } });
       cli.print.note(`ordered: maintenance of "${node}" ${wanted}; see pentad status`);
     });
