@@ -49,7 +49,7 @@ export const STATUS = z.strictObject({
   votes: z.strictObject({ present: z.int(), expected: z.int(), needed: z.int() }),
   armed: z.boolean(),
   watchdog: z.string(),
-  guard: z.strictObject({ state: z.enum(["held", "lapsed"]), margin_ms: z.number() }),
+  guard: z.strictObject({ state: z.enum(["held", "lapsed", "suspended"]), margin_ms: z.number() }),
   dc: z.string().nullable(),
   dc_epoch: z.int(),
   leader: z.string().nullable(),
@@ -81,6 +81,10 @@ export const STATUS = z.strictObject({
     path: z.string().nullable(),
     state: z.enum(["mounted", "off", "failed"]),
     why: z.string().nullable(),
+  }),
+  ha: z.strictObject({
+    mode: z.enum(["armed", "disarmed", "arming"]),
+    unguarded: z.array(z.string()).meta({ description: "Whose death only a person proves" }),
   }),
 });
 

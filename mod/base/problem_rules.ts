@@ -26,6 +26,18 @@ export const RULE_PROBLEMS = {
     status: 409,
     exit: EXIT.unsafe,
   },
+  "ha.disarmed": {
+    title: "Cannot order that: HA is disarmed",
+    remedy: "end the maintenance first: pentad ha arm",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
+  "ha.not-settled": {
+    title: "Cannot disarm HA while something is on its way",
+    remedy: "wait until it is at rest (pentad ha list, pentad node list), then repeat",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
   "ha.too-many": {
     title: "Cannot care for one resource more",
     remedy: "remove what is not needed: 10000 at most, fewer where their names are long",

@@ -97,6 +97,15 @@ export const REASONS = {
   "ha.thawed": "{node} is back, and {id} goes on there",
   "ha.waits-for": '{id} starts after {other} runs, by rule "{rule}"',
   "ha.order-refused": "{id} is not moved to {node}: {why}",
+  "ha.disarmed":
+    "a person disarmed HA: nothing is started, stopped, moved or fenced until it is armed",
+  "ha.disarmed-refused": 'the order "{order}" is dropped: HA is disarmed',
+  "ha.disarm-refused": "HA is not disarmed: {why}",
+  "ha.arming": "a person arms HA again; each node has to say that its guard is held",
+  "ha.armed": "every node that is not dead said that its guard is held",
+  "ha.guard-suspended": "HA is disarmed: what runs on {node} goes on without a guard",
+  "ha.fence-disarmed":
+    "{node} fell silent while it was disarmed: only a person can prove its death, or the disk",
   "ha.node-back": "{node} is heard again",
   "ha.maintenance": "{node} is in maintenance",
   "ha.gave-up": "{id} failed on every node it may run on, at last on {node}: {why}",

@@ -11,7 +11,9 @@ export type Command =
     readonly how: "freeze" | "migrate";
     readonly boot: BootId;
   }
-  | { readonly order: "confirm-dead"; readonly node: NodeId };
+  | { readonly order: "confirm-dead"; readonly node: NodeId }
+  /** Of the whole stack. */
+  | { readonly order: "arm" | "disarm" };
 
 /**
  * An order, or null for a line that is none (the manager drops it). `former` are nodes that are no
@@ -23,6 +25,7 @@ export function parseCommand(
   former: ReadonlyMap<NodeId, string> = new Map(),
 ): Command | null {
   const [order, first = "", second = "", third = ""] = line.trim().split(/\s+/);
+  if (order === "arm" || order === "disarm") return first === "" ? { order } : null;
   const idOf = (name: string) => spec.members.find((member) => member.name === name)?.id;
   if (order === "migrate") {
     const node = idOf(second);

@@ -60,7 +60,8 @@ export class Departure {
       reason("ha.parting", { node: name, parting: this.#parting }),
     );
     const entry = this.#files.status.nodes.get(self);
-    if (this.#parting === "failover" || entry?.state !== "online") {
+    const disarmed = this.#files.mode === "disarmed";
+    if (this.#parting === "failover" || entry?.state !== "online" || disarmed) {
       this.#phase = "draining";
       return;
     }

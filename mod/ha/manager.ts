@@ -34,6 +34,7 @@ export type Knowledge = Omit<
   | "rules"
   | "machines"
   | "scheduling"
+  | "mode"
   | "commands"
   | "out"
 >;
@@ -171,22 +172,25 @@ export class Manager {
 
   #plan(knowledge: Knowledge): void {
     const { spec, self, timing } = this.#context;
-    const { status, definitions, rules, machines, commands: lines, out } = this.#files;
+    const { status, definitions, rules, machines, mode, commands: lines, out } = this.#files;
     const { scheduling } = this.#files.datacenter;
     const former = this.#files.former(spec);
     const commands = lines.flatMap((line) => parseCommand(line, spec, former) ?? []);
-    const decided = { self, spec, timing, status, definitions, rules, scheduling, commands, out };
-    const next = plan({ ...knowledge, ...decided, machines });
+    const decided = { self, spec, timing, status, definitions, rules, scheduling, commands };
+    const next = plan({ ...knowledge, ...decided, machines, mode, out });
     for (const [node, disks] of next.eject) {
       this.#context.ask({ request: "storage.fence", node, disks });
     }
     const bytes = printStatus(next.status);
     if (this.#printed?.status !== status) this.#printed = { status, bytes: printStatus(status) };
-    const same = equalBytes(bytes, this.#printed.bytes);
+    // Whoever reports by a status knows every mode that was decided before it.
+    const turned = next.mode !== mode;
+    const same = equalBytes(bytes, this.#printed.bytes) && !turned;
     if (same && lines.length === 0) return;
     const transaction = decisionOf(this.#clerk, this.#files, {
       epoch: this.#epoch,
       bytes: same ? null : bytes,
+      mode: turned ? next.mode : null,
       out: next.out.size === out.size ? null : next.out,
       moves: machines.moves(spec, status, next.status),
     });

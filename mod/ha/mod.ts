@@ -1,5 +1,7 @@
 /** Stream 3: what runs where, and who may own anything. @module */
-export { HaCore, type HaView } from "./core.ts";
+export { HaCore } from "./core.ts";
+export type { HaView } from "./view.ts";
+export type { Mode } from "./mode.ts";
 export type { HaEffect, HaEvent, HaOptions } from "./events.ts";
 export type { Shown } from "./board.ts";
 export { STATUS_FILE } from "./status.ts";

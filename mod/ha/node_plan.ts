@@ -11,6 +11,7 @@ import type { NodeId } from "../base/id.ts";
 import { type Reason, reason, type ReasonCode } from "../base/reason.ts";
 import type { DeathProof } from "../streams.ts";
 import { type Evidence, proofOf } from "./death.ts";
+import { isGuardedAgain, UNKNOWN } from "./frozen.ts";
 import type { Situation } from "./situation.ts";
 import type { NodeEntry } from "./status.ts";
 
@@ -32,7 +33,7 @@ export function planNodes(
   }
   // A member that was removed runs nothing that may be trusted to be gone: it stays as it was.
   for (const [id, entry] of status.nodes) {
-    const kept = isReferred(situation, id) || situation.out.has(id);
+    const kept = isReferred(situation, id) || situation.out.has(id) || entry.unguarded;
     if (memberOf(spec, id) === undefined && kept) nodes.set(id, formerEntry(situation, id, entry));
   }
   return nodes;
@@ -40,10 +41,13 @@ export function planNodes(
 
 /** Nobody hears a former member: only a person's word proves its death. */
 function formerEntry(situation: Situation, id: NodeId, old: NodeEntry): NodeEntry {
-  if (old.state === "dead") return old;
-  const confirmed = old.confirmed || isVouchedFor(situation, id);
+  const vouched = isVouchedFor(situation, id);
+  // It can never say itself that it is guarded again.
+  const unguarded = old.unguarded && !vouched;
+  if (old.state === "dead") return { ...old, unguarded };
+  const confirmed = old.confirmed || vouched;
   if (old.state === "online" || !confirmed) return { ...old, state: "fence", confirmed };
-  return { ...old, state: "dead", confirmed, proof: "confirmed" };
+  return { ...old, state: "dead", confirmed, proof: "confirmed", unguarded };
 }
 
 /** Did a person say that it is dead? */
@@ -63,6 +67,7 @@ export function evidenceOf(
   return {
     health,
     armed: entry.armed,
+    unguarded: entry.unguarded,
     words: situation.words(node),
     confirmed: entry.confirmed,
     storageFenced: situation.storageFenced(node, luns),
@@ -84,18 +89,21 @@ function nextEntry(
   const state = id === situation.self ? "online" : situation.health(id)?.state ?? "unknown";
   const report = situation.present(id);
   if (old === undefined) {
+    // Nobody has said of it that it is guarded since all was disarmed.
+    if (situation.mode !== "armed") return UNKNOWN;
     if (state !== "online" || report === null) return null;
     const armed = report.watchdog === "armed";
     const fresh = { maintenance: false, armed, confirmed: false, proof: null, shutdown: null };
-    return { state: "online", ...fresh, why: null };
+    return { state: "online", ...fresh, unguarded: false, why: null };
   }
   const entry: NodeEntry = {
     ...old,
     maintenance: maintenanceOf(situation, id, old.maintenance),
     shutdown: shutdownOf(situation, id, old.shutdown),
-    armed: report === null || report.watchdog === "opening"
+    armed: report === null || (report.watchdog !== "armed" && report.watchdog !== "none")
       ? old.armed
       : report.watchdog === "armed",
+    unguarded: old.unguarded && !isGuardedAgain(situation, id),
   };
   if (state === "online") return { ...entry, state: "online", confirmed: false, proof: null };
   const confirmed = entry.confirmed ||
@@ -165,6 +173,7 @@ function told({ state, proof }: NodeEntry): string {
 function whyNode(situation: Situation, { id, name }: Member, entry: NodeEntry): Reason {
   if (entry.state === "dead") return proofReason(situation, id, entry.proof ?? "wait");
   if (entry.state === "online") return reason("ha.node-back", { node: name });
+  if (entry.unguarded) return reason("ha.fence-disarmed", { node: name });
   if (!entry.armed) return reason("ha.fence-unarmed", { node: name });
   const health = situation.health(id);
   const { deadMs, beatLossMax } = situation.timing;

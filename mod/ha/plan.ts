@@ -9,20 +9,27 @@ import type { NodeId, ResourceId } from "../base/id.ts";
 import { formatReason, type Reason, reason } from "../base/reason.ts";
 import type { DeathProof } from "../streams.ts";
 import { proofFor } from "./death.ts";
-import { evidenceOf, isLongSilent, isVouchedFor, planNodes } from "./node_plan.ts";
+import { evidenceOf, isVouchedFor, planNodes } from "./node_plan.ts";
 import { Draft } from "./draft.ts";
+import { found } from "./found.ts";
 import { MACHINE_MOVES_MAX, ownerOf } from "./machines.ts";
+import { frozenPlan, modeAfter, modeOrder, unsettled } from "./frozen.ts";
 import { orderedMove, wantedMove } from "./moves.ts";
 import { choose } from "./placement.ts";
 import { inOrder, localOf, waitsFor } from "./ordering.ts";
 import { decisionBytes, DECISIONS_BYTES_MAX, type Resource, spoken } from "./resource.ts";
 import { type Plan, remembered, type Situation, type Takeover } from "./situation.ts";
 import type { ServiceEntry } from "./status.ts";
-import { stateIn } from "./wire.ts";
 
 /** Makes the next plan; its status equals the old one where nothing is to be decided. */
 export function plan(situation: Situation): Plan {
-  return new Planner(situation).plan();
+  if (situation.mode === "disarmed") return frozenPlan(situation);
+  const disarm = modeOrder(situation) === "disarm";
+  const why = disarm ? unsettled(situation) : null;
+  if (disarm && why === null) return frozenPlan(situation);
+  const planner = new Planner(situation);
+  if (why !== null) planner.say("HA stays armed", reason("ha.disarm-refused", { why }));
+  return planner.plan();
 }
 
 class Planner {
@@ -59,10 +66,22 @@ class Planner {
     return {
       out: new Map([...out].filter(([id]) => !isVouchedFor(this.#situation, id))),
       status: { nodes, services: new Map(services) },
+      mode: this.#modeAfter(nodes),
       said: this.#said,
       takeovers: this.#takeovers,
       eject: this.#eject,
     };
+  }
+
+  say(text: string, because: Reason): void {
+    this.#said.push({ text, because });
+  }
+
+  #modeAfter(nodes: Situation["status"]["nodes"]): Situation["mode"] {
+    const { mode } = this.#situation;
+    const next = modeAfter(mode, nodes);
+    if (next !== mode) this.say("HA is armed", reason("ha.armed"));
+    return next;
   }
 
   #service(id: ResourceId): void {
@@ -70,37 +89,12 @@ class Planner {
     const resource = definitions.resources.get(id);
     if (definitions.unreadable.has(id) || resource?.wanted === "ignored") return;
     const known = status.services.get(id);
-    const old = known ?? this.#found(id);
+    const old = known ?? found(this.#situation, this.#draft, id);
     if (old === null) return;
     // What was removed has to be gone before as much can come.
     if (known === undefined && (this.#room -= decisionBytes([id])) < 0) return;
     const next = this.#next(id, old, resource);
     this.#draft.set(id, next);
-  }
-
-  /**
-   * A resource of which nothing is decided: new, or the decisions were lost. Where a node says that
-   * it has it, it is there; null while a node of which nothing is known may have it.
-   */
-  #found(id: ResourceId): ServiceEntry | null {
-    const blank: ServiceEntry = {
-      state: "stopped",
-      node: null,
-      target: null,
-      home: null,
-      tried: [],
-      why: null,
-    };
-    const { spec, status } = this.#situation;
-    for (const { id: node } of spec.members) {
-      const report = this.#situation.present(node);
-      if (report === null || stateIn(report, id).state === "stopped") continue;
-      if (this.#isOnline(node)) return { ...blank, state: "started", node };
-    }
-    const known = spec.members.every(({ id: node }) =>
-      status.nodes.has(node) || this.#draft.nodes.has(node) || isLongSilent(this.#situation, node)
-    );
-    return known ? blank : null;
   }
 
   /** What becomes of a resource; null: it is forgotten. */

@@ -43,6 +43,8 @@ export interface NodeEntry {
   readonly proof: DeathProof | null;
   /** It stops in order, in this life: its resources wait for it, or move first. */
   readonly shutdown: { readonly how: "freeze" | "migrate"; readonly boot: BootId } | null;
+  /** The cluster was disarmed, and it has not said since that its guard is held again. */
+  readonly unguarded: boolean;
   /** Why its state is what it is; null where it never changed. */
   readonly why: Reason | null;
 }
@@ -111,9 +113,9 @@ function printWith({ nodes, services }: ManagerStatus, words: Words): Uint8Array
   ) =>
     [...map].sort(([a], [b]) => a < b ? -1 : 1).map(([key, entry]) => {
       const said = { ...entry, why: words(entry.why) };
-      // What is null and may be missing is not written.
-      const known = Object.entries(said).filter(([name, value]) =>
-        value !== null || !OPTIONAL.includes(name)
+      // What is null (or false) and may be missing is not written.
+      const known = Object.entries(said).filter(([name, value]: [string, unknown]) =>
+        (value !== null && value !== false) || !OPTIONAL.includes(name)
       );
       return `  ${JSON.stringify(String(key))}: ${JSON.stringify(Object.fromEntries(known))}`;
     }).join(",\n");
@@ -123,7 +125,7 @@ function printWith({ nodes, services }: ManagerStatus, words: Words): Uint8Array
   );
 }
 
-const OPTIONAL: readonly string[] = ["home", "why", "shutdown", "proof"];
+const OPTIONAL: readonly string[] = ["home", "why", "shutdown", "proof", "unguarded"];
 
 function whole(why: Reason | null): Reason | null {
   return why;
@@ -161,6 +163,7 @@ export function parseStatus(bytes: Uint8Array): ManagerStatus | null {
       confirmed: value.confirmed === true,
       proof,
       shutdown: shutdownIn(value.shutdown),
+      unguarded: value.unguarded === true,
       why: reasonIn(value.why),
     });
   }

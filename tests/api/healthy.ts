@@ -51,5 +51,6 @@ export function healthy(): Mutable<StatusDocument> {
       ...{ why: null, next: "2026-11-23T03:15:00.000Z" },
     },
     mount: { path: "/etc/pve", state: "mounted", why: null },
+    ha: { mode: "armed", unguarded: [] },
   };
 }

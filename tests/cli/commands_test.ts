@@ -54,6 +54,7 @@ Deno.test("status --json is the document of the API, byte for byte a schema that
     assert.deepEqual(keys(status), [
       ...["schema", "cluster", "node", "at", "quorate", "votes", "armed", "watchdog", "guard"],
       ...["dc", "dc_epoch", "leader", "nodes", "streams", "resources", "config", "backup", "mount"],
+      "ha",
     ]);
     assert.deepEqual(keys(status.votes), ["present", "expected", "needed"]);
     assert.deepEqual(keys((status.nodes as unknown[])[0]), [
@@ -305,93 +306,4 @@ Deno.test("disk workers and the keeper are not commands for people", async () =>
   assert.equal((await cli(["disk-worker"])).code, 0);
   assert.equal((await cli(["keeper", "x"])).code, 0);
   assert.doesNotMatch((await cli(["help"])).out, /disk-worker|keeper/);
-});
-
-Deno.test("ha start, stop and relocate order it; with --wait they see to its end, and say how it ended", async () => {
-  await withDaemon(async ({ node, cli }) => {
-    done(await cli(["ha", "add", "exec:web", "--command", "x"]));
-    const [web] = node.document.resources;
-    assert.ok(web);
-    const set = (change: Partial<typeof web>) => {
-      node.document = { ...node.document, resources: [{ ...web, ...change }] };
-    };
-    const stop = done(await cli(["ha", "stop", "exec:web"]));
-    assert.match(stop.err, /"exec:web" is wanted stopped; .*: pentad ha log exec:web/);
-    assert.match(node.text("ha/resources.cfg"), /state stopped/);
-    const late = await cli(["ha", "stop", "exec:web", "--wait", "1"]);
-    assert.equal(late.code, 8, late.err);
-    assert.match(late.err, /exec:web is started on nodeA \(placed\)/);
-    set({ state: "stopped" });
-    assert.match(done(await cli(["ha", "stop", "exec:web", "--wait", "9"])).err, /is stopped/);
-    set({ state: "started", node: "nodeB" });
-    const run = done(await cli(["ha", "start", "exec:web", "--wait", "9"]));
-    assert.match(run.err, /"exec:web" runs on nodeB/);
-    const there = done(await cli(["ha", "relocate", "exec:web", "nodeB", "--wait", "9"]));
-    assert.match(there.err, /ordered: .*\n"exec:web" runs on nodeB/);
-    assert.equal(node.text("ha/crm_commands"), "migrate exec:web nodeB\n");
-    assert.deepEqual(
-      json(await cli(["ha", "relocate", "exec:web", "nodeB", "--wait", "9", "--json"])),
-      DONE,
-    );
-    set({ state: "error", reason: "it failed everywhere" });
-    const failed = await cli(["ha", "relocate", "exec:web", "nodeB", "--wait", "9"]);
-    assert.equal(failed.code, 1);
-    assert.match(failed.err, /exec:web is error on nodeA \(it failed everywhere\)/);
-    assert.ok(failed.err.includes("ha.not-reached"));
-    for (const verb of ["start", "stop"]) {
-      assert.equal((await cli(["ha", verb, "exec:none"])).code, 9);
-    }
-    assert.equal((await cli(["ha", "relocate", "exec:web", "nodeZ"])).code, 9);
-    set({ state: "stopped" });
-    assert.equal((await cli(["ha", "remove", "exec:web", "--wait", "1"])).code, 8);
-    node.document = { ...node.document, resources: [] };
-    done(await cli(["ha", "add", "exec:web", "--command", "x"]));
-    const removed = done(await cli(["ha", "remove", "exec:web", "--wait", "9"]));
-    assert.match(removed.err, /nothing of "exec:web" runs any more/);
-  });
-});
-
-Deno.test("ha log tells what became of a resource, with the chain of causes and what this node said", async () => {
-  await withDaemon(async ({ node, cli }) => {
-    const at = { time: 1_790_000_000, author: "ha@nodeB" };
-    node.story.push(
-      {
-        txn_id: 7,
-        ...at,
-        about: "node",
-        text: "nodeA: online → fence",
-        code: "heartbeat.silent",
-        why: "nodeA was silent",
-        cause: null,
-      },
-      {
-        txn_id: 9,
-        ...at,
-        about: "resource",
-        text: "fence on nodeA → started on nodeB",
-        code: "ha.placed",
-        why: "score \x1b[2J",
-        cause: 0,
-      },
-    );
-    node.say("exec-web started  (exec:web started on nodeA)", { stream: "ha" });
-    node.say("exec-web2 started  (exec:web2 started on nodeA)", { stream: "ha" });
-    const human = { terminal: true, env: { NO_COLOR: "1" } };
-    const { out } = done(await cli(["ha", "log", "exec:web", "--limit", "5"], human));
-    assert.match(out, /TIME +TXN +WHAT/);
-    assert.match(out, /0x9 +fence on nodeA → started on nodeB +score \\x1b\[2J +ha\.placed/);
-    const chain = out.slice(out.indexOf("why it is so, the last cause first:\n")).split("\n");
-    assert.match(chain[1] ?? "", /^\d.*fence on nodeA → started on nodeB.* {3}ha\.placed$/);
-    const led = /^ {2}└ \d.* nodeA: online → fence: nodeA was silent {3}heartbeat\.silent$/;
-    assert.match(chain[2] ?? "", led);
-    assert.match(out, /said on nodeA:\n.*exec-web started/);
-    assert.ok(!out.includes("exec-web2"));
-    assert.deepEqual(node.calls.at(-1), { resourceLog: { id: "exec:web", limit: 5 } });
-    const document = json(await cli(["ha", "log", "exec:web", "--json"]));
-    assert.equal(document.schema, "pentad.story/1");
-    assert.deepEqual(document.lines, node.story);
-    node.story.length = 0;
-    assert.equal((await cli(["ha", "log", "exec:none"])).code, 9);
-    assert.equal((await cli(["ha", "log", "none"])).code, 9);
-  });
 });

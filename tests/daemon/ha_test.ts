@@ -37,7 +37,7 @@ async function logOf(node: LocalNode, ...more: string[]): Promise<Line[]> {
   return JSON.parse(await node.run(...more, "ha", "log", "exec:web", "--json")).lines;
 }
 
-Deno.test("ha add, relocate, stop and start with --wait; a death and its reasons, told by all, the dead too", async () => {
+Deno.test("orders with --wait; a death and its reasons, told by all, the dead too", async () => {
   await withThree(async (cluster) => {
     const first = cluster.node(0);
     await first.run("ha", "add", "exec:web", "--command", "sleep 1000", "--wait", "30");

@@ -69,6 +69,7 @@ const STATUS: fc.Arbitrary<ManagerStatus> = fc.record({
     fc.record({
       state: fc.constantFrom("online" as const, "fence" as const, "dead" as const),
       ...{ maintenance: fc.boolean(), armed: fc.boolean(), confirmed: fc.boolean() },
+      unguarded: fc.boolean(),
       shutdown: fc.constantFrom(null, { how: "freeze" as const, boot: bootId("0".repeat(16)) }),
       proof: fc.constantFrom(null, "wait" as const, "storage" as const, "confirmed" as const),
       why: fc.constantFrom(null, reason("ha.node-back", { node: "nodeA" })),
@@ -168,7 +169,14 @@ Deno.test("parseCommand() reads orders and nothing else", () => {
 
 Deno.test("printStatus() of as many resources as may be fits into a file: reasons go first", () => {
   const FILE_BYTES_MAX = 1024 * 1024;
-  const node = { maintenance: false, armed: true, confirmed: false, proof: null, shutdown: null };
+  const node = {
+    maintenance: false,
+    armed: true,
+    confirmed: false,
+    proof: null,
+    shutdown: null,
+    unguarded: false,
+  };
   const why = reason("ha.placed", {
     id: "exec:x",
     node: "n",

@@ -5,6 +5,7 @@ import { configRoutes } from "./config.ts";
 import { eventRoutes } from "./events.ts";
 import { haRoutes } from "./ha.ts";
 import { haLogRoutes } from "./ha_log.ts";
+import { haModeRoutes } from "./ha_mode.ts";
 import { heartbeatRoutes } from "./heartbeat.ts";
 import { historyRoutes } from "./history.ts";
 import { joinRoutes } from "./join.ts";
@@ -26,6 +27,7 @@ export const ROUTES: readonly Route[] = [
   ...backupRoutes,
   ...haRoutes,
   ...haLogRoutes,
+  ...haModeRoutes,
   ...ruleRoutes,
   ...storageRoutes,
   ...joinRoutes,

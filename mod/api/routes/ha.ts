@@ -14,6 +14,7 @@ import { type Call, DONE, done, json, NOTHING, type Route, route } from "../rout
 import { KIND_PROPERTIES } from "../../ha/agents/action.ts";
 import { readResources } from "../../ha/resource.ts";
 import { RESOURCE } from "../schemas.ts";
+import { mustBeArmed } from "./ha_mode.ts";
 import { readText, updateFile } from "../transact.ts";
 
 /** One line of text: what goes into the file must not be able to begin a new line. */
@@ -173,8 +174,9 @@ export const haRoutes: readonly Route[] = [
     summary: "Orders the manager to move a resource to a node",
     body: z.strictObject({ node: z.string() }),
     answer: { status: 202, content: DONE },
-    problems: ["ha.no-such-node", "ha.node-unfit", ...RESOURCE_PROBLEMS],
+    problems: ["ha.no-such-node", "ha.node-unfit", "ha.disarmed", ...RESOURCE_PROBLEMS],
     async handle(call) {
+      mustBeArmed(call);
       const { id } = find(sectionsOf(call), idOf(call));
       const target = memberNamed(call, call.body.node);
       if (target.state !== "online") {
@@ -190,8 +192,9 @@ export const haRoutes: readonly Route[] = [
     summary: "Moves every resource away from a node and keeps it empty, or ends that",
     body: z.strictObject({ on: z.boolean() }),
     answer: { status: 202, content: DONE },
-    problems: ["ha.no-such-node", "config.no-quorum"],
+    problems: ["ha.no-such-node", "ha.disarmed", "config.no-quorum"],
     async handle(call) {
+      mustBeArmed(call);
       const { name } = memberNamed(call, call.parameters.name ?? "");
       await order(call, `maintenance ${name} ${call.body.on ? "on" : "off"}`);
       return done(202);
@@ -203,8 +206,9 @@ export const haRoutes: readonly Route[] = [
     summary: "A person vouches that this node is dead: its resources start elsewhere",
     body: NOTHING,
     answer: { status: 202, content: DONE },
-    problems: ["ha.no-such-node", "ha.node-unfit", "join.not-a-member"],
+    problems: ["ha.no-such-node", "ha.node-unfit", "ha.disarmed", "join.not-a-member"],
     async handle(call) {
+      mustBeArmed(call);
       const name = call.parameters.name ?? "";
       // One that is no member (any more) is the node's to judge.
       const member = call.node.status().nodes.find((each) => each.name === name);

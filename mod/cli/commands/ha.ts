@@ -12,6 +12,7 @@ import {
   addressOf,
   checkedId,
   DRY_RUN,
+  modeCommand,
   moveCommand,
   RESOURCES,
   send,
@@ -67,6 +68,8 @@ export function haCommand(cli: Cli): CommandUnknownOpts {
     .addCommand(wantCommand(cli, "stopped"))
     .addCommand(moveCommand(cli, "relocate"))
     .addCommand(moveCommand(cli, "migrate"))
+    .addCommand(modeCommand(cli, "disarm"))
+    .addCommand(modeCommand(cli, "arm"))
     .addCommand(haRulesCommand(cli));
 }
 

@@ -1,8 +1,8 @@
 /** `pentad ha start`, `stop`, `relocate`, `migrate`: one word for what an administrator wants. @module */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { isResourceId, type ResourceId } from "../../base/id.ts";
-import { ProblemError } from "../../base/problem.ts";
-import type { ResourceStatus } from "../../node/view.ts";
+import { EXIT, ProblemError } from "../../base/problem.ts";
+import type { ResourceStatus, StatusDocument } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
 import { lookAt, untilDone } from "../outcome.ts";
 import { dryRun } from "./simulate.ts";
@@ -65,6 +65,49 @@ export function moveCommand(cli: Cli, verb: "relocate" | "migrate"): CommandUnkn
       await untilDone(cli, async () => {
         const seen = await cli.client.get<ResourceStatus>(addressOf(id));
         return lookAt(seen, { runs: true, node });
+      });
+    });
+}
+
+/** `arm` and `disarm`: maintenance of the whole cluster. */
+export function modeCommand(cli: Cli, verb: "arm" | "disarm"): CommandUnknownOpts {
+  const disarms = verb === "disarm";
+  return new Command(verb)
+    .description(
+      disarms
+        ? "maintenance of the whole cluster: nothing is started, moved, fenced or restarted"
+        : "end that: guards, watchdogs and decisions come back",
+    )
+    .option("--dry-run", "only say what it would mean")
+    .action(async ({ dryRun: dry }) => {
+      const before = await cli.client.get<StatusDocument>("/v1/status");
+      const wanted = disarms ? "disarmed" : "armed";
+      const [goes, dead] = [
+        before.resources.filter(({ state }) => state === "started").length,
+        before.nodes.filter(({ state }) => state === "down").map(({ name }) => name),
+      ];
+      const means = disarms
+        ? `${goes} resources go on without guard and watchdog; who dies is not taken over from`
+        : dead.length === 0
+        ? "every node is asked to hold its guard again"
+        : `what ran on ${dead.join(", ")} stays there until it is back, or confirmed dead`;
+      if (dry === true) {
+        if (cli.print.format === "json") cli.print.json({ schema: "pentad.plan/1", wanted, means });
+        else cli.print.line(means);
+        if (before.ha.mode !== wanted) cli.exit = EXIT.changes;
+        return;
+      }
+      await send(cli, "POST", { path: `/v1/ha/${verb}`, json: {} });
+      cli.print.note(`ordered: ${means}`);
+      if (!cli.waits) return;
+      await untilDone(cli, async () => {
+        const { ha, nodes } = await cli.client.get<StatusDocument>("/v1/status");
+        // Of those that are silent nobody knows; those that are here say it with each beat.
+        const held = nodes.filter(({ state, armed }) => state === "online" && armed === true);
+        const names = disarms ? held.map(({ name }) => name) : ha.unguarded;
+        if (ha.mode === wanted && names.length === 0) return { done: `HA is ${wanted}` };
+        const waits = names.length === 0 ? "" : `, waits for ${names.join(", ")}`;
+        return { now: `HA is ${ha.mode}${waits}` };
       });
     });
 }

@@ -2,7 +2,7 @@
 import { Argument, Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { isNodeName } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
-import type { NodeStatus, ResourceStatus } from "../../node/view.ts";
+import type { NodeStatus, ResourceStatus, StatusDocument } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
 import { DRY_RUN } from "./ha_orders.ts";
 import { dryRun, rehearseLive } from "./simulate.ts";
@@ -79,6 +79,12 @@ function stopCommand(cli: Cli): CommandUnknownOpts {
         { event: "delay", seconds: GONE_SECONDS },
         { event: "power", node, to: "off" },
       ]);
+      const { ha, nodes } = await cli.client.get<StatusDocument>("/v1/status");
+      const has = nodes.find(({ name }) => name === node)?.resources ?? [];
+      if (ha.mode === "disarmed" && has.length > 0) {
+        const why = `HA is disarmed: ${has.join(", ")} would start nowhere else`;
+        throw new ProblemError("node.not-ok-to-stop", why);
+      }
       const lost = resources.filter(({ wanted, runs }) => wanted && !runs).map(({ id }) => id);
       if (!quorate) throw new ProblemError("node.not-ok-to-stop", "the others have no quorum then");
       if (lost.length > 0) {
