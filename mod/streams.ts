@@ -253,6 +253,8 @@ export type HaFact =
   | { readonly fact: "ha.empty"; readonly boot: BootId }
   /** When this life began, nothing of any resource ran on this node. */
   | { readonly fact: "ha.clear" }
+  /** A person had this node emptied so that its host can begin anew; now nothing is left on it. */
+  | { readonly fact: "ha.reboot"; readonly because: Reason }
   | { readonly fact: "ha.vitals"; readonly vitals: Vitals }
   | {
     readonly fact: "ha.resource";

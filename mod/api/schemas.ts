@@ -18,6 +18,7 @@ const NODE = z.strictObject({
   name: z.string(),
   id: z.int(),
   self: z.boolean(),
+  boot: z.string().nullable().meta({ description: "Its present life" }),
   role: z.enum(["voter", "learner"]),
   state: z.string(),
   vote: z.int(),

@@ -91,6 +91,7 @@ export const REASONS = {
   "ha.failback": '{id} goes back from {from} to {node}, which rule "{rule}" prefers',
   "ha.drained": "{id} moves from {from} to {node}: {from} is in maintenance",
   "ha.parting": "{node} stops in order; its resources: {parting}",
+  "ha.reboot": "a person asked for it, and nothing is left on {node}",
   "ha.parted": "{id} moves from {from} to {node}: {from} stops",
   "ha.home": "{id} goes back from {from} to {node}, where it was before",
   "ha.frozen": "{id} waits for {node}, which stopped in order, to come back",

@@ -16,9 +16,16 @@ export type Look =
   /** Not yet; how it is. */
   | { readonly now: string };
 
-/** Looks until it is done. Throws `ha.not-reached`, or `node.timeout` when `--wait` is over. */
-export async function untilDone(cli: Cli, look: () => Promise<Look>): Promise<void> {
-  const end = performance.now() + cli.waitMs;
+/**
+ * Looks until it is done. Throws `ha.not-reached`, or `node.timeout` when `--wait` is over; `limitMs`
+ * is how long that is where nobody says.
+ */
+export async function untilDone(
+  cli: Cli,
+  look: () => Promise<Look>,
+  limitMs: number = cli.waitMs,
+): Promise<void> {
+  const end = performance.now() + (cli.waits ? cli.waitMs : limitMs);
   let told = "";
   for (;;) {
     const seen = await look();

@@ -12,6 +12,8 @@ export type Command =
     readonly boot: BootId;
   }
   | { readonly order: "confirm-dead"; readonly node: NodeId }
+  /** Its resources move away, then its host begins anew; only in this life of it. */
+  | { readonly order: "reboot"; readonly node: NodeId; readonly boot: BootId }
   /** Of the whole stack. */
   | { readonly order: "arm" | "disarm" };
 
@@ -38,6 +40,9 @@ export function parseCommand(
   }
   if (order === "shutdown" && (second === "freeze" || second === "migrate")) {
     return /^[0-9a-f]{16}$/.test(third) ? { order, node, how: second, boot: bootId(third) } : null;
+  }
+  if (order === "reboot") {
+    return /^[0-9a-f]{16}$/.test(second) ? { order, node, boot: bootId(second) } : null;
   }
   if (order === "maintenance" && (second === "on" || second === "off")) {
     return { order, node, on: second === "on" };

@@ -133,8 +133,17 @@ function shutdownOf(
   node: NodeId,
   before: NodeEntry["shutdown"],
 ): NodeEntry["shutdown"] {
-  const order = commands.findLast((each) => each.order === "shutdown" && each.node === node);
-  const now = order?.order === "shutdown" ? { how: order.how, boot: order.boot } : before;
+  const order = commands.findLast((each) =>
+    (each.order === "shutdown" || each.order === "reboot") && each.node === node
+  );
+  const asked = order?.order === "shutdown"
+    ? { how: order.how, boot: order.boot }
+    : order?.order === "reboot"
+    ? { how: "migrate" as const, boot: order.boot, reboot: true as const }
+    : null;
+  // Whoever calls a node back from maintenance calls it back from this too.
+  const back = commands.some((each) => each.order === "maintenance" && each.node === node);
+  const now = asked ?? (back && before?.reboot === true ? null : before);
   const report = present(node);
   return now !== null && report !== null && report.boot !== now.boot ? null : now;
 }

@@ -42,7 +42,12 @@ export interface NodeEntry {
   readonly confirmed: boolean;
   readonly proof: DeathProof | null;
   /** It stops in order, in this life: its resources wait for it, or move first. */
-  readonly shutdown: { readonly how: "freeze" | "migrate"; readonly boot: BootId } | null;
+  readonly shutdown: {
+    readonly how: "freeze" | "migrate";
+    readonly boot: BootId;
+    /** Once it is empty it has its host begin anew: a person asked for that. */
+    readonly reboot?: true;
+  } | null;
   /** The cluster was disarmed, and it has not said since that its guard is held again. */
   readonly unguarded: boolean;
   /** Why its state is what it is; null where it never changed. */
@@ -187,9 +192,8 @@ export function parseStatus(bytes: Uint8Array): ManagerStatus | null {
 function shutdownIn(value: unknown): NodeEntry["shutdown"] {
   if (!isObject(value) || (value.how !== "freeze" && value.how !== "migrate")) return null;
   const { how, boot } = value;
-  return typeof boot === "string" && /^[0-9a-f]{16}$/.test(boot)
-    ? { how, boot: bootId(boot) }
-    : null;
+  if (typeof boot !== "string" || !/^[0-9a-f]{16}$/.test(boot)) return null;
+  return { how, boot: bootId(boot), ...(value.reboot === true && { reboot: true }) };
 }
 
 /** A reason out of hostile JSON; null where it is none, or of a newer program. */

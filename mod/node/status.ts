@@ -189,6 +189,7 @@ function nodeStatus(
     name: member.name,
     id: member.id,
     self: isSelf,
+    boot: isSelf ? source.boot : health?.boot ?? null,
     role: member.role,
     state: stateOf(source, member.id, isSelf ? "online" : health?.state ?? "unknown"),
     vote: member.role === "voter" ? member.votes : 0,

@@ -86,6 +86,8 @@ export interface NodeStatus {
   readonly name: string;
   readonly id: number;
   readonly self: boolean;
+  /** Its present life; null where it was never heard. */
+  readonly boot: string | null;
   readonly role: "voter" | "learner";
   readonly state: string;
   readonly vote: number;

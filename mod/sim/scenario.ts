@@ -245,6 +245,10 @@ class Stage {
       case "full":
         host.store.failCommits(argument === "off" ? null : "database or disk is full");
         return null;
+      case "reboot": {
+        const { life } = this.#cluster.node(this.#index(name));
+        return this.#admin.order(`reboot ${name} ${life?.boot ?? ""}`), null;
+      }
       case "confirm-dead":
         return this.#admin.order(`confirm-dead ${name}`), null;
       case "transfer":

@@ -10,6 +10,7 @@ export function healthy(): Mutable<StatusDocument> {
     name,
     id,
     self,
+    boot: self ? "0123456789abcdef" : "fedcba9876543210",
     role: "voter" as const,
     state: "online",
     vote: 1,

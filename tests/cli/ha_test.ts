@@ -1,5 +1,7 @@
 /** `pentad ha …` beyond definitions: orders and their outcome, the log, the whole stack. */
 import assert from "node:assert/strict";
+import { backAgain } from "../../mod/cli/commands/node_drain.ts";
+import { healthy } from "../api/healthy.ts";
 import { type Ran, withDaemon } from "./world.ts";
 
 function done(ran: Ran): Ran {
@@ -159,4 +161,60 @@ Deno.test("ha disarm and arm: what it means first, refused while something moves
     set({ ha: { mode: "armed", unguarded: [] } });
     assert.match(done(await cli(["ha", "arm", "--wait", "9"])).err, /HA is armed/);
   });
+});
+
+Deno.test("node drain --reboot orders it for this life, waits for the next one, and does this node last", async () => {
+  await withDaemon(async ({ node, cli }) => {
+    const before = node.document;
+    const orders: string[] = [];
+    node.meddle = () => {
+      // What was ordered last has come about.
+      orders.push(node.text("ha/crm_commands"));
+      const nodes = before.nodes.map((each) =>
+        each.self ? each : { ...each, boot: "1".repeat(16) }
+      );
+      node.document = { ...before, nodes };
+    };
+    const refused = await cli(["node", "drain", "nodeB", "--reboot"]);
+    assert.equal(refused.code, 7, "a pair has no quorum then");
+    assert.ok(refused.err.includes("node.not-ok-to-stop"));
+    const risk = ["--accept-risk", "not-ok-to-stop"];
+    const ran = done(await cli(["node", "drain", "--all", "--reboot", ...risk, "--wait", "20"]));
+    assert.match(ran.err, /"nodeB" is back, and everything runs\n.*"nodeA" is emptied/s);
+    const lines = node.text("ha/crm_commands").trim().split("\n");
+    assert.deepEqual(lines, ["reboot nodeB fedcba9876543210", "reboot nodeA 0123456789abcdef"]);
+    node.meddle = null;
+    const late = await cli(["node", "drain", "nodeB", "--reboot", ...risk, "--wait", "1"]);
+    assert.equal(late.code, 8);
+    assert.match(late.err, /"nodeB" is online, still in its old life/);
+    assert.equal((await cli(["node", "drain", "nodeA", "nodeB"])).code, 2);
+    assert.equal((await cli(["node", "drain"])).code, 2);
+    assert.equal((await cli(["node", "drain", "nodeZ", "--reboot", ...risk])).code, 9);
+    node.document = { ...before, ha: { mode: "disarmed", unguarded: [] } };
+    assert.equal((await cli(["node", "drain", "nodeB", "--reboot", ...risk])).code, 7);
+  });
+});
+
+Deno.test("backAgain() wants another life, online, everything as well as before, and a writable config", () => {
+  const before = healthy();
+  const now = healthy();
+  const ask = { name: "nodeB", boot: "old", before };
+  const [web] = before.resources;
+  assert.ok(web);
+  const nodeB = (change: object) => ({
+    nodes: now.nodes.map((each) => each.name === "nodeB" ? { ...each, ...change } : each),
+  });
+  assert.deepEqual(backAgain(now, ask), { done: '"nodeB" is back, and everything runs' });
+  const not = (change: object) => {
+    const look = backAgain({ ...now, ...change }, ask);
+    return "now" in look ? look.now : "done";
+  };
+  assert.match(not(nodeB({ boot: "old", state: "stopping" })), /stopping, still in its old life/);
+  assert.match(not(nodeB({ state: "down" })), /is down/);
+  assert.match(
+    not({ resources: [{ ...web, state: "relocate", reason: "it goes home" }] }),
+    /goes home/,
+  );
+  assert.match(not({ config: { ...now.config, writable: false } }), /read-only/);
+  assert.throws(() => backAgain(now, { ...ask, name: "nodeZ" }), /is none of: nodeA, nodeB/);
 });

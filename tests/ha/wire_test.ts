@@ -154,6 +154,14 @@ Deno.test("parseCommand() reads orders and nothing else", () => {
     node: 2,
   });
   assert.deepEqual(read("maintenance nodeA on"), { order: "maintenance", node: 1, on: true });
+  assert.deepEqual(read("reboot nodeA 00000000000000aa"), {
+    ...{ order: "reboot", node: 1, boot: "00000000000000aa" },
+  });
+  assert.deepEqual(read("arm"), { order: "arm" });
+  assert.deepEqual(read("disarm"), { order: "disarm" });
+  for (const odd of ["arm nodeA", "disarm now", "reboot nodeA", "reboot nodeX 00000000000000aa"]) {
+    assert.equal(read(odd), null, odd);
+  }
   assert.deepEqual(read("maintenance nodeA off"), { order: "maintenance", node: 1, on: false });
   assert.deepEqual(read("confirm-dead nodeB"), { order: "confirm-dead", node: 2 });
   const none = ["", "migrate", "migrate web nodeB", "migrate exec:web nodeX", "maintenance nodeA"];

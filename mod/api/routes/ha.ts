@@ -202,6 +202,24 @@ export const haRoutes: readonly Route[] = [
   }),
   route({
     method: "POST",
+    path: "/v1/nodes/{name}/reboot",
+    summary:
+      "Moves every resource away from a node, has its host begin anew, and lets them go home",
+    body: NOTHING,
+    answer: { status: 202, content: DONE },
+    problems: ["ha.no-such-node", "ha.node-unfit", "ha.disarmed", "config.no-quorum"],
+    async handle(call) {
+      mustBeArmed(call);
+      const { name, state, boot } = memberNamed(call, call.parameters.name ?? "");
+      if ((state !== "online" && state !== "maintenance") || boot === null) {
+        throw new ProblemError("ha.node-unfit", `"${name}" is ${state}`);
+      }
+      await order(call, `reboot ${name} ${boot}`);
+      return done(202);
+    },
+  }),
+  route({
+    method: "POST",
     path: "/v1/nodes/{name}/confirm-dead",
     summary: "A person vouches that this node is dead: its resources start elsewhere",
     body: NOTHING,
