@@ -10,13 +10,14 @@ import type { ClusterSpec, SpecChange } from "./base/cluster.ts";
 import type { DeathProof } from "./base/death_proof.ts";
 import type { ForceAsk, ForceReport } from "./base/force.ts";
 import type { BootId, NodeId, RequestId, ResourceId } from "./base/id.ts";
+import type { Phases } from "./base/phases.ts";
 import type { Problem } from "./base/problem.ts";
 import type { Reason } from "./base/reason.ts";
 import type { ShutdownHow } from "./base/shutdown.ts";
 import type { Instant, Millis } from "./base/time.ts";
 import type { VerifyReport } from "./base/verify_report.ts";
 
-export type { SpecChange };
+export type { Phases, SpecChange };
 
 /** The five streams, by number. */
 export const STREAMS = ["heartbeat", "config", "ha", "storage", "join"] as const;
@@ -232,14 +233,6 @@ export type ServiceState =
 export type RequestState = "started" | "stopped" | "disabled" | "ignored";
 
 export type { DeathProof };
-
-/** Durations of a failover, for people. */
-export interface Phases {
-  readonly detectMs: Millis;
-  readonly fenceMs: Millis;
-  readonly claimMs: Millis;
-  readonly startMs: Millis;
-}
 
 export type HaFact =
   /** May this node own anything? `until` is when the guard lapses; resources are killed then. */
