@@ -54,7 +54,6 @@ export const REASONS = {
   "config.removed": "{node} is no member of the cluster any more since index {index}",
   "config.said-removed": "{node} says that we are no member any more since index {index}",
   "config.forced": "{author} accepts the loss of data: {node} goes on alone",
-  "config.alone": "the witness allows {node} to commit alone since term {term}",
   "config.shared": "{node} is caught up; commits need both nodes again",
   "config.write-lost": "what was written to {path} is not committed: {why}",
   "config.filling": "the tree holds {used} of {max} {what}",
@@ -108,7 +107,6 @@ export const REASONS = {
   "ha.fence-disarmed":
     "{node} fell silent while it was disarmed: only a person can prove its death, or the disk",
   "ha.node-back": "{node} is heard again",
-  "ha.maintenance": "{node} is in maintenance",
   "ha.gave-up": "{id} failed on every node it may run on, at last on {node}: {why}",
   "ha.invalid": "{id} cannot run on any node as it is defined: {why}",
   "storage.ready": "disk {disk} carries our label and our registration",
@@ -131,7 +129,6 @@ export const REASONS = {
   "join.invited": "a ticket for one join was made, valid for {ms} ms",
   "join.learner": "{node} joins as learner",
   "join.promoted": "{node} is caught up and votes from now on",
-  "join.left": "{node} left the cluster",
 } as const satisfies Readonly<Record<string, string>>;
 
 /** A stable code out of {@link REASONS}. */
