@@ -10,14 +10,17 @@ import type { ClusterSpec, SpecChange } from "./base/cluster.ts";
 import type { DeathProof } from "./base/death_proof.ts";
 import type { ForceAsk, ForceReport } from "./base/force.ts";
 import type { BootId, NodeId, RequestId, ResourceId } from "./base/id.ts";
+import type { KeyRing } from "./base/key_ring.ts";
 import type { Phases } from "./base/phases.ts";
 import type { Problem } from "./base/problem.ts";
 import type { Reason } from "./base/reason.ts";
 import type { ShutdownHow } from "./base/shutdown.ts";
+import type { TicketState } from "./base/ticket_state.ts";
 import type { Instant, Millis } from "./base/time.ts";
 import type { VerifyReport } from "./base/verify_report.ts";
+import type { WitnessRegister } from "./base/witness_register.ts";
 
-export type { Phases, SpecChange };
+export type { Phases, SpecChange, WitnessRegister };
 
 /** The five streams, by number. */
 export const STREAMS = ["heartbeat", "config", "ha", "storage", "join"] as const;
@@ -162,22 +165,6 @@ export interface Position {
   readonly crc32: number;
   /** This replica leads and a majority (or the witness register) lets it commit. */
   readonly writable: boolean;
-}
-
-/**
- * The witness as a Raft voter without data (facts-consensus.md 1.1): a replication-set register on
- * the shared disk. `set` names the nodes that must all hold an entry before it commits.
- */
-export interface WitnessRegister {
-  /** Rises by one with each write; the compare-and-swap stamp. */
-  readonly version: number;
-  readonly term: number;
-  /** Whom the witness voted for in `term`; null for nobody. */
-  readonly vote: NodeId | null;
-  readonly subterm: number;
-  readonly set: readonly NodeId[];
-  readonly lastTerm: number;
-  readonly lastIndex: number;
 }
 
 export type ConfigFact =
@@ -328,7 +315,11 @@ export type StorageFact =
 
 export type JoinFact =
   | { readonly fact: "join.member"; readonly node: NodeId; readonly because: Reason }
-  | { readonly fact: "join.ticket"; readonly tag: Tag; readonly ticket: string };
+  | { readonly fact: "join.ticket"; readonly tag: Tag; readonly ticket: string }
+  /** From now on the cluster's keys are these here, durably. */
+  | { readonly fact: "join.keys"; readonly keys: KeyRing }
+  /** The answer to `join.revoke`: what those tickets were. */
+  | { readonly fact: "join.revoked"; readonly tag: Tag; readonly tickets: readonly TicketState[] };
 
 // ---------------------------------------------------------------------------------- together
 
@@ -368,6 +359,8 @@ export type Request =
     readonly secret: Uint8Array;
     readonly validMs: Millis;
   }
+  /** End the tickets whose id begins so. Answered by a `join.revoked` fact. */
+  | { readonly request: "join.revoke"; readonly tag: Tag; readonly id: string }
   /** A person vouches that this node is dead. */
   | { readonly request: "ha.confirm-dead"; readonly tag: Tag; readonly node: NodeId };
 

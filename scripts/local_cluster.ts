@@ -7,12 +7,14 @@
 import { Cable } from "./cable.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { ControlGroups } from "../mod/host/linux/cgroup.ts";
+import { isBlank, readEnvironment, readStat } from "../mod/host/linux/proc.ts";
 import { nodeToken } from "../mod/host/linux/run_directory.ts";
 import type { EventLine, StatusDocument } from "../mod/node/view.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 /** Marks every process of a local node, so that all of them are found again. */
 const MARK = "PENTAD_LOCAL_NODE";
+const LOOKS = 200;
 const DECODER = new TextDecoder();
 
 /** What one command line printed. */
@@ -121,8 +123,12 @@ export class LocalNode {
       const pid = Number(entry.name);
       if (!Number.isInteger(pid)) continue;
       try {
-        const environ = Deno.readTextFileSync(`/proc/${pid}/environ`).split("\0");
-        if (!environ.includes(`${MARK}=${this.#mark}`)) continue;
+        let environ = readEnvironment(pid);
+        // Within execve(2) a process shows nothing for a moment.
+        for (let look = 0; environ === "" && look < LOOKS && isBlank(pid); look++) {
+          environ = (readStat(pid)?.session ?? 0) === 0 ? " " : readEnvironment(pid);
+        }
+        if (!environ.split("\0").includes(`${MARK}=${this.#mark}`)) continue;
         if (Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes(word)) found.push(pid);
       } catch {
         // It ended while we looked, or it is a zombie, or not ours to read.

@@ -63,7 +63,8 @@ async function isCaught(copy: string, mutant: Mutant): Promise<boolean> {
   const started = performance.now();
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: typeof mutant.shape === "string" ? ["test", "-A", "--no-check", mutant.shape] : [
-      ...["run", "-A", "--no-check", "scripts/sim.ts", "--quiet"],
+      ...["run", "-A", "--no-check", "--import-map", "scripts/light_seal.json"],
+      ...["scripts/sim.ts", "--quiet"],
       ...["--seed", String(mutant.from ?? 1)],
       ...["--count", String(mutant.seeds), ...mutant.shape],
     ],

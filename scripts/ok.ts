@@ -4,16 +4,14 @@
  *
  * @module
  */
-import { runStep, simSteps, STATIC_STEPS, testStep, UNIT_FOLDERS } from "./steps.ts";
+import { parallelStep, runStep, simStep, STATIC_STEPS, UNIT_FOLDERS } from "./steps.ts";
 
 /** Of each shape. */
 const SEEDS = 100;
 
 let failed = 0;
-for (const step of [...STATIC_STEPS, testStep("unit tests and scenarios", ...UNIT_FOLDERS)]) {
+for (const step of [...STATIC_STEPS, parallelStep("unit tests and scenarios", ...UNIT_FOLDERS)]) {
   failed += (await runStep(step)).failed;
 }
-// One processor each.
-const sims = await Promise.all(simSteps(SEEDS).map((step) => runStep({ ...step, show: false })));
-failed += sims.reduce((sum, each) => sum + each.failed, 0);
+failed += (await runStep({ ...simStep(SEEDS), show: false })).failed;
 if (failed > 0) Deno.exit(1);

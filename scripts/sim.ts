@@ -6,11 +6,17 @@
  * its violation and with the fewest faults that still make it fail; with --quiet the first failure
  * is told in one line and ends the run.
  *
+ * `--crowd` plays many resources under rules, and a manager that dies in the midst of what it does.
+ * `--usual` plays three nodes and a pair with a witness, so many seeds of each; `--jobs N` plays N
+ * seeds at a time, whoever is free takes the next. `deno run --import-map scripts/light_seal.json`
+ * plays with a lighter seal.
+ *
  * @module
  */
 import { parseArgs } from "node:util";
-import { drawPlan, play, printFault, type RunPlan, type RunResult } from "../mod/sim/mod.ts";
-import { checkRecorded } from "../tests/linear/recorded.ts";
+import type { ClusterShape } from "../mod/sim/mod.ts";
+import { describe, flagsOf, planOf, playSeed, tellSeed } from "./sim_seed.ts";
+import type { SeedAsk, SeedResult, SeedSums } from "./sim_seed.ts";
 
 const { values } = parseArgs({
   args: Deno.args,
@@ -20,116 +26,101 @@ const { values } = parseArgs({
     nodes: { type: "string", default: "3" },
     witness: { type: "boolean", default: false },
     profile: { type: "string", default: "fast" },
+    crowd: { type: "boolean", default: false },
+    usual: { type: "boolean", default: false },
+    jobs: { type: "string", default: "1" },
     verbose: { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
   },
 });
+const { crowd, quiet } = values;
 const first = Number(values.seed);
 const count = Number(values.count);
-const shape = {
-  nodes: Number(values.nodes),
-  witness: values.witness,
-  profile: values.profile === "standard" ? "standard" as const : "fast" as const,
-};
-/** One in so many seeds is played twice. */
-const TWICE = 25;
-/** After so many failed seeds the rest would only say the same. */
-const FAILED_MAX = 3;
+const profile = values.profile === "standard" ? "standard" as const : "fast" as const;
+const shapes: readonly ClusterShape[] = values.usual
+  ? [{ nodes: 3, witness: false, profile }, { nodes: 2, witness: true, profile }]
+  : [{ nodes: Number(values.nodes), witness: values.witness, profile }];
+/** After so many failed seeds of a shape the rest would only say the same. */
+const FAILED_MAX = quiet ? 1 : 3;
 
-function describe({ seed, world, faults, orders, members, ...rest }: RunPlan): string {
-  const options = Object.entries({ ...rest, ...rest.shape, ...world })
-    .filter(([, value]) => typeof value !== "object" || Array.isArray(value))
-    .map(([key, value]) => `${key}=${Array.isArray(value) ? value.join("..") : round(value)}`);
-  return [
-    `seed ${seed}: ${options.join(" ")}`,
-    ...faults.map((fault) => `  ${printFault(fault)}`),
-    ...orders.map(({ at, order }) => `  at ${(at / 1000).toFixed(2)} s: order ${order}`),
-    ...members.map(({ at, order, to }) =>
-      `  at ${(at / 1000).toFixed(2)} s: ${order}${to === null ? "" : ` node=${to}`}`
-    ),
-  ].join("\n");
-}
+/** What is known of one shape. */
+class Tally {
+  readonly shape: ClusterShape;
+  failed = 0;
+  #played = 0;
+  #sums: Partial<Record<keyof SeedSums, number>> = {};
 
-function round(value: unknown): unknown {
-  return typeof value === "number" ? Number(value.toPrecision(4)) : value;
-}
-
-/** Plays a plan; that its history can be explained is one of the promises. */
-function judge(plan: RunPlan, hear?: (line: string) => void): RunResult {
-  const result = play(plan, hear);
-  const began = performance.now();
-  const faults = checkRecorded(result.history);
-  checking += performance.now() - began;
-  operations += result.history.length;
-  const found = faults.map((what) => ({ at: result.simulatedMs, rule: "linearizability", what }));
-  return { ...result, violations: [...result.violations, ...found] };
-}
-
-/** Leaves out whatever can be left out while the same rule is broken. */
-function shrink(plan: RunPlan, rule: string): RunPlan {
-  let best = plan;
-  for (let at = best.faults.length - 1; at >= 0; at--) {
-    const less = { ...best, faults: best.faults.filter((_, each) => each !== at) };
-    if (judge(less).violations[0]?.rule === rule) best = less;
+  constructor(shape: ClusterShape) {
+    this.shape = shape;
   }
-  for (const calm of [{ ...best, orders: [] }, { ...best, members: [] }]) {
-    if (judge(calm).violations[0]?.rule === rule) best = calm;
+
+  add({ sums, failed, lines }: SeedResult): void {
+    for (const line of lines) console.log(line);
+    if (failed) this.failed++;
+    this.#played++;
+    for (const key of Object.keys(sums) as (keyof SeedSums)[]) {
+      this.#sums[key] = (this.#sums[key] ?? 0) + sums[key];
+    }
   }
-  return best;
+
+  print(seconds: number): void {
+    const { simulatedMs = 0, checkingMs = 0, ...rest } = this.#sums;
+    const simulated = simulatedMs / 1000;
+    const { events = 0, acknowledged = 0, starts = 0, takeovers = 0, snapshots = 0 } = rest;
+    const { recoveries = 0, sections = 0, operations = 0, struck = 0 } = rest;
+    console.log(
+      `${this.#played} seeds (${flagsOf({ shape: this.shape, crowd })}): ${this.failed} failed; ` +
+        `${simulated.toFixed(0)} s simulated in ${seconds.toFixed(1)} s ` +
+        `(${(simulated / seconds).toFixed(0)} x), ${events} events, ` +
+        `${acknowledged} writes acknowledged, ${starts} starts, ${takeovers} takeovers, ` +
+        `${snapshots} snapshots, ${recoveries} recoveries, ${sections} sections under a lock, ` +
+        `${crowd ? `${struck} strikes at a manager, ` : ""}` +
+        `${operations} operations put in order in ${checkingMs.toFixed(0)} ms`,
+    );
+  }
 }
 
-function report(plan: RunPlan, { violations }: RunResult): void {
-  const [violation] = violations;
-  if (violation === undefined) return;
-  const { rule, what, at } = violation;
-  console.log(`seed ${plan.seed} FAILED at ${(at / 1000).toFixed(3)} s: ${rule}: ${what}`);
-  console.log(`to see it: deno task sim --seed ${plan.seed} ${flags()} --verbose`);
-  const least = shrink(plan, rule);
-  console.log(`the least that fails:\n${describe(least)}`);
-}
-
-function flags(): string {
-  return `--nodes ${shape.nodes}${shape.witness ? " --witness" : ""} --profile ${shape.profile}`;
-}
-
+const tallies = shapes.map((shape) => new Tally(shape));
 const started = performance.now();
-const sums = {
-  ...{ simulatedMs: 0, events: 0, acknowledged: 0, starts: 0, takeovers: 0 },
-  ...{ snapshots: 0, recoveries: 0, sections: 0 },
-};
-let failed = 0;
-let checking = 0;
-let operations = 0;
-for (let seed = first; seed < first + count; seed++) {
-  const plan = drawPlan(seed, shape);
-  if (count === 1 || values.verbose) console.log(describe(plan));
-  const result = judge(plan, values.verbose ? console.log : undefined);
-  for (const key of Object.keys(sums) as (keyof typeof sums)[]) sums[key] += result[key];
-  if (seed % TWICE === 0 && play(plan).trace !== result.trace) {
-    failed++;
-    console.log(`seed ${seed} FAILED: played twice, it gave two histories`);
+
+/** Every seed of every shape that may still be played. */
+function* queue(): Generator<{ readonly tally: Tally; readonly ask: SeedAsk }> {
+  for (const tally of tallies) {
+    for (let seed = first; seed < first + count; seed++) {
+      if (tally.failed >= FAILED_MAX) break;
+      yield { tally, ask: { seed, shape: tally.shape, crowd, quiet } };
+    }
   }
-  if (result.violations.length === 0) continue;
-  failed++;
-  if (values.quiet) {
-    const { rule, what } = result.violations[0] ?? { rule: "", what: "" };
-    console.log(`seed ${seed}: ${rule}: ${what}`);
-    break;
+}
+
+/** Takes from the queue until nothing is left in it. */
+async function lane(waiting: ReturnType<typeof queue>): Promise<void> {
+  const worker = new Worker(new URL("./sim_worker.ts", import.meta.url), { type: "module" });
+  for (const { tally, ask } of waiting) {
+    const answer = Promise.withResolvers<SeedResult>();
+    worker.onmessage = ({ data }: MessageEvent<SeedResult>) => answer.resolve(data);
+    worker.onerror = (event) => {
+      console.log(`seed ${ask.seed} (${flagsOf(ask)}) broke the simulator`);
+      answer.reject(event.error);
+    };
+    worker.postMessage(ask);
+    tally.add(await answer.promise);
   }
-  report(plan, result);
-  if (failed >= FAILED_MAX) break;
+  worker.terminate();
+}
+
+if (count === 1 || values.verbose) {
+  for (const { tally, ask } of queue()) {
+    console.log(describe(planOf(ask)));
+    if (values.verbose) tellSeed(ask, console.log);
+    tally.add(playSeed(ask));
+  }
+} else if (values.jobs === "1") {
+  for (const { tally, ask } of queue()) tally.add(playSeed(ask));
+} else {
+  const waiting = queue();
+  await Promise.all(Array.from({ length: Number(values.jobs) }, () => lane(waiting)));
 }
 const seconds = (performance.now() - started) / 1000;
-const { simulatedMs, events, acknowledged, starts, takeovers, snapshots, recoveries } = sums;
-const { sections } = sums;
-console.log(
-  `${count} seeds (${flags()}): ${failed} failed; ${
-    (simulatedMs / 1000).toFixed(0)
-  } s simulated in ` +
-    `${seconds.toFixed(1)} s (${(simulatedMs / 1000 / seconds).toFixed(0)} x), ${events} events, ` +
-    `${acknowledged} writes acknowledged, ${starts} starts, ${takeovers} takeovers, ${snapshots} snapshots, ` +
-    `${recoveries} recoveries, ${sections} sections under a lock, ${operations} operations put in order in ${
-      checking.toFixed(0)
-    } ms`,
-);
-if (failed > 0) Deno.exit(1);
+for (const tally of tallies) tally.print(seconds);
+if (tallies.some(({ failed }) => failed > 0)) Deno.exit(1);

@@ -28,12 +28,16 @@ export class SshHosts {
   readonly #folder = Deno.makeTempDirSync({ prefix: "pentad-ssh-" });
   readonly #hosts: Host[] = [];
 
-  private constructor(network: Namespaces) {
+  readonly #own: boolean;
+
+  private constructor(network: Namespaces, own: boolean) {
     this.#network = network;
+    this.#own = own;
   }
 
-  static async make(count: number): Promise<SshHosts> {
-    const hosts = new SshHosts(await Namespaces.make(count));
+  /** With `own`, what is written to the system's folders on a host is written on that host only. */
+  static async make(count: number, { own = false } = {}): Promise<SshHosts> {
+    const hosts = new SshHosts(await Namespaces.make(count), own);
     try {
       for (let at = 0; at < count; at++) await hosts.#add(at);
     } catch (error) {
@@ -116,6 +120,7 @@ export class SshHosts {
     Deno.writeTextFileSync(`${folder}/passwd`, passwd);
     Deno.writeTextFileSync(`${folder}/ssh/sshd_config`, settings(folder));
     const script = [
+      ...(this.#own ? OWN_FOLDERS.map((path) => overlay(folder, path)) : []),
       "mount -t tmpfs tmpfs /run",
       "mkdir -p /run/sshd",
       `mount --bind ${folder}/passwd /etc/passwd`,
@@ -139,6 +144,16 @@ export class SshHosts {
     if (host === undefined) throw new Error(`There is no host ${at}`);
     return host;
   }
+}
+
+/** Where an installation writes, and a daemon beside it. */
+const OWN_FOLDERS = ["/etc", "/opt", "/usr", "/var"];
+
+/** Shows a folder as it is, and keeps what is written to it elsewhere. */
+function overlay(folder: string, path: string): string {
+  const [upper, work] = ["upper", "work"].map((name) => `${folder}/${name}${path}`);
+  const layers = `lowerdir=${path},upperdir=${upper},workdir=${work}`;
+  return `mkdir -p ${upper} ${work} && mount -t overlay overlay -o ${layers} ${path}`;
 }
 
 function settings(folder: string): string {

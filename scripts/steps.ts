@@ -71,27 +71,33 @@ export const STATIC_STEPS: readonly Step[] = [
   { name: "types", arguments: ["check", "main.ts", "mod", "tests", "scripts"] },
 ];
 
-/** Seeds 1 to `count` of a cluster of three, and of a pair with a witness. */
-export function simSteps(count: number): readonly Step[] {
-  const shapes: readonly (readonly [string, readonly string[]])[] = [
-    ["3 nodes", ["--nodes", "3"]],
-    ["2 nodes and witness", ["--nodes", "2", "--witness"]],
-  ];
-  return shapes.map(([name, flags]) => ({
-    name: `${count} seeds, ${name}`,
+/** How seeds are played: with a seal that costs less. */
+const SEEDS = ["run", "-A", "--no-check", "--import-map", "scripts/light_seal.json"];
+
+/** Seeds 1 to `count` of a cluster of three, and of a pair with a witness, on all processors. */
+export function simStep(count: number): Step {
+  return {
+    name: `${count} seeds of 3 nodes, ${count} of 2 nodes and witness`,
     arguments: [
-      ...["run", "-A", "--no-check", "scripts/sim.ts", "--seed", "1", "--count", String(count)],
-      ...flags,
+      ...[...SEEDS, "scripts/sim.ts", "--usual", "--seed", "1", "--count", String(count)],
+      ...["--jobs", String(Math.max(2, navigator.hardwareConcurrency))],
     ],
     show: true,
     minutesMax: 30,
-  }));
+  };
 }
+
+/** Seeds of many resources under rules, whose manager dies. */
+export const CROWD_SEEDS: Step = {
+  ...simStep(40),
+  name: "40 seeds of crowds, on 3 nodes and on 2 and witness",
+  arguments: [...simStep(40).arguments, "--crowd"],
+};
 
 /** Seeds of clusters with several shared disks. */
 export const DISK_SEEDS: Step = {
   name: "30 seeds, shared disks",
-  arguments: ["run", "-A", "--no-check", "scripts/sim_disks.ts", "--seed", "1", "--count", "30"],
+  arguments: [...SEEDS, "scripts/sim_disks.ts", "--seed", "1", "--count", "30"],
   show: true,
   minutesMax: 20,
 };
@@ -101,7 +107,13 @@ export function testStep(name: string, ...folders: readonly string[]): Step {
   return { name, arguments: ["test", "-A", "--no-check", ...folders], tests: true };
 }
 
-/** Folders under tests/ that are pure: no socket, file, process or mount. */
+/** The same for folders whose files share nothing with one another: one on each processor. */
+export function parallelStep(name: string, ...folders: readonly string[]): Step {
+  const { arguments: [test = "", ...rest] } = testStep(name, ...folders);
+  return { name, arguments: [test, "--parallel", ...rest], tests: true };
+}
+
+/** Folders under tests/ that want nothing of the machine: no socket, no mount, nothing of root. */
 export const UNIT_FOLDERS: readonly string[] = [
   "tests/base",
   "tests/heartbeat",

@@ -4,8 +4,15 @@
  *
  * @module
  */
-import { DISK_SEEDS, runStep, simSteps, STATIC_STEPS, type StepResult } from "./steps.ts";
-import { testStep, UNIT_FOLDERS } from "./steps.ts";
+import {
+  CROWD_SEEDS,
+  DISK_SEEDS,
+  runStep,
+  simStep,
+  STATIC_STEPS,
+  type StepResult,
+} from "./steps.ts";
+import { parallelStep, testStep, UNIT_FOLDERS } from "./steps.ts";
 import { labMissing } from "./lab/missing.ts";
 
 const at = Deno.args.indexOf("--seeds");
@@ -23,7 +30,7 @@ function script(name: string, file: string) {
 
 const steps = [
   ...STATIC_STEPS,
-  testStep("unit tests and scenarios", ...UNIT_FOLDERS),
+  parallelStep("unit tests and scenarios", ...UNIT_FOLDERS),
   testStep("edges: API and command line", "tests/api", "tests/cli"),
   testStep("drivers against the real world", "tests/host"),
   testStep("whole daemons", "tests/daemon"),
@@ -40,8 +47,8 @@ if (!exists("/dev/fuse")) skipped.push("FUSE mounts: this host has no /dev/fuse"
 
 const results: StepResult[] = [];
 for (const step of steps) results.push(await runStep(step));
-// One processor each.
-results.push(...await Promise.all([...simSteps(seeds), DISK_SEEDS].map(runStep)));
+results.push(...await Promise.all([simStep(seeds), DISK_SEEDS].map(runStep)));
+results.push(await runStep(CROWD_SEEDS));
 for (const why of skipped) console.log(`skipped  ${why}`);
 function sum(pick: (result: StepResult) => number): number {
   return results.reduce((total, result) => total + pick(result), 0);

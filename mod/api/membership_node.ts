@@ -30,6 +30,26 @@ export interface ForceAnswer {
   readonly report: ForceReport;
 }
 
+/** Addresses of a member. */
+export interface Addresses {
+  readonly links: readonly string[];
+  readonly peer: string;
+}
+
+/** Where a member is now. */
+export interface ReaddressAsk extends Addresses {
+  readonly name: string;
+  /** A person knows that it is cut off until it begins anew there. */
+  readonly acceptCutOff: boolean;
+}
+
+/** What became of a member's addresses; both are the same where nothing was to be done. */
+export interface AddressChange {
+  readonly node: string;
+  readonly before: Addresses;
+  readonly after: Addresses;
+}
+
 /** See `RunningNode`. Refusals are ProblemErrors. */
 export interface MembershipNode {
   /** The members of the description in force here, and who leads (null: nobody that is known). */
@@ -38,6 +58,10 @@ export interface MembershipNode {
   promote(name: string): Promise<void>;
   /** Removes a member that runs nothing. */
   removeMember(name: string): Promise<void>;
+  /** Gives a member another name, where nothing refers to it by the old one. */
+  rename(name: string, to: string): Promise<void>;
+  /** Tells the cluster where a member is now; null: this node, by its settings. What changed. */
+  readdress(ask: ReaddressAsk | null): Promise<AddressChange>;
   /** Hands the leadership to a node, or to the best voter; the name of who leads then. */
   transferLead(name: string | null): Promise<string>;
   /** Goes on alone, or says what that would cost. */

@@ -1,7 +1,16 @@
 /** The local HTTP API. @module */
 export { allRoutes, type AppOptions, createApp } from "./app.ts";
 export { type ApiServer, serveApi, type ServeOptions } from "./serve.ts";
-export type { ForceAnswer, ForceRequest, MemberRow, MembershipNode } from "./membership_node.ts";
+export type {
+  AddressChange,
+  ForceAnswer,
+  ForceRequest,
+  MemberRow,
+  MembershipNode,
+  ReaddressAsk,
+} from "./membership_node.ts";
+export type { RenewKeyAnswer, RenewKeyAsk } from "./key_node.ts";
+export type { NewTicket, TicketNode } from "./ticket_node.ts";
 export type {
   BackupReport,
   ChangeAsk,

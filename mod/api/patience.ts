@@ -1,4 +1,9 @@
-/** Waits that end in time, with one timer for all of them. @module */
+/**
+ * Waits that end in time, with one timer for all of them. It is not set back when they end early, as
+ * nearly all do: when it fires it finds them gone. Without any it keeps no process alive.
+ *
+ * @module
+ */
 
 interface Wait {
   /** By performance.now(). */
@@ -19,13 +24,19 @@ export class Patience {
       const wait = { until: performance.now() + limitMs, end: () => reject(late()) };
       this.#waits.add(wait);
       if (wait.until < this.#due) this.#arm(wait.until);
-      promise.then(resolve, reject).finally(() => this.#done(wait));
+      else if (this.#waits.size === 1) Deno.refTimer(this.#timer ?? 0);
+      promise.then((value) => {
+        this.#done(wait);
+        resolve(value);
+      }, (error) => {
+        this.#done(wait);
+        reject(error);
+      });
     });
   }
 
   #done(wait: Wait): void {
-    this.#waits.delete(wait);
-    if (this.#waits.size === 0) this.#arm(Infinity);
+    if (this.#waits.delete(wait) && this.#waits.size === 0) Deno.unrefTimer(this.#timer ?? 0);
   }
 
   #arm(due: number): void {

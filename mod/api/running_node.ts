@@ -12,7 +12,9 @@ import type { Description } from "../join/mod.ts";
 import type { EventLine, StatusDocument } from "../node/view.ts";
 import type { VerifyReport } from "../base/verify_report.ts";
 import type { Operation, Outcome } from "../streams.ts";
+import type { RenewKeyAnswer, RenewKeyAsk } from "./key_node.ts";
 import type { MembershipNode } from "./membership_node.ts";
+import type { TicketNode } from "./ticket_node.ts";
 
 /** A path of the replicated tree as it stands on this node. */
 export interface TreeEntry {
@@ -218,6 +220,10 @@ export interface Stamp {
 export interface RunningNode {
   /** Who is a member and who leads. */
   readonly membership: MembershipNode;
+  /** What lets machines in. */
+  readonly tickets: TicketNode;
+  /** Renews the cluster's key, a stage at a time: the answer says whether to ask again. */
+  renewKey(ask: RenewKeyAsk): Promise<RenewKeyAnswer>;
   status(): StatusDocument;
   /** What of the status every answer carries. */
   stamp(): Stamp;
@@ -267,8 +273,6 @@ export interface RunningNode {
   /** What another host wants to know before one of the two joins the other. */
   describe(): Description;
   leave(): Promise<void>;
-  /** A one-time ticket, valid for `minutes`. */
-  newTicket(minutes: number): Promise<string>;
   confirmDead(node: string): Promise<void>;
   /** `with`: further disks that are to judge together with this one. */
   formatDisk(

@@ -38,7 +38,7 @@ export function decodeText(bytes: Uint8Array): string | null {
  * same bytes back, on whichever node.
  */
 export function decodeName(bytes: Uint8Array): string | null {
-  if (bytes.length <= SHORT_BYTES && bytes.every(isAscii)) {
+  if (bytes.length <= SHORT_BYTES && isAscii(bytes)) {
     return String.fromCharCode.apply(null, bytes as unknown as number[]);
   }
   try {
@@ -48,8 +48,9 @@ export function decodeName(bytes: Uint8Array): string | null {
   }
 }
 
-function isAscii(byte: number): boolean {
-  return byte < ASCII_END;
+function isAscii(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i++) if ((bytes[i] as number) >= ASCII_END) return false;
+  return true;
 }
 
 /** How many bytes `encodeText` makes of `text`. */
@@ -79,12 +80,16 @@ export function toHex(bytes: Uint8Array): string {
 
 /** Bytes of hex digits, or null where the text is not hex of even length. */
 export function fromHex(text: string): Uint8Array | null {
-  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return null;
+  if (!isHex(text)) return null;
   const bytes = new Uint8Array(text.length / 2);
   for (let i = 0; i < bytes.length; i++) {
     bytes[i] = 16 * digitOf(text, 2 * i) + digitOf(text, 2 * i + 1);
   }
   return bytes;
+}
+
+function isHex(text: string): boolean {
+  return text.length % 2 === 0 && /^[0-9a-f]*$/.test(text);
 }
 
 /** Of text that is known to be lower-case hex. */
@@ -116,13 +121,11 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 /** Reads big-endian values; see the module's note on failure. */
 export class Reader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #at = 0;
   #failed = false;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** True while every read so far fitted. */
@@ -146,33 +149,45 @@ export class Reader {
   }
 
   u8(): number {
-    return this.#take(1) ? this.#view.getUint8(this.#at - 1) : 0;
+    return this.#take(1) ? this.#byte(-1) : 0;
   }
 
   u16(): number {
-    return this.#take(2) ? this.#view.getUint16(this.#at - 2) : 0;
+    return this.#take(2) ? this.#byte(-2) * 2 ** 8 + this.#byte(-1) : 0;
   }
 
   u32(): number {
-    return this.#take(4) ? this.#view.getUint32(this.#at - 4) : 0;
+    return this.#take(4) ? this.#word(-4) : 0;
   }
 
   /** An unsigned 64-bit number; one past 2^53 − 1 is malformed, for no counter of pentad gets there. */
   u64(): number {
     if (!this.#take(8)) return 0;
-    const value = this.#view.getUint32(this.#at - 8) * 2 ** 32 + this.#view.getUint32(this.#at - 4);
+    const value = this.#word(-8) * 2 ** 32 + this.#word(-4);
     if (Number.isSafeInteger(value)) return value;
     this.#failed = true;
     return 0;
   }
 
   f64(): number {
-    return this.#take(8) ? this.#view.getFloat64(this.#at - 8) : 0;
+    if (!this.#take(8)) return 0;
+    const { buffer, byteOffset } = this.#bytes;
+    return new DataView(buffer, byteOffset + this.#at - 8, 8).getFloat64(0);
   }
 
   /** The next `length` bytes, as a view on the input. */
   bytes(length: number): Uint8Array {
     return this.#take(length) ? this.#bytes.subarray(this.#at - length, this.#at) : EMPTY;
+  }
+
+  /** A byte that was taken: `from` counts back from here. */
+  #byte(from: number): number {
+    return this.#bytes[this.#at + from] as number;
+  }
+
+  #word(from: number): number {
+    const high = this.#byte(from) * 2 ** 8 + this.#byte(from + 1);
+    return high * 2 ** 16 + this.#byte(from + 2) * 2 ** 8 + this.#byte(from + 3);
   }
 
   #take(length: number): boolean {
@@ -188,12 +203,11 @@ export class Reader {
 /** Writes big-endian values into a buffer that grows. Values out of range are a bug: asserted. */
 export class Writer {
   #bytes: Uint8Array;
-  #view: DataView;
   #at = 0;
 
+  /** One of exactly the right `capacity` is cheapest: nothing is copied at the end. */
   constructor(capacity = 256) {
     this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
   }
 
   /** Bytes written so far. */
@@ -204,39 +218,36 @@ export class Writer {
   u8(value: number): this {
     if (!(Number.isInteger(value) && value >= 0 && value <= 0xff)) unfit(value, "u8");
     this.#room(1);
-    this.#view.setUint8(this.#at, value);
-    this.#at += 1;
+    this.#bytes[this.#at++] = value;
     return this;
   }
 
   u16(value: number): this {
     if (!(Number.isInteger(value) && value >= 0 && value <= 0xffff)) unfit(value, "u16");
     this.#room(2);
-    this.#view.setUint16(this.#at, value);
-    this.#at += 2;
+    this.#bytes[this.#at++] = value >>> 8;
+    this.#bytes[this.#at++] = value;
     return this;
   }
 
   u32(value: number): this {
     if (!(Number.isInteger(value) && value >= 0 && value <= 0xffffffff)) unfit(value, "u32");
     this.#room(4);
-    this.#view.setUint32(this.#at, value);
-    this.#at += 4;
+    this.#word(value);
     return this;
   }
 
   u64(value: number): this {
     if (!(Number.isSafeInteger(value) && value >= 0)) unfit(value, "u64");
     this.#room(8);
-    this.#view.setUint32(this.#at, Math.floor(value / 2 ** 32));
-    this.#view.setUint32(this.#at + 4, value % 2 ** 32);
-    this.#at += 8;
+    this.#word(Math.floor(value / 2 ** 32));
+    this.#word(value % 2 ** 32);
     return this;
   }
 
   f64(value: number): this {
     this.#room(8);
-    this.#view.setFloat64(this.#at, value);
+    new DataView(this.#bytes.buffer, this.#at, 8).setFloat64(0, value);
     this.#at += 8;
     return this;
   }
@@ -264,9 +275,41 @@ export class Writer {
     return this;
   }
 
-  /** What was written, as a copy of its own. */
+  /** Lower-case hex digits as bytes; false, and nothing is written, where the text is none. */
+  hex(text: string): boolean {
+    if (!isHex(text)) return false;
+    this.#room(text.length / 2);
+    for (let at = 0; at < text.length; at += 2) {
+      this.#bytes[this.#at++] = 16 * digitOf(text, at) + digitOf(text, at + 1);
+    }
+    return true;
+  }
+
+  /** What was written, as bytes of its own: what is written later is not in it. */
   finish(): Uint8Array {
+    // Whatever comes next needs more room, which is elsewhere.
+    if (this.#at === this.#bytes.length) return this.#bytes;
     return this.#bytes.slice(0, this.#at);
+  }
+
+  /** As {@link finish}, but begins anew, in the same buffer where it was not given away. */
+  take(): Uint8Array {
+    const taken = this.finish();
+    if (taken === this.#bytes) this.#bytes = new Uint8Array(taken.length);
+    this.#at = 0;
+    return taken;
+  }
+
+  /** Bytes that fit before the buffer grows. */
+  get capacity(): number {
+    return this.#bytes.length;
+  }
+
+  #word(value: number): void {
+    this.#bytes[this.#at++] = value >>> 24;
+    this.#bytes[this.#at++] = value >>> 16;
+    this.#bytes[this.#at++] = value >>> 8;
+    this.#bytes[this.#at++] = value;
   }
 
   #room(length: number): void {
@@ -274,7 +317,6 @@ export class Writer {
     const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#at + length));
     grown.set(this.#bytes);
     this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
   }
 }
 

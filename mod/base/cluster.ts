@@ -55,6 +55,13 @@ export type SpecChange =
   }
   | { readonly change: "promote"; readonly node: NodeId }
   | { readonly change: "remove"; readonly node: NodeId }
+  | { readonly change: "rename"; readonly node: NodeId; readonly name: string }
+  | {
+    readonly change: "readdress";
+    readonly node: NodeId;
+    readonly links: readonly string[];
+    readonly peer: string;
+  }
   | { readonly change: "profile"; readonly profile: ClusterSpec["profile"] }
   | { readonly change: "witness"; readonly disk: string | null };
 

@@ -90,7 +90,8 @@ export const PROBLEMS = {
   },
   "cli.output": {
     title: "Cannot write the output",
-    remedy: "make room where the output goes; what was ordered may be done, see pentad status",
+    remedy:
+      "make room where the output goes, or name another place; for an order, see pentad status",
     status: 500,
     exit: EXIT.failed,
   },

@@ -34,10 +34,35 @@ export const JOIN_PROBLEMS = {
     status: 502,
     exit: EXIT.failed,
   },
+  "join.key-in-use": {
+    title: "Cannot take the renewal of the key back",
+    remedy: "finish it: pentad join renew-key",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
+  "join.key-waits": {
+    title: "Cannot finish the renewal of the key yet: a member is missing",
+    remedy:
+      "bring it back and repeat; if it is gone for good: pentad config member remove NODE, and repeat",
+    status: 504,
+    exit: EXIT.timeout,
+  },
+  "join.no-such-ticket": {
+    title: "Cannot find that ticket",
+    remedy: "see pentad join ticket list on the node that made it; a restart there ended it too",
+    status: 404,
+    exit: EXIT.notFound,
+  },
   "join.precondition": {
     title: "Cannot join as things are",
     remedy: "mend what the detail names and repeat; nothing was changed on either side",
     status: 409,
+    exit: EXIT.failed,
+  },
+  "join.deploy": {
+    title: "Cannot put pentad onto the other host",
+    remedy: "mend what the detail names and repeat: what is done already is not undone",
+    status: 502,
     exit: EXIT.failed,
   },
   "join.copy": {

@@ -27,6 +27,18 @@ export const MEMBER_PROBLEMS = {
     status: 409,
     exit: EXIT.unsafe,
   },
+  "config.rename-refused": {
+    title: "Cannot rename the member",
+    remedy: "do what the detail says, and repeat; nothing was changed",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
+  "config.readdress-refused": {
+    title: "Cannot change the member's addresses",
+    remedy: "write them into its settings, restart its daemon, and repeat; nothing was changed",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
   "config.cannot-transfer": {
     title: "Cannot hand the leadership over",
     remedy: "name a voter that answers and is caught up: pentad config member list",

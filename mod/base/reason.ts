@@ -127,6 +127,10 @@ export const REASONS = {
   "storage.pill-left": "{node} is told on the disk to end what it runs, should it live",
   "storage.pill-read": "{node} left a poison pill for this life: every resource is killed",
   "join.invited": "a ticket for one join was made, valid for {ms} ms",
+  "join.revoked": "a person ended the ticket before its time",
+  "join.key": "the cluster's key is renewed: this node seals with {id}",
+  "join.key-strange":
+    "the cluster's key {id} is none that this node could have: it was renewed without it",
   "join.learner": "{node} joins as learner",
   "join.promoted": "{node} is caught up and votes from now on",
 } as const satisfies Readonly<Record<string, string>>;

@@ -13,7 +13,7 @@
  * @module
  */
 import { assert } from "./assert.ts";
-import { decodeName, encodeText, fromHex, Reader, toHex, Writer } from "./bytes.ts";
+import { decodeName, encodeText, Reader, toHex, Writer } from "./bytes.ts";
 
 /** One description of how a value lies on the wire. */
 export interface Schema<T> {
@@ -64,7 +64,7 @@ export const u64: Schema<number> = {
 export const f64: Schema<number> = {
   shape: { kind: "f64" },
   write(writer, value) {
-    assert(Number.isFinite(value), `${value} is finite`);
+    if (!Number.isFinite(value)) assert(false, `${value} is finite`);
     writer.f64(value);
   },
   read(reader) {
@@ -90,9 +90,8 @@ export function hex(length: number): Schema<string> {
   return {
     shape: { kind: "hex", length },
     write(writer, value) {
-      const bytes = fromHex(value);
-      assert(bytes !== null && bytes.length === length, `"${value}" is ${length} bytes of hex`);
-      writer.bytes(bytes);
+      const isFit = value.length === 2 * length && writer.hex(value);
+      if (!isFit) assert(false, `"${value}" is ${length} bytes of hex`);
     },
     read(reader) {
       const bytes = reader.bytes(length);
@@ -106,7 +105,7 @@ export function bytes(max: number): Schema<Uint8Array> {
   return {
     shape: { kind: "bytes", max },
     write(writer, value) {
-      assert(value.length <= max, `${value.length} bytes fit ${max}`);
+      if (value.length > max) unfit(value.length, "bytes", max);
       writer.u32(value.length).bytes(value);
     },
     read(reader) {
@@ -125,7 +124,7 @@ export function text(max: number): Schema<string> {
     write(writer, value) {
       if (value.length <= max && writer.ascii(value)) return;
       const encoded = encodeText(value);
-      assert(encoded.length <= max, `${encoded.length} bytes of text fit ${max}`);
+      if (encoded.length > max) unfit(encoded.length, "bytes of text", max);
       writer.u16(encoded.length).bytes(encoded);
     },
     read(reader) {
@@ -145,7 +144,7 @@ export function choice<const N extends readonly string[]>(names: N): Schema<N[nu
     shape: { kind: "choice", names },
     write(writer, value) {
       const at = names.indexOf(value);
-      assert(at >= 0, `"${value}" is one of ${names.join(", ")}`);
+      if (at < 0) assert(false, `"${value}" is one of ${names.join(", ")}`);
       writer.u8(at);
     },
     read(reader) {
@@ -162,7 +161,7 @@ export function list<T>(item: Schema<T>, max: number): Schema<readonly T[]> {
   return {
     shape: { kind: "list", max, item: item.shape },
     write(writer, value) {
-      assert(value.length <= max, `${value.length} items fit ${max}`);
+      if (value.length > max) unfit(value.length, "items", max);
       writer.u16(value.length);
       for (const each of value) item.write(writer, each);
     },
@@ -256,11 +255,25 @@ export function union<C extends Readonly<Record<string, readonly [number, Schema
   };
 }
 
+/** Apart, so that the text is made only where it is needed. */
+function unfit(length: number, what: string, max: number): never {
+  assert(false, `${length} ${what} fit ${max}`);
+}
+
+/** A buffer that grew past this is not kept for the next value. */
+const SPARE_BYTES_MAX = 64 * 1024;
+/** Where the next value is written; null while one is. */
+let spare: Writer | null = null;
+
 /** Bytes of `value`. */
 export function encode<T>(schema: Schema<T>, value: T): Uint8Array {
-  const writer = new Writer();
+  const writer = spare ?? new Writer();
+  // Should one value's schema encode another, or fail, it has this buffer for itself.
+  spare = null;
   schema.write(writer, value);
-  return writer.finish();
+  const bytes = writer.take();
+  if (writer.capacity <= SPARE_BYTES_MAX) spare = writer;
+  return bytes;
 }
 
 /** The value in `input`, or null where it is not exactly one value of this schema. */

@@ -48,13 +48,19 @@ export interface SealInput {
   readonly clear: Uint8Array;
 }
 
-/** Encrypts and authenticates `plain`; returns ciphertext followed by the tag. */
-export function seal(input: SealInput, plain: Uint8Array): Uint8Array {
+/**
+ * Encrypts and authenticates `plain`; returns ciphertext followed by the tag. With `room` so many
+ * bytes are left before them, for whatever precedes them on the wire.
+ */
+export function seal(input: SealInput, plain: Uint8Array, room = 0): Uint8Array {
   const cipher = createCipheriv(CIPHER, input.key, input.nonce);
-  cipher.setAAD(input.clear);
+  if (input.clear.length > 0) cipher.setAAD(input.clear);
   const body = cipher.update(plain);
   cipher.final();
-  return concat(body, cipher.getAuthTag());
+  const sealed = new Uint8Array(room + body.length + TAG_BYTES);
+  sealed.set(body, room);
+  sealed.set(cipher.getAuthTag(), room + body.length);
+  return sealed;
 }
 
 /** Reverses {@link seal}; null where the text, the clear part, the nonce or the key is not the sealed one. */
@@ -63,14 +69,19 @@ export function open(input: SealInput, sealed: Uint8Array): Uint8Array | null {
   const split = sealed.length - TAG_BYTES;
   try {
     const decipher = createDecipheriv(CIPHER, input.key, input.nonce);
-    decipher.setAAD(input.clear);
+    if (input.clear.length > 0) decipher.setAAD(input.clear);
     decipher.setAuthTag(sealed.subarray(split));
     const plain = decipher.update(sealed.subarray(0, split));
     decipher.final();
-    return new Uint8Array(plain);
+    return bytesOf(plain);
   } catch {
     return null;
   }
+}
+
+/** The bytes of a buffer that is nobody else's, as what they are everywhere here. */
+function bytesOf(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 
 /** HKDF-SHA-256: a key of 32 bytes for one purpose. `info` names the purpose. */
@@ -82,14 +93,14 @@ export function deriveKey(secret: Uint8Array, info: string, salt = new Uint8Arra
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(part);
-  return new Uint8Array(hash.digest());
+  return bytesOf(hash.digest());
 }
 
 /** HMAC-SHA-256. */
 export function hmac(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
   const mac = createHmac("sha256", key);
   for (const part of parts) mac.update(part);
-  return new Uint8Array(mac.digest());
+  return bytesOf(mac.digest());
 }
 
 /** Compares secrets in time that does not depend on where they differ. */

@@ -9,9 +9,12 @@ import {
 import { nearest } from "../base/nearest.ts";
 import { EXIT, ProblemError } from "../base/problem.ts";
 import type { Cli } from "./cli.ts";
+import { bundleCommand } from "./commands/bundle.ts";
+import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { daemonCommand } from "./commands/daemon.ts";
+import { deployCommand } from "./commands/deploy.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { haCommand } from "./commands/ha.ts";
 import { helpCommand } from "./commands/help.ts";
@@ -20,6 +23,7 @@ import { initCommand } from "./commands/init.ts";
 import { installCommands } from "./commands/install.ts";
 import { joinCommand } from "./commands/join.ts";
 import { leaveCommand } from "./commands/leave.ts";
+import { manCommand } from "./commands/man.ts";
 import { nodeCommand } from "./commands/node.ts";
 import { simulateCommand } from "./commands/simulate.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -53,9 +57,12 @@ export function buildProgram(cli: Cli): CommandUnknownOpts {
     daemonCommand(cli),
     initCommand(cli),
     joinCommand(cli),
+    deployCommand(cli),
     leaveCommand(cli),
     statusCommand(cli),
     eventsCommand(cli),
+    checkCommand(cli),
+    bundleCommand(cli),
     nodeCommand(cli),
     heartbeatCommand(cli),
     configCommand(cli),
@@ -64,6 +71,7 @@ export function buildProgram(cli: Cli): CommandUnknownOpts {
     simulateCommand(cli),
     ...installCommands(cli, () => program),
     completionCommand(cli, () => program),
+    manCommand(cli, () => program),
     versionCommand(cli),
     helpCommand(cli, () => program),
   ];

@@ -5,7 +5,7 @@
  * @module
  */
 import { MEMBERS_MAX, type NodeId, nodeId } from "../base/id.ts";
-import { KEY_BYTES } from "../base/seal.ts";
+import { equalSecrets, KEY_BYTES } from "../base/seal.ts";
 import type { TcpConnection, TcpEvents, TcpListener } from "../host/ports.ts";
 import type { Introduction, KeyLookup } from "./channel.ts";
 import {
@@ -50,6 +50,8 @@ export class Acceptor {
   readonly #listener: TcpListener;
   readonly #pending = new Set<PeerSession>();
   readonly #members = new Map<NodeId, PeerSession>();
+  /** With which key each member's session was opened. */
+  readonly #keys = new WeakMap<PeerSession, Uint8Array>();
   readonly #joins = new Map<number, PeerSession>();
   #nextJoin = 1;
   #closed = false;
@@ -70,6 +72,16 @@ export class Acceptor {
   /** Sends one frame to a joining machine; false where it is gone. */
   answerJoin(session: number, bytes: Uint8Array): boolean {
     return this.#joins.get(session)?.send(JOIN_STREAM, bytes) ?? false;
+  }
+
+  /** Ends what members opened with a key that is none of these. */
+  keep(keys: readonly Uint8Array[]): void {
+    for (const session of this.#members.values()) {
+      const psk = this.#keys.get(session);
+      if (psk === undefined || !keys.some((key) => equalSecrets(key, psk))) {
+        session.close("rekeyed");
+      }
+    }
   }
 
   /** Ends everything; nothing is told any more. */
@@ -114,14 +126,18 @@ export class Acceptor {
     return session;
   }
 
-  #seat(session: PeerSession, { peer }: SessionPeer): Place | null {
+  #seat(session: PeerSession, { mode, id, peer, psk }: SessionPeer): Place | null {
     const node = nodeId(peer.node);
+    // The key may have been given up between its hello and its proof.
+    const keys = this.#options.lookup(mode, id);
+    if (!keys.some((key) => equalSecrets(key, psk))) return refuse(session, "rekeyed");
     const before = this.#members.get(node);
     if (node === this.#options.self.node) return refuse(session, "own-number");
     if (before === undefined && this.#members.size >= ACCEPTED_MAX) {
       return refuse(session, "crowded");
     }
     this.#members.set(node, session);
+    this.#keys.set(session, psk);
     before?.close("replaced");
     this.#events.onOpen(node);
     return {

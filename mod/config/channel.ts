@@ -61,13 +61,15 @@ export type ChannelOutput =
     readonly mode: ChannelMode;
     readonly id: string;
     readonly peer: Introduction;
+    /** The key that both have. */
+    readonly psk: Uint8Array;
   }
   | { readonly kind: "frame"; readonly stream: number; readonly bytes: Uint8Array }
   /** The last output there is. */
   | { readonly kind: "close"; readonly why: ChannelFault };
 
-/** Finds the key that an initiator named, or null. */
-export type KeyLookup = (mode: ChannelMode, id: string) => Uint8Array | null;
+/** Finds the keys of what an initiator named, the likeliest first; none: it is refused. */
+export type KeyLookup = (mode: ChannelMode, id: string) => readonly Uint8Array[];
 
 /** What a channel is made with; `secret` is 32 random bytes. */
 export type ChannelOptions =
@@ -87,6 +89,7 @@ const PROLOGUE = encodeText("pentad peer channel");
 const INTRODUCTION = struct({ version: u16, node: u16, boot: hex(8) });
 const INTRODUCTION_BYTES = 12;
 const LENGTH_BYTES = 4;
+const NOTHING = new Uint8Array(0);
 const NAMED_BYTES = 17;
 const HELLO_BYTES = NAMED_BYTES + MESSAGE_OVERHEAD_BYTES + INTRODUCTION_BYTES;
 const ANSWER_BYTES = MESSAGE_OVERHEAD_BYTES + INTRODUCTION_BYTES;
@@ -106,6 +109,9 @@ export class Channel {
   readonly #options: ChannelOptions;
   readonly #header = new Uint8Array(LENGTH_BYTES);
   #state: State;
+  /** Bytes of the body that comes; null while the header does. */
+  #length: number | null = null;
+  /** Where a body that comes in pieces is put together. */
   #body: Uint8Array | null = null;
   #filled = 0;
   #handshake: Handshake | null = null;
@@ -139,7 +145,11 @@ export class Channel {
   receive(bytes: Uint8Array): ChannelOutput[] {
     const out: ChannelOutput[] = [];
     let at = 0;
-    while (at < bytes.length && this.#state !== "closed") at += this.#take(bytes.subarray(at), out);
+    while (at < bytes.length && this.#state !== "closed") {
+      at += this.#length === null
+        ? this.#takeHeader(bytes, at, out)
+        : this.#takeBody(bytes, at, { length: this.#length, out });
+    }
     return out;
   }
 
@@ -147,22 +157,43 @@ export class Channel {
   seal(stream: number, payload: Uint8Array): Uint8Array {
     assert(this.#state === "open" && this.#sending !== null, "Frames go over an open channel");
     assert(payload.length <= FRAME_BYTES_MAX, `A payload of ${payload.length} bytes fits a frame`);
-    return withLength(this.#sending.seal(concat(Uint8Array.of(stream), payload)));
+    const plain = new Uint8Array(1 + payload.length);
+    plain[0] = stream;
+    plain.set(payload, 1);
+    return headed(this.#sending.seal(plain, NOTHING, LENGTH_BYTES));
   }
 
-  /** Moves bytes into the header, then into the body; returns how many it took. */
-  #take(bytes: Uint8Array, out: ChannelOutput[]): number {
-    const target = this.#body ?? this.#header;
-    const taken = bytes.subarray(0, target.length - this.#filled);
-    target.set(taken, this.#filled);
-    this.#filled += taken.length;
-    if (this.#filled < target.length) return taken.length;
-    this.#filled = 0;
-    if (this.#body === null) this.#beginBody(out);
-    else {
-      this.#body = null;
-      this.#onMessage(target, out);
+  /** Moves bytes into the header; returns how many it took. */
+  #takeHeader(bytes: Uint8Array, from: number, out: ChannelOutput[]): number {
+    let at = from;
+    while (this.#filled < LENGTH_BYTES && at < bytes.length) {
+      this.#header[this.#filled++] = bytes[at++] as number;
     }
+    if (this.#filled === LENGTH_BYTES) {
+      this.#filled = 0;
+      this.#beginBody(out);
+    }
+    return at - from;
+  }
+
+  /** Takes what is there of a body; one that comes whole is read where it lies. */
+  #takeBody(
+    bytes: Uint8Array,
+    from: number,
+    { length, out }: { length: number; out: ChannelOutput[] },
+  ): number {
+    const taken = bytes.subarray(from, from + length - this.#filled);
+    let body = taken;
+    if (taken.length < length) {
+      body = this.#body ??= new Uint8Array(length);
+      body.set(taken, this.#filled);
+      this.#filled += taken.length;
+      if (this.#filled < length) return taken.length;
+    }
+    this.#filled = 0;
+    this.#body = null;
+    this.#length = null;
+    this.#onMessage(body, out);
     return taken.length;
   }
 
@@ -172,7 +203,7 @@ export class Channel {
     const { min, max } = this.#bounds();
     if (length > max) return this.#close("oversized", out);
     if (length < min) return this.#close("malformed", out);
-    this.#body = new Uint8Array(length);
+    this.#length = length;
   }
 
   #bounds(): { min: number; max: number } {
@@ -205,23 +236,24 @@ export class Channel {
     const mode = MODES[named[0] ?? 0xff];
     if (mode === undefined) return this.#close("malformed", out);
     const id = toHex(named.subarray(1));
-    const psk = options.lookup(mode, id);
-    if (psk === null) return this.#close("refused", out);
-    const handshake = handshakeOf(psk, named, options.secret);
-    const peer = this.#meet(handshake.read(body.subarray(NAMED_BYTES)), out);
-    if (peer === null) return;
+    const keys = options.lookup(mode, id);
+    if (keys.length === 0) return this.#close("refused", out);
+    const met = readWith(keys, (psk) => handshakeOf(psk, named, options.secret), body);
+    const peer = this.#meet(met?.payload ?? null, out);
+    if (met === null || peer === null) return;
+    const { handshake, psk } = met;
     // A member has a number, and whoever joins has none yet.
     if ((peer.node === 0) !== (mode === "join")) return this.#close("malformed", out);
     const answer = handshake.write(introduce(options.self));
     if (answer === null) return this.#close("malformed", out);
     this.#turn(handshake.split());
-    this.#opening = { kind: "open", mode, id, peer };
+    this.#opening = { kind: "open", mode, id, peer, psk };
     this.#state = "proof";
     out.push({ kind: "write", bytes: withLength(answer) });
   }
 
   #onAnswer(body: Uint8Array, out: ChannelOutput[]): void {
-    const { mode, id } = this.#options as Extract<ChannelOptions, { role: "initiator" }>;
+    const { mode, id, psk } = this.#options as Extract<ChannelOptions, { role: "initiator" }>;
     assert(this.#handshake !== null, "An answer follows a hello");
     const peer = this.#meet(this.#handshake.read(body), out);
     if (peer === null) return;
@@ -229,7 +261,7 @@ export class Channel {
     this.#turn(this.#handshake.split());
     this.#state = "open";
     const proof = this.seal(STREAM_ALIVE, new Uint8Array(0));
-    out.push({ kind: "write", bytes: proof }, { kind: "open", mode, id, peer });
+    out.push({ kind: "write", bytes: proof }, { kind: "open", mode, id, peer, psk });
   }
 
   #onFrame(body: Uint8Array, out: ChannelOutput[]): void {
@@ -278,6 +310,22 @@ export class Channel {
   }
 }
 
+/** A hello opened with the first of these keys that fits; null: none does. */
+function readWith(
+  keys: readonly Uint8Array[],
+  begin: (psk: Uint8Array) => Handshake,
+  body: Uint8Array,
+):
+  | { readonly handshake: Handshake; readonly payload: Uint8Array; readonly psk: Uint8Array }
+  | null {
+  for (const psk of keys) {
+    const handshake = begin(psk);
+    const payload = handshake.read(body.subarray(NAMED_BYTES));
+    if (payload !== null) return { handshake, payload, psk };
+  }
+  return null;
+}
+
 function handshakeOf(psk: Uint8Array, named: Uint8Array, secret: Uint8Array): Handshake {
   return new Handshake({ psk, prologue: concat(PROLOGUE, named), secret });
 }
@@ -294,4 +342,14 @@ function introduce({ node, boot }: Introduction): Uint8Array {
 
 function withLength(body: Uint8Array): Uint8Array {
   return new Writer(LENGTH_BYTES + body.length).u32(body.length).bytes(body).finish();
+}
+
+/** Writes the length of a body into the room that was left before it. */
+function headed(message: Uint8Array): Uint8Array {
+  let rest = message.length - LENGTH_BYTES;
+  for (let at = LENGTH_BYTES - 1; at >= 0; at--) {
+    message[at] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+  return message;
 }

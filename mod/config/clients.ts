@@ -282,8 +282,9 @@ export class Clients {
       else this.#count(asker.local);
       if (diff !== "") raft.say(`txn_id=0x${entry.index.toString(16)}, diff=${diff}`, null);
     });
-    replicateAll(raft);
+    // First our own disk, which works while the frames are made and sent; these do not wait for it.
     raft.persist({ entries: added });
+    replicateAll(raft);
   }
 
   #count(id: number): void {

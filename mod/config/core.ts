@@ -119,6 +119,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     }
     raft.now = now;
     raft.effects = [];
+    raft.applyAt = NEVER;
     if (!this.#started) this.#start();
     switch (event.kind) {
       case "tick":
@@ -169,6 +170,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
     const raft = this.#raft;
     return earliest(
       raft.role === "leader" ? earliest(raft.beatAt, raft.spreadAt) : raft.electionAt,
+      raft.applyAt,
       witnessDeadline(raft),
       this.#clients.deadline(),
       this.#leaving.deadline(),
@@ -362,6 +364,7 @@ export class ConfigCore implements Core<ConfigEvent, ConfigEffect> {
   /** Applies what is committed; tells the streams and whoever waits. */
   #apply(): void {
     const raft = this.#raft;
+    if (raft.applyAt !== NEVER) return;
     while (this.#replica.applied < raft.commit) {
       const index = this.#replica.applied + 1;
       const stored = raft.log.at(index);

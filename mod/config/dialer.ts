@@ -1,6 +1,7 @@
 /** One member dialed for as long as it is a member: connect, and again after a growing pause. @module */
 import type { NodeId } from "../base/id.ts";
-import { KEY_BYTES } from "../base/seal.ts";
+import { assert } from "../base/assert.ts";
+import { equalSecrets, KEY_BYTES } from "../base/seal.ts";
 import { after, type Instant, NEVER } from "../base/time.ts";
 import type { TimerHandle } from "../host/ports.ts";
 import type { Introduction } from "./channel.ts";
@@ -18,7 +19,8 @@ export interface DialOptions {
   readonly self: Introduction;
   /** The cluster id, 32 hex digits. */
   readonly cluster: string;
-  readonly psk: Uint8Array;
+  /** The keys that may be ours, the likelier one first: the next try takes the next one. */
+  readonly keys: readonly Uint8Array[];
 }
 
 /** What a dialer tells. */
@@ -33,9 +35,12 @@ export class Dialer {
   readonly address: string;
   readonly #ports: SessionPorts;
   readonly #options: DialOptions;
+  #keys: readonly Uint8Array[];
   readonly #events: DialEvents;
   readonly #timer: TimerHandle;
   #session: PeerSession | null = null;
+  /** The key of the newest try. */
+  #psk: Uint8Array | null = null;
   #failures = 0;
   #closed = false;
 
@@ -43,6 +48,7 @@ export class Dialer {
     this.address = options.address;
     this.#ports = ports;
     this.#options = options;
+    this.#keys = options.keys;
     this.#events = events;
     this.#timer = ports.clock.timer(() => this.#dial());
     this.#timer.set(ports.clock.now());
@@ -58,6 +64,17 @@ export class Dialer {
     if (!this.#closed && this.#session === null) this.#timer.set(this.#ports.clock.now());
   }
 
+  /** From now on these are the keys. A session that another one than the first opened is made anew. */
+  setKeys(keys: readonly Uint8Array[]): void {
+    this.#keys = keys;
+    const [first, used] = [keys[0], this.#psk];
+    if (this.#closed || this.#session === null) return;
+    if (first !== undefined && used !== null && equalSecrets(first, used)) return;
+    this.#session.close("rekeyed");
+    this.#failures = 0;
+    this.nudge();
+  }
+
   /** Stops for good; nothing is told any more. */
   close(): void {
     this.#closed = true;
@@ -68,7 +85,10 @@ export class Dialer {
   #dial(): void {
     if (this.#closed || this.#session !== null) return;
     this.#timer.set(NEVER);
-    const { node, address, self, cluster, psk } = this.#options;
+    const { node, address, self, cluster } = this.#options;
+    const psk = this.#keys[this.#failures % this.#keys.length];
+    assert(psk !== undefined, "There is a key");
+    this.#psk = psk;
     const { tcp, clock, random } = this.#ports;
     const secret = random.bytes(KEY_BYTES);
     const session = new PeerSession(

@@ -85,16 +85,15 @@ function pathsOf(each: Operation | Expectation): readonly string[] {
 /** Why a change of the description cannot be asked for, or null. */
 export function changeFault(change: SpecChange): string | null {
   switch (change.change) {
-    case "add-learner": {
-      const { name, links, peer } = change;
-      if (name.length > 63) return "the node name is longer than 63 characters";
-      if (links.length > LINKS_MAX) return `it names more than ${LINKS_MAX} links`;
-      const long = [...links, peer].some((each) => textLength(each) > ADDRESS_BYTES_MAX);
-      return long ? `an address is longer than ${ADDRESS_BYTES_MAX} bytes` : null;
-    }
+    case "add-learner":
+      return nameFault(change.name) ?? addressesFault(change);
+    case "rename":
+      return nodeFault(change.node) ?? nameFault(change.name);
+    case "readdress":
+      return nodeFault(change.node) ?? addressesFault(change);
     case "promote":
     case "remove":
-      return isCount(change.node, 0xffff) ? null : `${change.node} is not a node id`;
+      return nodeFault(change.node);
     case "witness":
       return change.disk === null || /^[0-9a-f]{32}$/.test(change.disk)
         ? null
@@ -102,6 +101,22 @@ export function changeFault(change: SpecChange): string | null {
     case "profile":
       return null;
   }
+}
+
+function nameFault(name: string): string | null {
+  return name.length > 63 ? "the node name is longer than 63 characters" : null;
+}
+
+function nodeFault(node: number): string | null {
+  return isCount(node, 0xffff) ? null : `${node} is not a node id`;
+}
+
+function addressesFault(
+  { links, peer }: { readonly links: readonly string[]; readonly peer: string },
+): string | null {
+  if (links.length > LINKS_MAX) return `it names more than ${LINKS_MAX} links`;
+  const long = [...links, peer].some((each) => textLength(each) > ADDRESS_BYTES_MAX);
+  return long ? `an address is longer than ${ADDRESS_BYTES_MAX} bytes` : null;
 }
 
 /** What is wrong with what somebody wants, whoever leads. */

@@ -60,6 +60,13 @@ export function changeSpec(raft: Raft, change: SpecChange): SpecAt | Problem {
       }
       return next({ members: spec.members.filter(({ id }) => id !== change.node) });
     }
+    case "rename":
+    case "readdress": {
+      const { change: _kind, node, ...changed } = change;
+      if (memberOf(spec, node) === undefined) return problem("ha.no-such-node", `node ${node}`);
+      const members = spec.members.map((each) => each.id === node ? { ...each, ...changed } : each);
+      return next({ members });
+    }
     case "profile":
       return next({ profile: change.profile });
     case "witness":

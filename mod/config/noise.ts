@@ -16,7 +16,7 @@
  * @module
  */
 import { assert } from "../base/assert.ts";
-import { concat, encodeText, Writer } from "../base/bytes.ts";
+import { concat, encodeText } from "../base/bytes.ts";
 import {
   agree,
   hmac,
@@ -39,15 +39,17 @@ const NOTHING = new Uint8Array(0);
 /** One direction of a finished channel: a key and a counter that never repeats. */
 export class CipherState {
   readonly #key: Uint8Array;
+  /** Section 12.3: four bytes of zeros, then the counter, big-endian. */
+  readonly #nonce = new Uint8Array(NONCE_BYTES);
   #counter = 0;
 
   constructor(key: Uint8Array) {
     this.#key = key;
   }
 
-  /** Seals the next text of this direction. */
-  seal(plain: Uint8Array, clear: Uint8Array = NOTHING): Uint8Array {
-    return seal({ key: this.#key, nonce: this.#next(), clear }, plain);
+  /** Seals the next text of this direction; `room` as in `base/seal.ts`. */
+  seal(plain: Uint8Array, clear: Uint8Array = NOTHING, room = 0): Uint8Array {
+    return seal({ key: this.#key, nonce: this.#next(), clear }, plain, room);
   }
 
   /** Opens the next text of this direction, or null where it is not that. */
@@ -57,7 +59,13 @@ export class CipherState {
 
   #next(): Uint8Array {
     assert(Number.isSafeInteger(this.#counter), "A channel ends before its counter does");
-    return new Writer(NONCE_BYTES).u32(0).u64(this.#counter++).finish();
+    const nonce = this.#nonce;
+    let rest = this.#counter++;
+    for (let at = NONCE_BYTES - 1; rest > 0; at--) {
+      nonce[at] = rest % 256;
+      rest = Math.floor(rest / 256);
+    }
+    return nonce;
   }
 }
 

@@ -42,13 +42,16 @@ export type SessionEnd =
   | "crowded"
   | "replaced"
   | "stranger"
-  | "own-number";
+  | "own-number"
+  | "rekeyed";
 
 /** The other end of an open session. */
 export interface SessionPeer {
   readonly mode: ChannelMode;
   readonly id: string;
   readonly peer: Introduction;
+  /** The key that both have. */
+  readonly psk: Uint8Array;
 }
 
 /** What a session tells its owner. Nothing is told after `onClose`. */

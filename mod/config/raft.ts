@@ -73,6 +73,8 @@ export class Raft {
   beatAt: Instant = EPOCH;
   /** When the members are told what is committed, if no write tells them before. */
   spreadAt: Instant = NEVER;
+  /** Now, where entries are to be on their way to the disk before older ones are applied. */
+  applyAt: Instant = NEVER;
   round = 0;
   barriers: Barrier[] = [];
   /** We hand the leadership over, and take nothing new until that has ended. */

@@ -216,6 +216,7 @@ export function onAppend(raft: Raft, from: NodeId, message: MessageOf<"append">)
     const copies = entries.slice(fresh).map((e) => ({ term: e.term, body: e.body.slice() }));
     const added = raft.append(copies);
     raft.persist({ ...hardState, ...(truncated ? { truncateFrom: first } : {}), entries: added });
+    raft.applyAt = raft.now;
   } else if (hardState.hardState) raft.persist(hardState);
   raft.commit = Math.max(raft.commit, Math.min(commit, match));
   reply(true, match, raft.log.chainAt(match) ?? 0);

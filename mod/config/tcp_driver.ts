@@ -8,6 +8,7 @@
  */
 import type { ClusterId, NodeId } from "../base/id.ts";
 import type { ChannelMode } from "./channel.ts";
+import { type KeyRing, keysOf } from "../base/key_ring.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type Introduction, peerKey } from "./channel.ts";
 import { Dialer } from "./dialer.ts";
@@ -17,10 +18,9 @@ import type { SessionEnd, SessionPorts } from "./peer_session.ts";
 export type PeerCount = SessionEnd | "dropped-unconnected" | "dropped-full";
 
 /** What the driver is made with. */
-export interface PeerDriverOptions extends SessionPorts {
+export interface PeerDriverOptions extends SessionPorts, KeyRing {
   readonly self: Introduction & { readonly node: NodeId };
   readonly cluster: ClusterId;
-  readonly clusterKey: Uint8Array;
   /** `HOST:PORT` to listen on. */
   readonly listen: string;
   /** The session key of an open ticket (32 hex digits), or null. */
@@ -42,7 +42,7 @@ export interface PeerEvents {
 export class PeerDriver {
   readonly #options: PeerDriverOptions;
   readonly #events: PeerEvents;
-  readonly #psk: Uint8Array;
+  #keys: readonly Uint8Array[];
   readonly #acceptor: Acceptor;
   readonly #dialers = new Map<NodeId, Dialer>();
   readonly #connected = new Set<NodeId>();
@@ -52,9 +52,9 @@ export class PeerDriver {
   constructor(options: PeerDriverOptions, events: PeerEvents) {
     this.#options = options;
     this.#events = events;
-    this.#psk = peerKey(options.clusterKey);
+    this.#keys = keysOf(options).map(peerKey);
     const { self, listen } = options;
-    const lookup = (mode: ChannelMode, id: string) => this.#keyOf(mode, id);
+    const lookup = (mode: ChannelMode, id: string) => this.#keysFor(mode, id);
     this.#acceptor = new Acceptor(options, { self, listen, lookup }, {
       onOpen: (node) => {
         this.#dialers.get(node)?.nudge();
@@ -106,6 +106,14 @@ export class PeerDriver {
     }
   }
 
+  /** From now on the cluster's keys are these; what was opened with another one ends. */
+  setKeys(ring: KeyRing): void {
+    if (this.#closed) return;
+    this.#keys = keysOf(ring).map(peerKey);
+    for (const dialer of this.#dialers.values()) dialer.setKeys(this.#keys);
+    this.#acceptor.keep(this.#keys);
+  }
+
   /** Ends everything; nothing is told any more. */
   close(): void {
     this.#closed = true;
@@ -117,7 +125,7 @@ export class PeerDriver {
 
   #dialer(node: NodeId, address: string): Dialer {
     const { self, cluster } = this.#options;
-    return new Dialer(this.#options, { node, address, self, cluster, psk: this.#psk }, {
+    return new Dialer(this.#options, { node, address, self, cluster, keys: this.#keys }, {
       onOpen: () => this.#noteReach(node),
       onFrame: (stream, bytes) => this.#onFrame(node, stream, bytes),
       onClose: (why) => {
@@ -127,9 +135,10 @@ export class PeerDriver {
     });
   }
 
-  #keyOf(mode: ChannelMode, id: string): Uint8Array | null {
-    if (mode === "join") return this.#options.ticketKey(id);
-    return id === this.#options.cluster ? this.#psk : null;
+  #keysFor(mode: ChannelMode, id: string): readonly Uint8Array[] {
+    if (mode === "member") return id === this.#options.cluster ? this.#keys : [];
+    const key = this.#options.ticketKey(id);
+    return key === null ? [] : [key];
   }
 
   #sessionTo(node: NodeId) {

@@ -127,6 +127,8 @@ const CHANGE = union({
   remove: [3, struct({ node: u16 })],
   profile: [4, struct({ profile: choice(PROFILE_NAMES as readonly ["standard", "fast"]) })],
   witness: [5, struct({ disk: option(hex(16)) })],
+  rename: [6, struct({ node: u16, name: text(63) })],
+  readdress: [7, struct({ node: u16, links: list(text(255), LINKS_MAX), peer: text(255) })],
 });
 
 /** One entry of `.clusterlog`. */

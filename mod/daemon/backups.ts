@@ -21,7 +21,8 @@ export interface BackupParts {
   readonly settings: Pick<Settings, "state" | "backup">;
   /** Path of the living database. */
   readonly database: string;
-  readonly identity: Identity;
+  /** As it is now: keys change. */
+  readonly identity: () => Identity;
   readonly pool: ArchivePool;
   readonly recorder: Recorder;
   /** Resolves when what is applied now is in the database. */
@@ -101,7 +102,12 @@ export class Backups {
       const target = file ?? freeName(this.#directory, now);
       await flushed();
       const at = now.toISOString();
-      const { bytes, applied } = await pool.ask("backup", { database, target, identity, at });
+      const { bytes, applied } = await pool.ask("backup", {
+        database,
+        target,
+        identity: identity(),
+        at,
+      });
       if (file === null) {
         this.#last = { at: now.getTime(), file: target };
         this.#failed = null;

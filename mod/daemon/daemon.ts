@@ -6,22 +6,16 @@
 import type {
   BackupReport,
   ChangeAsk,
-  ChangePage,
-  HistoryList,
-  HistoryPageAsk,
   InitAsk,
   JoinAsk,
   RestoreAsk,
   RestoreReport,
   RunningNode,
   Stamp,
-  TransactionDetail,
-  TreeDiff,
   TreeEntry,
-  UndoAnswer,
-  UndoAsk,
 } from "../api/running_node.ts";
 import type { MembershipNode } from "../api/membership_node.ts";
+import type { TicketNode } from "../api/ticket_node.ts";
 import { toHex } from "../base/bytes.ts";
 import { nameOf } from "../base/cluster.ts";
 import { bootId, type ResourceId } from "../base/id.ts";
@@ -40,6 +34,7 @@ import { makeDatabase } from "../host/linux/database.ts";
 import { ArchivePool } from "./archive_pool.ts";
 import { describeHost } from "./describe.ts";
 import { firstSpec, FOUNDER } from "./found.ts";
+import { keepKeys } from "./key_renewal.ts";
 import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
 import { drain, leaveCluster } from "./leave.ts";
@@ -141,38 +136,20 @@ export class Daemon implements RunningNode {
     return this.#reader().member.list(path);
   }
 
-  history(ask: HistoryPageAsk): Promise<HistoryList> {
-    return this.#member().desk.list(ask);
-  }
-
-  transaction(txn: number): Promise<TransactionDetail> {
-    return this.#member().desk.transaction(txn);
-  }
-
-  diff(from: Point, to: Point, path: string | null): Promise<TreeDiff> {
-    return this.#member().desk.diff(from, to, path);
-  }
-
-  undo(ask: UndoAsk): Promise<UndoAnswer> {
-    return this.#member().desk.undo(ask);
-  }
+  readonly history: RunningNode["history"] = (ask) => this.#member().desk.list(ask);
+  readonly transaction: RunningNode["transaction"] = (txn) => this.#member().desk.transaction(txn);
+  readonly undo: RunningNode["undo"] = (ask) => this.#member().desk.undo(ask);
+  readonly diff: RunningNode["diff"] = (from, to, path) => this.#member().desk.diff(from, to, path);
 
   exportTree(at: Point): Promise<ReadableStream<Uint8Array>> {
     return this.#member().desk.exportTree(at);
   }
 
-  applied(): number {
-    return this.#member().desk.applied();
-  }
-
-  changesAfter(index: number): Promise<ChangePage> {
-    return this.#member().desk.changesAfter(index);
-  }
-
-  onApplied(listener: () => void): () => void {
-    return this.#member().desk.onApplied(listener);
-  }
-
+  readonly applied: RunningNode["applied"] = () => this.#member().desk.applied();
+  readonly changesAfter: RunningNode["changesAfter"] = (index) =>
+    this.#member().desk.changesAfter(index);
+  readonly onApplied: RunningNode["onApplied"] = (listener) =>
+    this.#member().desk.onApplied(listener);
   readonly resourceLog: RunningNode["resourceLog"] = (ask) => this.#reader().desk.resourceLog(ask);
   readonly verify = (): Promise<VerifyReport> => this.#member().member.verify();
 
@@ -254,9 +231,11 @@ export class Daemon implements RunningNode {
     return this.#member().membership;
   }
 
-  newTicket(minutes: number): Promise<string> {
-    return this.#member().member.newTicket(minutes);
+  get tickets(): TicketNode {
+    return this.#member().tickets;
   }
+
+  readonly renewKey: RunningNode["renewKey"] = (ask) => this.#member().renewal.step(ask);
 
   confirmDead(node: string): Promise<void> {
     this.#member().member.confirmDead(node);
@@ -312,6 +291,7 @@ export class Daemon implements RunningNode {
         self: identity.node,
         boot,
         clusterKey: identity.clusterKey,
+        otherKey: identity.otherKey ?? null,
         spec: identity.spec,
         disks: settings.disks,
         bind: settings.bind,
@@ -322,6 +302,7 @@ export class Daemon implements RunningNode {
         },
         onSaying: (saying) => this.#recorder.say(saying),
         // A database never answers within its own opening: what follows has run by then.
+        storeKeys: (keys, done) => done(keepKeys(settings.state, keys, this.#recorder)),
         onReady: () => running && resolve(running),
         onFatal: (why, code) => {
           reject(new ProblemError(code, why));

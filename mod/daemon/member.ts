@@ -21,9 +21,6 @@ const WAITING_MAX = 1024;
 /** A database at its bounds is read back in less, on a slow disk too. */
 const VERIFY_MS = 10 * 60_000;
 
-/** Bytes of a ticket's secret: 16 of id, 32 of key. */
-const INVITE_BYTES = 48;
-
 /** One that waits. */
 interface Waiting {
   readonly done: (fact: Fact) => void;
@@ -105,19 +102,6 @@ export class Member {
     assert(fact.fact === "config.verified", "A report answers a verification");
     if (fact.report === null) throw new ProblemError("api.busy", "the database is busy or ends");
     return fact.report;
-  }
-
-  /** A one-time ticket. */
-  async newTicket(minutes: number): Promise<string> {
-    const secret = crypto.getRandomValues(new Uint8Array(INVITE_BYTES));
-    const fact = await this.ask((tag) => ({
-      request: "join.invite",
-      tag,
-      secret,
-      validMs: minutes * 60_000,
-    }));
-    assert(fact.fact === "join.ticket", "A ticket answers an invitation");
-    return fact.ticket;
   }
 
   /** A person vouches that a node is dead, a member or a former one (by name or number). */

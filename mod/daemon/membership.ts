@@ -1,9 +1,12 @@
 /** Who is a member and who leads: the questions of the API, as requests to the streams. @module */
 import type {
+  AddressChange,
+  Addresses,
   ForceAnswer,
   ForceRequest,
   MemberRow,
   MembershipNode,
+  ReaddressAsk,
 } from "../api/membership_node.ts";
 import { assert } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
@@ -12,15 +15,27 @@ import { requestId } from "../base/id.ts";
 import { ProblemError } from "../base/problem.ts";
 import type { NodeRuntime } from "../runtime/mod.ts";
 import type { Member } from "./member.ts";
+import { readdressMember, renameMember } from "./renaming.ts";
 
 /** Asks a running member. */
 export class Membership implements MembershipNode {
   readonly #runtime: NodeRuntime;
   readonly #member: Member;
+  /** Where this node listens, as others are to find it. */
+  readonly #own: Addresses;
 
-  constructor(runtime: NodeRuntime, member: Member) {
+  constructor(runtime: NodeRuntime, member: Member, { links, peer }: Addresses) {
     this.#runtime = runtime;
     this.#member = member;
+    this.#own = { links, peer };
+  }
+
+  rename(name: string, to: string): Promise<void> {
+    return renameMember({ runtime: this.#runtime, member: this.#member }, name, to);
+  }
+
+  readdress(ask: ReaddressAsk | null): Promise<AddressChange> {
+    return readdressMember({ runtime: this.#runtime, member: this.#member }, this.#own, ask);
   }
 
   members(): { readonly leader: string | null; readonly members: readonly MemberRow[] } {

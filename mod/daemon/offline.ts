@@ -131,12 +131,16 @@ export class OfflineNode implements RunningNode {
   readonly join = refused;
   readonly describe = refuse;
   readonly leave = refused;
-  readonly newTicket = refused;
+  readonly renewKey = refused;
   readonly confirmDead = refused;
   readonly formatDisk = refused;
   readonly shutdown = refused;
 
   get membership(): never {
+    return refuse();
+  }
+
+  get tickets(): never {
     return refuse();
   }
 

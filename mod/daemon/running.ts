@@ -9,6 +9,8 @@ import { Backups } from "./backups.ts";
 import { HistoryDesk } from "./history_desk.ts";
 import { rebootHost } from "./host_reboot.ts";
 import { Member } from "./member.ts";
+import { KeyRenewal } from "./key_renewal.ts";
+import { Tickets } from "./tickets.ts";
 import { Membership } from "./membership.ts";
 import { Mounting } from "./mounting.ts";
 import { historyLimits, type HostPorts } from "./ports.ts";
@@ -23,6 +25,8 @@ export interface Running {
   readonly runtime: NodeRuntime;
   readonly member: Member;
   readonly membership: Membership;
+  readonly tickets: Tickets;
+  readonly renewal: KeyRenewal;
   readonly desk: HistoryDesk;
   readonly backups: Backups;
   readonly ports: HostPorts;
@@ -52,9 +56,14 @@ export function surround(parts: RunningParts): Running {
   const limits = historyLimits(settings);
   const desk = new HistoryDesk({ runtime, pool, database, limits, change });
   const flushed = () => desk.flushed();
-  const backups = new Backups({ settings, database, identity, pool, recorder, flushed });
-  const membership = new Membership(runtime, member);
-  return { runtime, member, membership, desk, backups, ports, mounting: null };
+  const identityNow = () => ({ ...identity, ...runtime.node.join.keys });
+  const backups = new Backups({
+    ...{ settings, database, identity: identityNow, pool, recorder, flushed },
+  });
+  const renewal = new KeyRenewal(runtime, member);
+  const membership = new Membership(runtime, member, settings);
+  const tickets = new Tickets(runtime, member);
+  return { runtime, member, membership, tickets, renewal, desk, backups, ports, mounting: null };
 }
 
 /** What keeps the tree mounted, where it is to be. */

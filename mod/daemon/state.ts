@@ -11,6 +11,7 @@ import { toHex } from "../base/bytes.ts";
 import { CLUSTER_SPEC, type ClusterSpec, specFault } from "../base/cluster.ts";
 import { fromHex } from "../base/bytes.ts";
 import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
+import type { KeyRing } from "../base/key_ring.ts";
 import { ProblemError } from "../base/problem.ts";
 import { type Machine, otherMachine, thisMachine } from "../host/linux/machine.ts";
 import { decode, encode } from "../base/schema.ts";
@@ -21,9 +22,8 @@ import { KEY_BYTES } from "../base/seal.ts";
 const STATE_FORMAT = 1;
 
 /** What makes this node a member. */
-export interface Identity {
+export interface Identity extends KeyRing {
   readonly node: NodeId;
-  readonly clusterKey: Uint8Array;
   /** The cluster as it was when this node was made; the log has newer ones. */
   readonly spec: ClusterSpec;
   /** On which machine; absent for this one. */
@@ -53,7 +53,7 @@ export function readIdentity(directory: string): Identity | null {
   if (parsed.format !== STATE_FORMAT) {
     throw fault(`has format ${JSON.stringify(parsed.format)}, this pentad reads ${STATE_FORMAT}`);
   }
-  const { node, key, spec, machine = NO_MACHINE } = parsed;
+  const { node, key, other = null, spec, machine = NO_MACHINE } = parsed;
   const clusterKey = typeof key === "string" ? fromHex(key) : null;
   const specBytes = typeof spec === "string" ? fromHex(spec) : null;
   const decoded = specBytes && decode(CLUSTER_SPEC, specBytes);
@@ -61,9 +61,13 @@ export function readIdentity(directory: string): Identity | null {
     throw fault("names no node id");
   }
   if (clusterKey?.length !== KEY_BYTES) throw fault("holds no cluster key");
+  const otherKey = typeof other === "string" ? fromHex(other) : null;
+  if (other !== null && otherKey?.length !== KEY_BYTES) {
+    throw fault("holds a second key that is none");
+  }
   if (!decoded || specFault(decoded) !== null) throw fault("holds no cluster description");
   if (!isMachine(machine)) throw fault("names no machine");
-  return { node: nodeId(node), clusterKey, spec: decoded, machine };
+  return { node: nodeId(node), clusterKey, otherKey, spec: decoded, machine };
 }
 
 /**
@@ -98,12 +102,23 @@ function isMachine(value: unknown): value is Machine {
   );
 }
 
+/**
+ * Gives the member in this directory other keys: durable when it returns. Throws where there is no
+ * member any more.
+ */
+export function writeKeys(directory: string, { clusterKey, otherKey = null }: KeyRing): void {
+  const identity = readIdentity(directory);
+  if (identity === null) throw new ProblemError("join.not-a-member", `"${directory}" holds none`);
+  writeIdentity(directory, { ...identity, clusterKey, otherKey });
+}
+
 /** Makes this node a member: durable when it returns. */
 export function writeIdentity(directory: string, identity: Identity): void {
   const text = JSON.stringify({
     format: STATE_FORMAT,
     node: identity.node,
     key: toHex(identity.clusterKey),
+    ...(identity.otherKey ? { other: toHex(identity.otherKey) } : {}),
     spec: toHex(encode(CLUSTER_SPEC, identity.spec)),
     machine: identity.machine ?? thisMachine(),
   });

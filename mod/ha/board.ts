@@ -30,6 +30,8 @@ const NOTHING: Pick<Report, "services"> = { services: [] };
 export class ResourceBoard {
   readonly #context: HaContext;
   readonly #shown = new Map<ResourceId, Shown>();
+  /** The sentences of reasons in force. */
+  readonly #sentences = new WeakMap<Reason, string>();
 
   constructor(context: HaContext) {
     this.#context = context;
@@ -58,7 +60,7 @@ export class ResourceBoard {
       const wanted = files.definitions.resources.get(id)?.wanted ?? "removed";
       if (running && state === "started" && node !== null) watch.onRunning(id, node);
       const before = this.#shown.get(id);
-      const why = entry.why === null ? "" : formatReason(entry.why);
+      const why = entry.why === null ? "" : this.#sentence(entry.why);
       this.#shown.set(id, { id, state, node, wanted, reason: why, detail });
       if (before?.state === state && before.node === node) continue;
       this.#context.tell({
@@ -79,6 +81,14 @@ export class ResourceBoard {
       const because = reason("ha.requested", { id, state: "removed" });
       this.#context.tell({ fact: "ha.resource", id, state: "stopped", node: null, because });
     }
+  }
+
+  #sentence(why: Reason): string {
+    const known = this.#sentences.get(why);
+    if (known !== undefined) return known;
+    const sentence = formatReason(why);
+    this.#sentences.set(why, sentence);
+    return sentence;
   }
 
   /** What is decided has its reason; that it runs, or does not yet, is seen. */

@@ -20,7 +20,7 @@ import { plan } from "./plan.ts";
 import { proofReason } from "./node_plan.ts";
 import { spoken } from "./resource.ts";
 import type { Plan, Situation, Takeover } from "./situation.ts";
-import { type ManagerStatus, printStatus } from "./status.ts";
+import { isSameStatus, printStatus } from "./status.ts";
 import { type Clerk, decisionOf, lockOf, unlockOf } from "./transactions.ts";
 
 /** What the core tells the manager about the cluster. */
@@ -66,8 +66,6 @@ export class Manager {
   #settled = 0;
   #retryAt: Instant = EPOCH;
   #flights = 0;
-  /** The decisions in force as they were printed last: most plans change nothing. */
-  #printed: { readonly status: ManagerStatus; readonly bytes: Uint8Array } | null = null;
 
   constructor(context: HaContext, files: HaFiles, clerk: Clerk) {
     this.#context = context;
@@ -181,15 +179,15 @@ export class Manager {
     for (const [node, disks] of next.eject) {
       this.#context.ask({ request: "storage.fence", node, disks });
     }
-    const bytes = printStatus(next.status);
-    if (this.#printed?.status !== status) this.#printed = { status, bytes: printStatus(status) };
     // Whoever reports by a status knows every mode that was decided before it.
     const turned = next.mode !== mode;
-    const same = equalBytes(bytes, this.#printed.bytes) && !turned;
+    // Most plans change nothing; and reasons that were cut are not written anew.
+    const bytes = isSameStatus(next.status, status) ? null : printStatus(next.status);
+    const same = !turned && (bytes === null || equalBytes(bytes, printStatus(status)));
     if (same && lines.length === 0) return;
     const transaction = decisionOf(this.#clerk, this.#files, {
       epoch: this.#epoch,
-      bytes: same ? null : bytes,
+      bytes: same ? null : bytes ?? printStatus(next.status),
       mode: turned ? next.mode : null,
       out: next.out.size === out.size ? null : next.out,
       moves: machines.moves(spec, status, next.status),

@@ -146,6 +146,29 @@ function cut(why: Reason | null): Reason | null {
   return { code: why.code, args: Object.fromEntries(args) };
 }
 
+/** True where both documents say the same: their bytes are equal then, and need not be made. */
+export function isSameStatus(a: ManagerStatus, b: ManagerStatus): boolean {
+  return isSameMap(a.nodes, b.nodes) && isSameMap(a.services, b.services);
+}
+
+function isSameMap<K>(a: ReadonlyMap<K, object>, b: ReadonlyMap<K, object>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, value] of a) if (!isSame(value, b.get(key))) return false;
+  return true;
+}
+
+/** Of what JSON can say. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (!isStructured(a) || !isStructured(b)) return false;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => isSame(a[key], b[key]));
+}
+
+function isStructured(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
 /** The document in hostile bytes, or null where they are none. */
 export function parseStatus(bytes: Uint8Array): ManagerStatus | null {
   const text = decodeText(bytes);

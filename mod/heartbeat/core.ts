@@ -176,6 +176,8 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
 
   #onFact(fact: Fact): void {
     switch (fact.fact) {
+      case "join.keys":
+        return this.#gate.setKeys(fact.keys);
       case "config.spec":
         this.#context.setSpec(fact.spec);
         this.#roster.track();

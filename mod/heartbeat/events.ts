@@ -1,5 +1,6 @@
 /** What may come into stream 1 and what may go out. @module */
 import type { BootId, NodeId } from "../base/id.ts";
+import type { KeyRing } from "../base/key_ring.ts";
 import type { ProfileName } from "../base/timing.ts";
 import type { ClusterSpec } from "../base/cluster.ts";
 import type { CommonEffect, CommonEvent } from "../streams.ts";
@@ -36,11 +37,9 @@ export const REFUSALS = [
 export type Refusal = typeof REFUSALS[number];
 
 /** What the core is made with. */
-export interface HeartbeatOptions {
+export interface HeartbeatOptions extends KeyRing {
   readonly self: NodeId;
   readonly boot: BootId;
-  /** 32 bytes; packet keys are derived from it per sender and boot. */
-  readonly clusterKey: Uint8Array;
   readonly spec: ClusterSpec;
   readonly profile: ProfileName;
 }

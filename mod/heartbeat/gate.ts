@@ -5,6 +5,7 @@
  * @module
  */
 import type { BootId, NodeId } from "../base/id.ts";
+import { type KeyRing, keysOf } from "../base/key_ring.ts";
 import { type HeartbeatOptions, type Refusal, REFUSALS } from "./events.ts";
 import type { Peer } from "./peer.ts";
 import { type Beat, decodeHeader, type Header, openPacket, packetKey } from "./wire.ts";
@@ -27,10 +28,19 @@ export class Gate {
     Refusal,
     number
   >;
+  #ring: KeyRing;
   #received = 0;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
+    const { clusterKey, otherKey = null } = options;
+    this.#ring = { clusterKey, otherKey };
+  }
+
+  /** From now on the cluster's keys are these. */
+  setKeys(ring: KeyRing): void {
+    this.#ring = ring;
+    this.#keys.clear();
   }
 
   /** Genuine beats so far. */
@@ -46,7 +56,7 @@ export class Gate {
   /** The key that this life of ours seals with. */
   ownKey(): Uint8Array {
     const { self, boot } = this.#options;
-    const key = this.#keyOf(self, boot);
+    const key = this.#keys.get(`${self} ${boot}`) ?? packetKey(this.#ring.clusterKey, self, boot);
     this.#remember(self, boot, key);
     return key;
   }
@@ -73,8 +83,7 @@ export class Gate {
     // The sender numbers its links as we do; a packet is opened as what it says it is.
     if (header.link !== link || link >= peer.links.length) return "malformed";
     if (peer.lives.isRetired(boot)) return "old";
-    const key = this.#keyOf(sender, boot);
-    const beat = openPacket(key, header, bytes);
+    const { key, beat } = this.#unseal(header, bytes);
     if (typeof beat === "string") return beat;
     if (beat.cluster !== this.#options.spec.id) return "foreign";
     if (!peer.lives.accept(boot, link, header.seq)) return "replayed";
@@ -82,9 +91,19 @@ export class Gate {
     return { peer, header, beat };
   }
 
-  #keyOf(sender: NodeId, boot: BootId): Uint8Array {
-    return this.#keys.get(`${sender} ${boot}`) ??
-      packetKey(this.#options.clusterKey, sender, boot);
+  /** With the key that this life used last; while the cluster's key is renewed, with the other too. */
+  #unseal(header: Header, bytes: Uint8Array): { key: Uint8Array; beat: Beat | Refusal } {
+    const { sender, boot } = header;
+    const known = this.#keys.get(`${sender} ${boot}`);
+    const key = known ?? packetKey(this.#ring.clusterKey, sender, boot);
+    const beat = openPacket(key, header, bytes);
+    if (beat !== "seal" || !this.#ring.otherKey) return { key, beat };
+    for (const each of keysOf(this.#ring)) {
+      const other = packetKey(each, sender, boot);
+      const opened = openPacket(other, header, bytes);
+      if (opened !== "seal") return { key: other, beat: opened };
+    }
+    return { key, beat };
   }
 
   #remember(sender: NodeId, boot: BootId, key: Uint8Array): void {

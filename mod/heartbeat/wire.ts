@@ -18,7 +18,7 @@
  *
  * @module
  */
-import { equalBytes, fromHex, Reader, toHex, Writer } from "../base/bytes.ts";
+import { equalBytes, Reader, toHex, Writer } from "../base/bytes.ts";
 import { type BootId, bootId, MEMBERS_MAX, type NodeId, nodeId } from "../base/id.ts";
 import {
   bool,
@@ -113,10 +113,8 @@ export function packetKey(clusterKey: Uint8Array, sender: NodeId, boot: BootId):
 /** Bytes of a packet. */
 export function encodePacket(key: Uint8Array, header: Header, beat: Beat): Uint8Array {
   const clear = encodeHeader(header);
-  const sealed = seal({ key, nonce: nonceOf(header), clear }, encode(BEAT, beat));
-  const packet = new Uint8Array(clear.length + sealed.length);
+  const packet = seal({ key, nonce: nonceOf(header), clear }, encode(BEAT, beat), clear.length);
   packet.set(clear);
-  packet.set(sealed, clear.length);
   assert(packet.length <= PACKET_BYTES_MAX, "A beat fits one datagram");
   return packet;
 }
@@ -150,10 +148,9 @@ export function openPacket(
 }
 
 function encodeHeader({ sender, boot, link, seq }: Header): Uint8Array {
-  const bytes = fromHex(boot);
-  assert(bytes !== null, "A boot id is hex");
-  return new Writer(HEADER_BYTES).bytes(MAGIC).u8(VERSION).u8(TYPE_BEAT).u16(sender).bytes(bytes)
-    .u8(link).u64(seq).finish();
+  const writer = new Writer(HEADER_BYTES).bytes(MAGIC).u8(VERSION).u8(TYPE_BEAT).u16(sender);
+  assert(writer.hex(boot), "A boot id is hex");
+  return writer.u8(link).u64(seq).finish();
 }
 
 function nonceOf({ link, seq }: Header): Uint8Array {

@@ -38,6 +38,15 @@ export function withoutNodeKey(text: string, node: string): string | null {
   return kept.length === lines.length ? null : kept.join("\n");
 }
 
+/** A file in which a node's own line bears its new name; null where it has none. */
+export function withRenamedNode(text: string, from: string, to: string): string | null {
+  const lines = text.split("\n");
+  const next = lines.map((line) =>
+    ownerOf(line) === from ? line.trimEnd().slice(0, -from.length) + to : line
+  );
+  return next.every((line, at) => line === lines[at]) ? null : next.join("\n");
+}
+
 /** The node of a line that pentad wrote, or null. */
 export function ownerOf(line: string): string | null {
   const last = line.trim().split(/\s+/).at(-1) ?? "";

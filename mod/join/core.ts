@@ -9,15 +9,18 @@
  *
  * @module
  */
-import type { ClusterSpec, Member } from "../base/cluster.ts";
+import { type ClusterSpec, type Member, nameOf } from "../base/cluster.ts";
 import { parseAddress } from "../base/address.ts";
 import { toHex } from "../base/bytes.ts";
 import type { Core } from "../base/core.ts";
+import type { KeyRing } from "../base/key_ring.ts";
+import { Renewal } from "./renewal.ts";
 import { isNodeName } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { reason } from "../base/reason.ts";
 import { after, earliest, type Instant } from "../base/time.ts";
 import type { Fact, Outcome, Request } from "../streams.ts";
+import type { TicketState } from "../base/ticket_state.ts";
 import type { JoinEffect, JoinEvent, JoinOptions } from "./events.ts";
 import { printTicket, ticketKey } from "./ticket.ts";
 import { decodeHello, encodeAnswer, type Hello, JOIN_VERSION } from "./wire.ts";
@@ -28,6 +31,8 @@ const TICKETS_MAX = 64;
 const PENDING_MAX = 16;
 /** Bytes of the secret that an invitation brings: id and key. */
 const ID_BYTES = 16;
+
+const SHORT_ID_DIGITS = 8;
 
 interface OpenTicket {
   readonly key: Uint8Array;
@@ -47,21 +52,39 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
   readonly #options: JoinOptions;
   readonly #tickets = new Map<string, OpenTicket>();
   readonly #pending = new Map<string, Pending>();
+  readonly #renewal: Renewal;
   #spec: ClusterSpec;
+  #now: Instant;
   #next = 1;
 
   constructor(options: JoinOptions) {
     this.#options = options;
-    this.#spec = options.spec;
+    const { self, boot, spec, clusterKey, otherKey = null, wallAtStart, startedAt } = options;
+    this.#spec = spec;
+    this.#now = startedAt;
+    this.#renewal = new Renewal({ clusterKey, otherKey }, {
+      self,
+      boot,
+      name: () => nameOf(this.#spec, self),
+      time: () => Math.floor(wallAtStart + (this.#now - startedAt) / 1000),
+    });
+  }
+
+  /** The keys that this node has now. */
+  get keys(): KeyRing {
+    return this.#renewal.ring;
   }
 
   step(event: JoinEvent, now: Instant): JoinEffect[] {
+    this.#now = now;
     for (const [id, ticket] of this.#tickets) if (ticket.expires <= now) this.#tickets.delete(id);
     switch (event.kind) {
       case "tick":
-        return [];
+        return this.#renewal.onTick(now);
       case "fact":
-        return this.#onFact(event.fact);
+        return this.#onFact(event.fact, now);
+      case "keys-stored":
+        return this.#renewal.onStored(event.ok, now);
       case "request":
         return this.#onRequest(event.request, now);
       case "session-frame":
@@ -75,7 +98,8 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
   }
 
   deadline(): Instant {
-    return earliest(...[...this.#tickets.values()].map((ticket) => ticket.expires));
+    const ends = [...this.#tickets.values()].map((ticket) => ticket.expires);
+    return earliest(this.#renewal.deadline(), ...ends);
   }
 
   /** The session key of an open ticket, or null: for the channel's handshake. */
@@ -84,8 +108,49 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
     return open !== undefined && open.expires > now ? open.key : null;
   }
 
+  /** The tickets that are valid, the one that ends first in front. */
+  tickets(now: Instant): readonly TicketState[] {
+    return [...this.#tickets].filter(([, { expires }]) => expires > now)
+      .sort(([, a], [, b]) => a.expires - b.expires)
+      .map(([id, ticket]) => this.#stateOf(id, ticket, now));
+  }
+
+  #stateOf(id: string, { expires, usedBy }: OpenTicket, now: Instant): TicketState {
+    const node = usedBy?.split(" ")[0] ?? null;
+    const isMember = this.#spec.members.some(({ name }) => name === node);
+    const state = node === null ? "open" : isMember ? "used" : "pending";
+    return { id: shortId(id), state, node, leftMs: expires - now };
+  }
+
   #onRequest(request: Request, now: Instant): JoinEffect[] {
-    if (request.request !== "join.invite") return [];
+    if (request.request === "join.revoke") return this.#revoke(request, now);
+    return request.request === "join.invite" ? this.#invite(request, now) : [];
+  }
+
+  /**
+   * Whoever waits on such a ticket is refused now, and gets no key whatever becomes of the change that
+   * was asked for it; who is a member by it stays one.
+   */
+  #revoke({ tag, id: start }: Extract<Request, { request: "join.revoke" }>, now: Instant) {
+    const ended = [...this.#tickets].filter(([id]) => id.startsWith(start));
+    const tickets = ended.map(([id, ticket]) => this.#stateOf(id, ticket, now));
+    const effects: JoinEffect[] = [];
+    for (const [id] of ended) {
+      this.#tickets.delete(id);
+      for (const [waiting, { ticket, session }] of this.#pending) {
+        if (ticket !== id) continue;
+        this.#pending.delete(waiting);
+        effects.push(refuse(session, problem("join.bad-ticket", "it was revoked")));
+      }
+      const because = reason("join.revoked", {});
+      const text = `ticket=${shortId(id)}, revoked`;
+      effects.push({ kind: "say", saying: { stream: "join", text, routine: false, because } });
+    }
+    effects.push({ kind: "tell", fact: { fact: "join.revoked", tag, tickets } });
+    return effects;
+  }
+
+  #invite(request: Extract<Request, { request: "join.invite" }>, now: Instant): JoinEffect[] {
     this.#makeRoom();
     const id = toHex(request.secret.subarray(0, ID_BYTES));
     const secret = toHex(request.secret.subarray(ID_BYTES, ID_BYTES + 32));
@@ -100,7 +165,7 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
         kind: "say",
         saying: {
           stream: "join",
-          text: `ticket=${id.slice(0, 8)}, valid=${Math.round(request.validMs / 1000)}s`,
+          text: `ticket=${shortId(id)}, valid=${Math.round(request.validMs / 1000)}s`,
           routine: false,
           because: reason("join.invited", { ms: request.validMs }),
         },
@@ -116,12 +181,14 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
     if (first !== undefined) this.#tickets.delete(first[0]);
   }
 
-  #onFact(fact: Fact): JoinEffect[] {
+  #onFact(fact: Fact, now: Instant): JoinEffect[] {
+    if (fact.fact === "config.applied") return this.#renewal.onApplied(fact, now);
     if (fact.fact === "config.spec") {
       this.#spec = fact.spec;
       return [];
     }
     if (fact.fact !== "config.outcome") return [];
+    if (this.#renewal.onOutcome(fact.tag, fact.outcome, now)) return [];
     const pending = this.#pending.get(fact.tag);
     if (pending === undefined) return [];
     this.#pending.delete(fact.tag);
@@ -219,7 +286,7 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
 
   #welcome(session: number, member: Member): JoinEffect[] {
     const because = reason("join.learner", { node: member.name });
-    const { clusterKey } = this.#options;
+    const { clusterKey } = this.#renewal.ring;
     return [
       {
         kind: "session-frame",
@@ -238,6 +305,11 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
       },
     ];
   }
+}
+
+/** As much of a ticket's id as people need to tell one from another; the id is no secret. */
+function shortId(id: string): string {
+  return id.slice(0, SHORT_ID_DIGITS);
 }
 
 function sameMachine(member: Member, hello: Hello): boolean {

@@ -1,6 +1,8 @@
 /** What may come into stream 5 and what may go out. @module */
 import type { ClusterSpec } from "../base/cluster.ts";
-import type { NodeId } from "../base/id.ts";
+import type { BootId, NodeId } from "../base/id.ts";
+import type { KeyRing } from "../base/key_ring.ts";
+import type { Instant } from "../base/time.ts";
 import type { CommonEffect, CommonEvent } from "../streams.ts";
 
 export type JoinEvent =
@@ -13,15 +15,22 @@ export type JoinEvent =
     readonly ticket: string;
     readonly bytes: Uint8Array;
   }
-  | { readonly kind: "session-closed"; readonly session: number };
+  | { readonly kind: "session-closed"; readonly session: number }
+  /** What `store-keys` asked for is durable, or could not be made so. */
+  | { readonly kind: "keys-stored"; readonly ok: boolean };
 
 export type JoinEffect =
   | CommonEffect
-  | { readonly kind: "session-frame"; readonly session: number; readonly bytes: Uint8Array };
+  | { readonly kind: "session-frame"; readonly session: number; readonly bytes: Uint8Array }
+  /** Make these this node's keys, durably; answered by `keys-stored`. One at a time. */
+  | { readonly kind: "store-keys"; readonly keys: KeyRing };
 
 /** What the core is made with. */
-export interface JoinOptions {
+export interface JoinOptions extends KeyRing {
   readonly self: NodeId;
+  readonly boot: BootId;
   readonly spec: ClusterSpec;
-  readonly clusterKey: Uint8Array;
+  /** Seconds since 1970 at `startedAt`. */
+  readonly wallAtStart: number;
+  readonly startedAt: Instant;
 }

@@ -79,6 +79,16 @@ export function withHost(
   return sameLines(text, next) ? null : next;
 }
 
+/** A file in which a host that is called `node` has these names and no others; null: it is so. */
+export function withNames(text: string, node: string, names: readonly string[]): string | null {
+  const next = linesOf(text).map((line) => {
+    const [first = "", ...rest] = line.split(" ");
+    const ours = !line.startsWith("#") && first.split(",").includes(node);
+    return ours ? [names.join(","), ...rest].join(" ") : line;
+  });
+  return sameLines(text, next.join("\n")) ? null : `${next.join("\n")}\n`;
+}
+
 /** The lines without those of these names; a line that names others too keeps the others. */
 function withoutNames(text: string, names: readonly string[]): string[] {
   const gone = new Set(names);

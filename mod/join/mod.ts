@@ -1,7 +1,12 @@
 /** Stream 5: how a machine becomes a member. @module */
 export { JoinCore } from "./core.ts";
 export type { JoinEffect, JoinEvent, JoinOptions } from "./events.ts";
-export { AUTHORIZED_KEYS_BYTES_MAX, withNodeKey, withoutNodeKey } from "./authorized_keys.ts";
+export {
+  AUTHORIZED_KEYS_BYTES_MAX,
+  withNodeKey,
+  withoutNodeKey,
+  withRenamedNode,
+} from "./authorized_keys.ts";
 export {
   fingerprintOf,
   KNOWN_HOSTS_BYTES_MAX,
@@ -10,7 +15,21 @@ export {
   publicKey,
   readHostKeys,
   withHost,
+  withNames,
 } from "./host_key.ts";
+export {
+  ackFile,
+  doneNote,
+  KEY_FILE,
+  keyId,
+  type KeyNote,
+  noteAfter,
+  offerOf,
+  printNote,
+  readNote,
+  ringFor,
+  waitingFor,
+} from "./key_note.ts";
 export {
   type Description,
   type Finding,

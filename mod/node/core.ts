@@ -10,6 +10,7 @@
 import { assert } from "../base/assert.ts";
 import type { ClusterSpec } from "../base/cluster.ts";
 import type { Core } from "../base/core.ts";
+import type { KeyRing } from "../base/key_ring.ts";
 import type { BootId, EventId, NodeId } from "../base/id.ts";
 import { earliest, type Instant } from "../base/time.ts";
 import {
@@ -59,11 +60,10 @@ export type NodeEffect =
   & { readonly cause: EventId };
 
 /** What a node is made with. */
-export interface NodeOptions {
+export interface NodeOptions extends KeyRing {
   readonly self: NodeId;
   readonly boot: BootId;
   readonly spec: ClusterSpec;
-  readonly clusterKey: Uint8Array;
   readonly stored: DatabaseContent;
   readonly disks: readonly string[];
   /** Drawn at random at each start. */
@@ -92,10 +92,11 @@ export class NodeCore implements Core<NodeEvent, NodeEffect> {
   #events = 0;
 
   constructor(options: NodeOptions, now: Instant) {
-    const { self, boot, spec, clusterKey, stored, disks, seed, configLimits: limits } = options;
+    const { self, boot, spec, stored, disks, seed, configLimits: limits } = options;
+    const { clusterKey, otherKey = null } = options;
     this.#options = options;
     this.heartbeat = new HeartbeatCore(
-      { self, boot, clusterKey, spec, profile: spec.profile },
+      { self, boot, clusterKey, otherKey, spec, profile: spec.profile },
       now,
     );
     const { wallAtStart, groupId = 0 } = options;
@@ -108,7 +109,9 @@ export class NodeCore implements Core<NodeEvent, NodeEffect> {
       now,
     );
     this.storage = new StorageCore({ self, boot, spec, disks, seed: seed + 2 }, now);
-    this.join = new JoinCore({ self, spec, clusterKey });
+    this.join = new JoinCore({
+      ...{ self, boot, spec, clusterKey, otherKey, wallAtStart, startedAt: now },
+    });
   }
 
   /** The first step: every stream begins. Call it once, before any other. */

@@ -15,7 +15,7 @@ export const HEARD_BY: Readonly<Record<Fact["fact"], readonly StreamName[]>> = {
   "heartbeat.twin": ["config"],
   "config.spec": ["heartbeat", "ha", "storage", "join"],
   "config.position": ["heartbeat", "ha"],
-  "config.applied": ["ha"],
+  "config.applied": ["ha", "join"],
   "config.outcome": ["ha", "join"],
   "config.barrier": ["ha"],
   "config.shared": ["storage"],
@@ -41,6 +41,8 @@ export const HEARD_BY: Readonly<Record<Fact["fact"], readonly StreamName[]>> = {
   "storage.disk": [],
   "join.member": [],
   "join.ticket": [],
+  "join.revoked": [],
+  "join.keys": ["heartbeat"],
 };
 
 /** Who serves a request. */
@@ -58,4 +60,5 @@ export const SERVED_BY: Readonly<Record<Request["request"], readonly StreamName[
   "ha.shutdown": ["storage", "config", "ha"],
   "ha.confirm-dead": ["ha"],
   "join.invite": ["join"],
+  "join.revoke": ["join"],
 };

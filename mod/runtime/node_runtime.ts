@@ -10,6 +10,7 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { type ClusterSpec, peersOf } from "../base/cluster.ts";
 import type { BootId, NodeId } from "../base/id.ts";
+import type { KeyRing } from "../base/key_ring.ts";
 import { after, type Instant, NEVER } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
 import type {
@@ -25,7 +26,7 @@ import type {
   TimerHandle,
 } from "../host/ports.ts";
 import type { ProblemCode } from "../base/problem.ts";
-import { type ConfigLimits, judgeLoss } from "../config/mod.ts";
+import { judgeLoss } from "../config/mod.ts";
 import { FuseDriver } from "../config/fuse_driver.ts";
 import { failureCode } from "../host/database_failure.ts";
 import { PeerDriver } from "../config/tcp_driver.ts";
@@ -35,29 +36,8 @@ import { WatchdogDriver, type WatchdogEffect } from "../ha/watchdog_driver.ts";
 import { UdpDriver } from "../heartbeat/udp_driver.ts";
 import { Board, NodeCore, type NodeEffect, type NodeEvent } from "../node/mod.ts";
 import { DiskDriver } from "../storage/block_driver.ts";
-import type { Fact, Request, Saying } from "../streams.ts";
-
-/** What a runtime is made with. */
-export interface RuntimeOptions {
-  readonly self: NodeId;
-  readonly boot: BootId;
-  readonly clusterKey: Uint8Array;
-  readonly spec: ClusterSpec;
-  /** Paths of the shared disks on this host. */
-  readonly disks: readonly string[];
-  /** Where this node listens: heartbeat links and peer channel, `HOST:PORT`. */
-  readonly bind: { readonly links: readonly string[]; readonly peer: string };
-  /** Group of the files of the mount; default 0. */
-  readonly groupId?: number;
-  /** How much of the log is kept; absent for what a daemon keeps. */
-  readonly configLimits?: ConfigLimits;
-  readonly onFact?: (fact: Fact) => void;
-  readonly onSaying?: (saying: Saying) => void;
-  /** The core runs. */
-  readonly onReady?: () => void;
-  /** The node cannot go on, as when its database fails. It is stopped; the process must end. */
-  readonly onFatal: (why: string, code: ProblemCode) => void;
-}
+import type { Fact, Request } from "../streams.ts";
+import type { RuntimeOptions } from "./runtime_options.ts";
 
 /** Stream bytes of the peer channel. */
 const PEER_STREAM = { config: 2, ha: 3 } as const;
@@ -209,14 +189,14 @@ export class NodeRuntime {
   }
 
   #begin(stored: DatabaseContent): void {
-    const { self, boot, clusterKey, spec, disks, groupId = 0 } = this.#options;
+    const { self, boot, clusterKey, otherKey = null, spec, disks, groupId = 0 } = this.#options;
     const { clock, random } = this.#ports;
     const [a, b, c, d] = random.bytes(4) as unknown as [number, number, number, number];
     const seed = ((a * 256 + b) * 256 + c) * 256 + d;
     const wallAtStart = clock.wallSeconds();
     const { configLimits } = this.#options;
     const options = {
-      ...{ self, boot, spec, clusterKey, stored, disks, seed, wallAtStart, groupId },
+      ...{ self, boot, spec, clusterKey, otherKey, stored, disks, seed, wallAtStart, groupId },
       ...(configLimits && { configLimits }),
     };
     this.#core = new NodeCore(options, clock.now());
@@ -234,7 +214,7 @@ export class NodeRuntime {
   }
 
   #makeDrivers(database: Database): Drivers {
-    const { self, boot, clusterKey, spec, bind } = this.#options;
+    const { self, boot, clusterKey, otherKey = null, spec, bind } = this.#options;
     const { clock, random, udp, tcp, watchdog, disk } = this.#ports;
     const closing: { close(): void }[] = [];
     const keep = <T extends { close(): void }>(driver: T): T => {
@@ -262,6 +242,7 @@ export class NodeRuntime {
           self: { node: self, boot },
           cluster: spec.id,
           clusterKey,
+          otherKey,
           listen: bind.peer,
           ticketKey: (ticket) => this.#core?.join.keyOf(ticket, clock.now()) ?? null,
           members: peersOf(spec, self),
@@ -350,6 +331,7 @@ export class NodeRuntime {
       case "storage":
         return drivers.disk.perform(each.effect);
       case "join":
+        if (each.effect.kind === "store-keys") return this.#storeKeys(each.effect.keys);
         return drivers.peer.answerJoin(each.effect.session, each.effect.bytes);
       case "node":
         return each.effect.kind === "fact"
@@ -366,6 +348,7 @@ export class NodeRuntime {
       this.#spec = fact.spec;
       this.#drivers?.peer.setMembers(peersOf(fact.spec, this.self));
     }
+    if (fact.fact === "join.keys") this.#drivers?.peer.setKeys(fact.keys);
     this.#options.onFact?.(fact);
     // Told after `ha.empty`, once the leadership is handed over or cannot be.
     if (fact.fact === "config.yielded" && this.#draining !== null) {
@@ -375,6 +358,13 @@ export class NodeRuntime {
       const wait = this.#ports.clock.timer(done);
       wait.set(after(this.now(), this.#options.disks.length ? 2 * this.#timing().beatMs : 0));
     }
+  }
+
+  #storeKeys(keys: KeyRing): void {
+    const done = (ok: boolean) =>
+      this.#feed({ stream: "join", event: { kind: "keys-stored", ok } });
+    if (this.#options.storeKeys === undefined) done(true);
+    else this.#options.storeKeys(keys, done);
   }
 
   #timing(): Timing {

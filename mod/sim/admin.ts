@@ -7,7 +7,9 @@ import type { SimCluster } from "./cluster.ts";
 /** Between two tries of a write that nobody could take. */
 const AGAIN_MS = 500;
 const RESOURCES_FILE = "ha/resources.cfg";
-const COMMANDS_FILE = "ha/crm_commands";
+export const COMMANDS_FILE = "ha/crm_commands";
+export const RULES_FILE = "ha/rules.cfg";
+export const DATACENTER_FILE = "datacenter.cfg";
 
 /** What a run's resources are called, one kind after the other. */
 export function drawnResource(at: number): ResourceId {
@@ -86,7 +88,7 @@ export class Admin {
     world.after(2 * AGAIN_MS, () => {
       const now = nodes.find((node) => node.runtime !== null)?.runtime?.node.config.read(path);
       const there = now !== undefined && now !== null;
-      if (!there && path === RESOURCES_FILE) this.write(path, text);
+      if (!there && path !== COMMANDS_FILE) this.write(path, text);
     });
   }
 }

@@ -7,6 +7,7 @@
 import { assert } from "../base/assert.ts";
 import type { ClusterSpec, Member } from "../base/cluster.ts";
 import { bootId, clusterId, NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
+import type { KeyRing } from "../base/key_ring.ts";
 import { toHex } from "../base/bytes.ts";
 import type { Prng } from "../base/prng.ts";
 import { KEY_BYTES } from "../base/seal.ts";
@@ -53,6 +54,8 @@ export class SimNode {
   id: NodeId;
   /** The description with which it began; null while it is no member. */
   spec: ClusterSpec | null = null;
+  /** The cluster's keys as its host keeps them; null: the one that the cluster was made with. */
+  keys: KeyRing | null = null;
   readonly name: string;
   readonly host: SimHost;
   /** Null while no daemon lives, or it is still reading its database. */
@@ -138,7 +141,14 @@ export class SimCluster {
     node.host.store.wipe();
     node.id = id;
     node.spec = spec;
+    node.keys = this.#keysNow();
     node.host.powerOn();
+  }
+
+  /** The key that a member would give to who joins now; null: the first one. */
+  #keysNow(): KeyRing | null {
+    const runtime = this.nodes.find((each) => each.runtime !== null)?.runtime;
+    return runtime ? { clusterKey: runtime.node.join.keys.clusterKey } : null;
   }
 
   /** A spare host is switched off, and is what it was before it was let in. */
@@ -154,6 +164,7 @@ export class SimCluster {
     spare.host.powerCut(null);
     spare.id = node.id;
     spare.spec = node.spec;
+    spare.keys = node.keys;
     spare.host.store.take(node.host.store);
     spare.host.powerOn();
   }
@@ -185,7 +196,12 @@ export class SimCluster {
     const runtime: NodeRuntime = new NodeRuntime(ports, {
       self: node.id,
       boot: bootId(toHex(ports.random.bytes(8))),
-      clusterKey: this.#key,
+      ...(node.keys ?? { clusterKey: this.#key }),
+      storeKeys: (keys, done) => {
+        if (node.life !== runtime) return;
+        node.keys = keys;
+        done(true);
+      },
       spec,
       disks: this.disks.map(({ path }) => path),
       bind: { links, peer },

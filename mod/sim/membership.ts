@@ -6,6 +6,7 @@
  * @module
  */
 import type { NodeId } from "../base/id.ts";
+import type { ShutdownHow } from "../base/shutdown.ts";
 import type { NodeRuntime } from "../runtime/mod.ts";
 import type { Fact, Request } from "../streams.ts";
 import type { Admin } from "./admin.ts";
@@ -25,6 +26,8 @@ export interface MemberOrder {
    */
   readonly order: "join" | "leave" | "transfer" | "stop";
   readonly to: number | null;
+  /** Of a stop: absent, only the daemon stops. A host that goes down comes up again. */
+  readonly how?: ShutdownHow;
 }
 
 /** See the module's note. */
@@ -37,8 +40,8 @@ export class Membership {
   #leaveSince: number | null = null;
   /** The life of the spare host that was told to stop, and whether it is empty. */
   #stopping: { readonly life: NodeRuntime; empty: boolean } | null = null;
-  /** Lives of daemons that were told to stop. */
-  readonly #stops = new WeakSet<NodeRuntime>();
+  /** Lives of daemons that were told to stop, and how. */
+  readonly #stops = new WeakMap<NodeRuntime, ShutdownHow>();
   #tags = 0;
   /** Stops of a leader that found nobody to hand over to, or that left no majority behind. */
   stranded = 0;
@@ -49,9 +52,9 @@ export class Membership {
   }
 
   /** Carries an order out, or begins to. */
-  obey({ order, to }: MemberOrder): void {
+  obey({ order, to, how = "stop" }: MemberOrder): void {
     if (order === "transfer") return this.#transfer(to);
-    if (order === "stop") return this.#stop(this.#cluster.node(to ?? 0));
+    if (order === "stop") return this.#stop(this.#cluster.node(to ?? 0), how);
     this.#wanted = order === "join";
     this.#leaveSince = null;
     this.#askedAt = -Infinity;
@@ -59,13 +62,15 @@ export class Membership {
   }
 
   onFact(node: SimNode, fact: Fact): void {
-    if (fact.fact === "config.yielded" && node.life !== null && this.#stops.has(node.life)) {
-      const { life } = node;
+    const { life } = node;
+    const how = life === null ? undefined : this.#stops.get(life);
+    if (fact.fact === "config.yielded" && how !== undefined) {
       // Not in the midst of the step that tells it.
       this.#cluster.world.after(0, () => {
         if (node.life !== life) return;
         if (this.#strands(node)) this.stranded++;
-        node.host.crashDaemon();
+        if (how === "reboot" || how === "poweroff") node.host.powerCut();
+        else node.host.crashDaemon();
       });
     }
     if (fact.fact !== "ha.empty" || node.life !== this.#stopping?.life) return;
@@ -114,10 +119,10 @@ export class Membership {
     runtime?.request({ request: "config.transfer", tag: this.#tag(), to: target });
   }
 
-  #stop({ runtime }: SimNode): void {
+  #stop({ runtime }: SimNode, how: ShutdownHow): void {
     if (runtime === null) return;
-    this.#stops.add(runtime);
-    runtime.request({ request: "ha.shutdown", tag: this.#tag() });
+    this.#stops.set(runtime, how);
+    runtime.request({ request: "ha.shutdown", tag: this.#tag(), how });
   }
 
   /** Whoever stops leads, and nobody follows it; or those who stay are no majority. */

@@ -7,6 +7,7 @@ import { drawnResource } from "./admin.ts";
 import { Prng } from "../base/prng.ts";
 import type { ClusterShape } from "./cluster.ts";
 import { drawFaults, drawStoreFaults, type Fault } from "./faults.ts";
+import type { CrowdRule, DcFault } from "./crowd.ts";
 import type { MemberOrder } from "./membership.ts";
 import type { WorldOptions } from "./options.ts";
 
@@ -36,6 +37,11 @@ export interface RunPlan {
   readonly force: number | null;
   /** Nothing fails: then nobody has a reason to stand for election. */
   readonly calm: boolean;
+  /** Rules for the resources, and when the manager is struck: see `crowd_plan.ts`. */
+  readonly rules: readonly CrowdRule[];
+  readonly dc: readonly DcFault[];
+  /** What becomes of resources whose host goes down; null for what it is by default. */
+  readonly policy: string | null;
 }
 
 /** When faults begin: by then the cluster has formed. */
@@ -47,21 +53,7 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
   const prng = new Prng(seed * 4 + (shape.witness ? 1 : 0) + (shape.nodes > 2 ? 2 : 0));
   const safetyMs = prng.between(...SAFETY_MS);
   const resources = prng.between(0, 3);
-  const world: Partial<WorldOptions> = {
-    netLoss: prng.chance(0.3) ? prng.fraction() * 0.1 : 0.001,
-    netDuplicate: prng.chance(0.3) ? prng.fraction() * 0.1 : 0.001,
-    netReplay: prng.chance(0.3) ? prng.fraction() * 0.05 : 0.0005,
-    netDelayMs: [0.1, prng.chance(0.2) ? prng.between(5, 40) : 2],
-    timerLateMs: [0, prng.chance(0.2) ? prng.between(10, 60) : 5],
-    databaseCommitMs: [0.3, prng.chance(0.2) ? prng.between(10, 60) : 6],
-    processStartFails: prng.chance(0.2) ? 0.2 : 0.005,
-    processStopHangs: prng.chance(0.2) ? 0.3 : 0.02,
-    databaseCrashDurable: prng.fraction(),
-    diskCrashTorn: prng.fraction(),
-    rebootMs: [500, 8000],
-    watchdogPresent: prng.chance(0.9),
-    ...drawLog(new Prng(seed * 4 + 3)),
-  };
+  const world = drawWorld(prng, new Prng(seed * 4 + 3));
   const members = drawMembers(new Prng(seed * 4 + 2), shape, safetyMs);
   const spares = members.some(({ order }) => order === "join") ? 1 : 0;
   const ask = {
@@ -105,6 +97,9 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     members,
     spares,
     calm,
+    rules: [],
+    dc: [],
+    policy: null,
   };
   return calm ? { ...rest, world: {}, faults: [] } : { ...rest, world, faults };
 
@@ -137,6 +132,25 @@ function drawModes(prng: Prng, safetyMs: number): RunPlan["orders"] {
     const ms = prng.chance(0.3) ? prng.between(0, 300) : prng.between(300, 20_000);
     return [{ at, order: "disarm" }, { at: Math.min(safetyMs, at + ms), order: "arm" }];
   }).flat();
+}
+
+/** Draws what the world is like; what is kept of the log from a generator of its own. */
+export function drawWorld(prng: Prng, log: Prng): Partial<WorldOptions> {
+  return {
+    netLoss: prng.chance(0.3) ? prng.fraction() * 0.1 : 0.001,
+    netDuplicate: prng.chance(0.3) ? prng.fraction() * 0.1 : 0.001,
+    netReplay: prng.chance(0.3) ? prng.fraction() * 0.05 : 0.0005,
+    netDelayMs: [0.1, prng.chance(0.2) ? prng.between(5, 40) : 2],
+    timerLateMs: [0, prng.chance(0.2) ? prng.between(10, 60) : 5],
+    databaseCommitMs: [0.3, prng.chance(0.2) ? prng.between(10, 60) : 6],
+    processStartFails: prng.chance(0.2) ? 0.2 : 0.005,
+    processStopHangs: prng.chance(0.2) ? 0.3 : 0.02,
+    databaseCrashDurable: prng.fraction(),
+    diskCrashTorn: prng.fraction(),
+    rebootMs: [500, 8000],
+    watchdogPresent: prng.chance(0.9),
+    ...drawLog(log),
+  };
 }
 
 /** One in five clusters has its tree mounted. */

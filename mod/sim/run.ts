@@ -10,7 +10,8 @@ import { Checks, type Violation } from "./checks.ts";
 import { Clients } from "./clients.ts";
 import { Contenders } from "./contenders.ts";
 import { SimCluster, type SimNode } from "./cluster.ts";
-import { strike } from "./faults.ts";
+import { Crowd } from "./crowd.ts";
+import { strike, type Struck } from "./faults.ts";
 import { Forced } from "./forced.ts";
 import { Membership } from "./membership.ts";
 import { Mounts } from "./mounts.ts";
@@ -33,6 +34,8 @@ export interface RunResult {
   readonly recoveries: number;
   /** Sections of programs under a lock. */
   readonly sections: number;
+  /** How often a manager was struck in the midst of what it did. */
+  readonly struck: number;
   /** What was asked of the registers, and answered: for a checker of linearizability. */
   readonly history: readonly Recorded[];
 }
@@ -65,6 +68,7 @@ class Run {
   readonly #admin: Admin;
   readonly #membership: Membership;
   readonly #forced: Forced;
+  readonly #crowd: Crowd;
   /** The term in which the cluster had formed. */
   #calmTerm = 0;
   /** How often a leader handed over: each may cost a term. */
@@ -94,12 +98,14 @@ class Run {
           this.#forced.onFact(node, fact);
           if (fact.fact === "ha.takeover") this.#takeovers++;
         },
-        onSaying: (node, { stream, text, routine }) => {
+        onSaying: (node, saying) => {
+          const { stream, text, routine } = saying;
           if (stream === "config" && text.startsWith("snapshot=")) this.#snapshots++;
           if (stream === "config" && text === "recovered") this.#recoveries++;
           // By an order, or because its node is in maintenance.
           if (stream === "config" && text.startsWith("lead →")) this.#handed++;
           if (!routine) line(node, stream, text);
+          this.#crowd.onSaying(node, saying);
         },
         onLife: (node, what) => line(node, "host", what),
       },
@@ -114,6 +120,10 @@ class Run {
     this.#forced = new Forced(this.#cluster, this.#checks, this.#admin);
     this.#forced.onDone = () => this.#goOn();
     this.#ids = Array.from({ length: plan.resources }, (_, at) => drawnResource(at));
+    const { rules, dc, policy } = plan;
+    const whole = { checks: this.#checks, admin: this.#admin, ids: this.#ids };
+    const parts = { ...whole, rules, dc, policy };
+    this.#crowd = new Crowd(this.#cluster, parts, this.#strikes());
     this.#cluster.site.plant.onChange((id, host, runs) => {
       if (runs) this.#starts++;
       line(this.#cluster.node(host), "plant", `${id} ${runs ? "runs" : "is gone"}`);
@@ -125,8 +135,7 @@ class Run {
     const { faults, orders, members, safetyMs, clients } = this.#plan;
     this.#cluster.bootAll();
     world.after(0, () => this.#define());
-    const onAcknowledged = (run: () => void) => this.#clients.onAcknowledged(run);
-    const struck = { resources: this.#ids, onAcknowledged };
+    const struck = this.#strikes();
     for (const fault of faults) world.at(fault.at, () => strike(this.#cluster, fault, struck));
     for (const { at, order } of orders) world.at(at, () => this.#order(order));
     for (const each of members) world.at(each.at, () => this.#membership.obey(each));
@@ -160,8 +169,14 @@ class Run {
       snapshots: this.#snapshots,
       recoveries: this.#recoveries,
       sections: this.#mounts.sections,
+      struck: this.#crowd.struck,
       history: this.#forced.survivor === null ? this.#registers.history : [],
     };
+  }
+
+  #strikes(): Struck {
+    const onAcknowledged = (run: () => void) => this.#clients.onAcknowledged(run);
+    return { resources: this.#ids, onAcknowledged };
   }
 
   #runUntil(time: number): void {
@@ -185,6 +200,7 @@ class Run {
     this.#contenders.calm();
     this.#registers.calm();
     this.#mounts.calm();
+    this.#crowd.calm();
     site.network.heal();
     site.disks.heal();
     for (const node of all) {
@@ -233,13 +249,13 @@ class Run {
       const shown = ha?.resources.find((each) => each.id === id);
       const wanted = shown?.wanted === "started";
       // One that failed everywhere was given up, which is an answer.
-      const given = shown?.state === "error";
+      const given = shown?.state === "error" || this.#crowd.excuses(id, ha?.resources ?? []);
       if (wanted && !given && runs !== 1 && able > 0) {
         return `${id} runs on ${runs} nodes, shown ${shown?.state}: ${shown?.reason}`;
       }
       if (!wanted && runs !== 0) return `${id} runs and is not wanted`;
     }
-    return null;
+    return ha === undefined ? null : this.#crowd.unrest(ha);
   }
 
   /** Who takes part at the end. */
@@ -286,6 +302,6 @@ class Run {
 
   #define(): void {
     for (const id of this.#ids) this.#admin.set(id, { max_restart: "2", max_relocate: "2" });
-    if (this.#ids.length > 0) this.#admin.apply();
+    if (this.#ids.length > 0) this.#crowd.define(() => this.#admin.apply());
   }
 }

@@ -28,6 +28,10 @@ mount_all() {
   mkdir -p /dev/pts /dev/shm
   mount -t devpts devpts /dev/pts
   for place in /dev/shm /run /tmp; do mount -t tmpfs -o mode=1777 tmpfs $place; done
+  # What the initiator remembers is not synced, and half of it is no use after a power cut.
+  mkdir -p /etc/iscsi
+  mount -t tmpfs tmpfs /etc/iscsi
+  mkdir /etc/iscsi/nodes /etc/iscsi/ifaces /etc/iscsi/send_targets
   mount -t cgroup2 cgroup /sys/fs/cgroup
   mount --bind /disk/.home /root
   mkdir -p /run/lock /run/sshd /usr/lib/modules

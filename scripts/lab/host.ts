@@ -141,7 +141,9 @@ export class LabHost {
       ...["ssh", "-q", "-F", "none", "-i", `${this.#share}/keys/lab`, "-l", "root"],
       ...["-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=30"],
       ...["-o", "ControlMaster=auto", "-o", `ControlPath=${this.#own}/ssh`],
-      ...["-o", "ControlPersist=300", "-o", "ServerAliveInterval=5"],
+      ...["-o", "ControlPersist=300", "-o", "ServerAliveInterval=10"],
+      // A loaded host, or one that is frozen for a while, has not gone.
+      ...["-o", "ServerAliveCountMax=9"],
       ...["-o", `UserKnownHostsFile=${this.#share}/known_hosts`, "-o", `HostKeyAlias=${this.name}`],
       ...["-o", `HostName=${this.#network.address(this.name, 0)}`, this.name],
     ];

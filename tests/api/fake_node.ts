@@ -1,8 +1,10 @@
 /** A node without streams: a tree in memory, a conversation in an array. For tests of API and CLI. */
 import type { VerifyReport } from "../../mod/base/verify_report.ts";
+import { assert } from "../../mod/base/assert.ts";
 import { nodeId } from "../../mod/base/id.ts";
 import { ProblemError } from "../../mod/base/problem.ts";
 import type {
+  AddressChange,
   BackupReport,
   ChangeAsk,
   ChangeEvent,
@@ -15,25 +17,33 @@ import type {
   JoinAsk,
   MembershipNode,
   PathEvent,
+  ReaddressAsk,
+  RenewKeyAnswer,
+  RenewKeyAsk,
   ResourceLog,
   ResourceLogAsk,
   RestoreAsk,
   RestoreReport,
   RunningNode,
   Stamp,
+  TicketNode,
   TransactionDetail,
   TreeDiff,
   TreeEntry,
   UndoAnswer,
   UndoAsk,
 } from "../../mod/api/mod.ts";
-import type { FileDiff, FileDiffs, Point } from "../../mod/config/mod.ts";
+import type { FileDiffs, Point } from "../../mod/config/mod.ts";
 import type { StoryLine } from "../../mod/ha/mod.ts";
 import { timingOf, timingTable } from "../../mod/base/timing.ts";
 import type { Description } from "../../mod/join/mod.ts";
 import type { EventLine, StatusDocument } from "../../mod/node/view.ts";
+import { BINARY_DIFF, RENEWALS, TEXT_DIFF, TICKETS } from "./fake_states.ts";
 import { healthy, type Mutable } from "./healthy.ts";
 import type { Operation, Outcome } from "../../mod/streams.ts";
+import type { TicketState } from "../../mod/base/ticket_state.ts";
+
+export { BINARY_DIFF, TEXT_DIFF };
 
 interface Row {
   kind: "file" | "directory";
@@ -45,19 +55,6 @@ const LINE = {
   ...{ txn_id: 0x7f3e, term: 2, author: "root@nodeA", reason: "api PUT", time: 1 },
   ...{ diff: ["ha/resources.cfg +120"], problem: null },
 };
-/** A line of text for another, with what would steer a terminal. */
-export const TEXT_DIFF: FileDiff = {
-  ...{ path: "web.conf", change: "changed", kind: "file", binary: false },
-  before: { size: 4, crc32: "0x00000001" },
-  after: { size: 4, crc32: "0x00000002" },
-  diff: "--- a/web.conf\n+++ b/web.conf\n@@ -1 +1 @@\n-old\n+\tnew\x1b[2J\n",
-};
-export const BINARY_DIFF: FileDiff = {
-  ...{ path: "logo", change: "added", kind: "file", binary: true, before: null },
-  after: { size: 9, crc32: "0x00000003" },
-  diff: null,
-};
-
 export class FakeNode implements RunningNode, MembershipNode {
   readonly membership: MembershipNode = this;
   readonly tree = new Map<string, Row>();
@@ -78,6 +75,7 @@ export class FakeNode implements RunningNode, MembershipNode {
   diffs: FileDiffs = { files: [TEXT_DIFF, BINARY_DIFF], omitted: 0 };
   exported = "";
   index = 10;
+  ticketStates: readonly TicketState[] = TICKETS;
   readonly #listeners = new Set<(line: EventLine) => void>();
 
   get listeners(): number {
@@ -167,6 +165,25 @@ export class FakeNode implements RunningNode, MembershipNode {
       return Promise.reject(new ProblemError("config.member-in-use", `"${name}" has exec:web`));
     }
     return this.#note({ remove: name });
+  }
+  rename(name: string, to: string): Promise<void> {
+    if (name === "busy") {
+      const why = '"busy" has exec:web: move them away first';
+      return Promise.reject(new ProblemError("config.rename-refused", why));
+    }
+    return this.#note({ rename: [name, to] });
+  }
+  /** What {@link readdress} finds in the settings. */
+  ownAddresses = { links: ["192.0.2.9:5405"], peer: "192.0.2.9:5406" };
+  readdress(ask: ReaddressAsk | null): Promise<AddressChange> {
+    this.calls.push(ask === null ? "readdress" : { readdress: ask.name, risk: ask.acceptCutOff });
+    if (ask?.acceptCutOff === false && ask.name === "nodeB") {
+      const why = '"nodeB" is online at its old addresses';
+      return Promise.reject(new ProblemError("config.readdress-refused", why));
+    }
+    const before = { links: ["192.0.2.1:5405"], peer: "192.0.2.1:5406" };
+    const after = ask === null ? this.ownAddresses : { links: ask.links, peer: ask.peer };
+    return Promise.resolve({ node: ask?.name ?? "nodeA", before, after });
   }
   transferLead(name: string | null): Promise<string> {
     if (name === "off") {
@@ -335,9 +352,27 @@ export class FakeNode implements RunningNode, MembershipNode {
       guests: ["100"],
     };
   }
-  newTicket(minutes: number): Promise<string> {
-    this.calls.push({ ticket: minutes });
-    return Promise.resolve("pentad-ticket-abc");
+  readonly tickets: TicketNode = {
+    make: (minutes) => {
+      this.calls.push({ ticket: minutes });
+      return Promise.resolve({ ticket: "pentad-ticket-abc", id: "00112233" });
+    },
+    list: () => this.ticketStates,
+    revoke: (id) => {
+      this.calls.push({ revoke: id });
+      const found = this.ticketStates.find((each) => id.startsWith(each.id));
+      if (found !== undefined) return Promise.resolve(found);
+      return Promise.reject(new ProblemError("join.no-such-ticket", `none begins with "${id}"`));
+    },
+  };
+  /** What {@link renewKey} answers, one after the other; the last for ever. */
+  renewals: RenewKeyAnswer[] = [...RENEWALS];
+  renewKey(ask: RenewKeyAsk): Promise<RenewKeyAnswer> {
+    this.calls.push({ renewKey: ask.how });
+    const [first] = this.renewals;
+    if (this.renewals.length > 1) this.renewals.shift();
+    assert(first !== undefined, "There is an answer");
+    return Promise.resolve(first);
   }
   confirmDead(node: string): Promise<void> {
     return this.#note({ dead: node });

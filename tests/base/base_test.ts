@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { AssertionFailure } from "../../mod/base/assert.ts";
 import { concat, fromHex, Reader, toHex, Writer } from "../../mod/base/bytes.ts";
 import { crc32, formatCrc } from "../../mod/base/checksum.ts";
 import { CLUSTER_SPEC, type ClusterSpec, specFault, witnessVotes } from "../../mod/base/cluster.ts";
@@ -78,6 +79,72 @@ Deno.test("a schema's text comes back whole, with a byte order mark before it to
     const bytes = schema.encode(schema.text(100), name);
     assert.equal(schema.decode(schema.text(100), bytes), name);
   }
+});
+
+Deno.test("Writer writes as a DataView does, and Reader reads it back from anywhere", () => {
+  const u32 = fc.integer({ min: 0, max: 0xffffffff });
+  const u64 = fc.oneof(fc.maxSafeNat(), fc.constantFrom(0, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1));
+  const values = fc.record({
+    a: fc.nat(0xff),
+    b: fc.nat(0xffff),
+    c: u32,
+    d: u64,
+    e: fc.double({ noNaN: true }),
+  });
+  fc.assert(fc.property(values, fc.nat(40), fc.nat(9), ({ a, b, c, d, e }, capacity, before) => {
+    const view = new DataView(new ArrayBuffer(23));
+    view.setUint8(0, a);
+    view.setUint16(1, b);
+    view.setUint32(3, c);
+    view.setBigUint64(7, BigInt(d));
+    view.setFloat64(15, e);
+    const written = new Writer(capacity).u8(a).u16(b).u32(c).u64(d).f64(e).finish();
+    assert.deepEqual(written, new Uint8Array(view.buffer));
+    const shifted = new Uint8Array(before + written.length);
+    shifted.set(written, before);
+    const reader = new Reader(shifted.subarray(before));
+    const read = [reader.u8(), reader.u16(), reader.u32(), reader.u64(), reader.f64()];
+    assert.deepEqual(read, [a, b, c, d, e]);
+    assert.ok(reader.done());
+  }));
+});
+
+Deno.test("Writer.finish() and take() give bytes that what is written next leaves alone", () => {
+  for (const capacity of [2, 4, 64]) {
+    const writer = new Writer(capacity).u16(0x0102);
+    const first = writer.finish();
+    const whole = writer.u16(0x0304).finish();
+    const taken = writer.take();
+    writer.u32(0xffffffff);
+    assert.deepEqual([...first], [1, 2]);
+    assert.deepEqual([...whole], [1, 2, 3, 4]);
+    assert.deepEqual([...taken], [1, 2, 3, 4]);
+    assert.deepEqual([...writer.finish()], [255, 255, 255, 255]);
+  }
+});
+
+Deno.test("Writer.hex() writes hex, and nothing where the text is none", () => {
+  const writer = new Writer(0);
+  for (const bad of ["0", "0g", "AB"]) assert.equal(writer.hex(bad), false);
+  assert.equal(writer.length, 0);
+  assert.ok(writer.hex("00ff7a"));
+  assert.deepEqual([...writer.finish()], [0, 255, 0x7a]);
+});
+
+Deno.test("encode() gives each value bytes of its own, also after one that could not be written", () => {
+  const nested: schema.Schema<string> = {
+    ...schema.text(9),
+    write(writer, value) {
+      // What a schema encodes on the side must not fall into what is being written.
+      schema.encode(schema.u32, 0xffffffff);
+      schema.text(9).write(writer, value);
+    },
+  };
+  const first = schema.encode(nested, "first");
+  assert.throws(() => schema.encode(nested, "longer than it may be"), AssertionFailure);
+  const second = schema.encode(nested, "other");
+  assert.equal(schema.decode(nested, first), "first");
+  assert.equal(schema.decode(nested, second), "other");
 });
 
 Deno.test("Reader.u64() calls numbers past 2^53 malformed", () => {

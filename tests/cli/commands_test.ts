@@ -45,6 +45,60 @@ Deno.test("init, join, join ticket new and leave say what was done and what come
   });
 });
 
+Deno.test("join ticket list and revoke show what a ticket became, and what is left to do", async () => {
+  await withDaemon(async ({ node, cli }) => {
+    const list = done(await cli(["join", "ticket", "list"]));
+    assert.deepEqual(list.out.trim().split("\n").map((line) => line.split("\t")), [
+      ["TICKET", "STATE", "NODE", "LEFT"],
+      ["00112233", "open", "-", "1 min 30 s"],
+      ["44556677", "pending", "nodeC", "10 min 0 s"],
+      ["8899aabb", "used", "nodeB", "30 min 0 s"],
+    ]);
+    const shown = json(await cli(["join", "ticket", "list", "--json"]));
+    assert.equal(shown.schema, "pentad.tickets/1");
+    assert.deepEqual((shown.tickets as unknown[])[0], {
+      ...{ id: "00112233", state: "open", node: null, left_s: 90 },
+    });
+    const said = async (id: string) => done(await cli(["join", "ticket", "revoke", id])).err;
+    assert.equal(await said("00112233"), "ticket 00112233 lets nobody in any more\n");
+    assert.match(await said("44556677"), /nodeC.* got no key; .*member remove nodeC/);
+    assert.match(await said("8899aabb"), /joined with it and stays: .*member remove nodeB/);
+    const ended = json(await cli(["join", "ticket", "revoke", "8899aabb", "--json"]));
+    assert.equal(ended.schema, "pentad.ticket-revoked/1");
+    const none = await cli(["join", "ticket", "revoke", "ffffffff"]);
+    assert.equal(none.code, 9);
+    assert.match(none.err, /code {3}join\.no-such-ticket/);
+    for (const bad of ["0011223", "0011223G", "../tickets", ""]) {
+      assert.equal((await cli(["join", "ticket", "revoke", bad])).code, 2, bad);
+    }
+    assert.equal(node.calls.length, 5);
+  });
+});
+
+Deno.test("join renew-key goes on until it is done, tells each stage, and names who is missing", async () => {
+  await withDaemon(async ({ node, cli }) => {
+    const renewed = done(await cli(["join", "renew-key"]));
+    assert.deepEqual(renewed.err.split("\n").slice(0, 4), [
+      "key 00112233aabbccdd: everybody gets the new key",
+      "key 00112233aabbccdd: everybody seals with the new key",
+      "key 00112233aabbccdd: the old key is refused",
+      "the cluster's key is 00112233aabbccdd; the one before opens nothing any more",
+    ]);
+    assert.deepEqual(node.calls, [
+      { renewKey: "start" },
+      { renewKey: "go-on" },
+      { renewKey: "go-on" },
+    ]);
+    assert.equal(json(await cli(["join", "renew-key", "--json"])).stage, "done");
+    assert.match(done(await cli(["join", "renew-key", "--cancel"])).err, /no other key is offered/);
+    node.renewals = [{ stage: "offer", id: "00112233aabbccdd", waiting: ["nodeB", "nodeC"] }];
+    const late = await cli(["join", "renew-key", "--wait", "1"]);
+    assert.equal(late.code, 8);
+    assert.match(late.err, /why {4}in stage "offer", nodeB, nodeC\n.*member remove/);
+    assert.ok(late.err.includes(`code   ${"join.key-waits"}`));
+  });
+});
+
 Deno.test("status --json is the document of the API, byte for byte a schema that scripts keep", async () => {
   await withDaemon(async ({ node, cli }) => {
     const status = json(await cli(["status", "--json"]));

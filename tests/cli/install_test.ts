@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { FORMATS } from "../../mod/base/formats.ts";
 import { ProblemError } from "../../mod/base/problem.ts";
-import { settingsOf } from "../../mod/cli/install/places.ts";
+import { settingsOf, UNIT } from "../../mod/cli/install/places.ts";
 import { asRoot } from "../../mod/cli/install/run.ts";
 import { cli, type Ran } from "./world.ts";
 
@@ -42,7 +42,8 @@ Deno.test("install lists, writes, repairs, and keeps the administrator's setting
     const run = (...words: string[]) => cli([...words, "--root", root], { file });
     const plan = await run("install", ...HOST, "--dry-run");
     assert.equal(plan.code, 10, plan.err);
-    assert.equal(plan.out.trim().split("\n").length, 6);
+    const pages = (await cli(["man", "--list"])).out.trim().split("\n");
+    assert.equal(plan.out.trim().split("\n").length, 6 + pages.length);
     assert.deepEqual(tree(root), []);
 
     assert.equal((await run("install", ...HOST)).code, 0);
@@ -51,6 +52,7 @@ Deno.test("install lists, writes, repairs, and keeps the administrator's setting
       "etc/systemd/system/pentad.service",
       "opt/pentad/1.0.0/pentad",
       "usr/local/bin/pentad",
+      ...pages.map((page) => `usr/local/share/man/man8/${page}`).sort(),
       "usr/share/bash-completion/completions/pentad",
     ]);
     assert.equal(Deno.readLinkSync(`${root}/usr/local/bin/pentad`), "/opt/pentad/1.0.0/pentad");
@@ -67,7 +69,8 @@ Deno.test("install lists, writes, repairs, and keeps the administrator's setting
 
     // Whatever of it is damaged or gone comes back; the settings are nobody's but theirs.
     Deno.writeTextFileSync(`${root}/etc/pentad/settings.json`, "{}");
-    Deno.writeTextFileSync(`${root}/etc/systemd/system/pentad.service`, "half");
+    const half = UNIT.slice(0, UNIT.length / 2);
+    Deno.writeTextFileSync(`${root}/etc/systemd/system/pentad.service`, half);
     Deno.writeTextFileSync(`${root}/opt/pentad/1.0.0/pentad`, "half");
     Deno.removeSync(`${root}/usr/local/bin/pentad`);
     assert.equal((await run("install", ...HOST)).code, 0);
@@ -141,6 +144,50 @@ Deno.test("install says what it cannot do", async () => {
     refused(other, 1, "install.in-the-way");
     const risk = await cli(["uninstall", "--root", root, "--accept-risk", "all"], { file });
     assert.equal(risk.code, 2);
+  });
+});
+
+Deno.test("what is not pentad's is neither replaced nor removed, wherever it leads", async () => {
+  await withRoot(async (root, file) => {
+    const run = (...words: string[]) => cli([...words, "--root", root], { file });
+    const link = `${root}/usr/local/bin/pentad`;
+    const unit = `${root}/etc/systemd/system/pentad.service`;
+    Deno.mkdirSync(`${root}/usr/local/bin`, { recursive: true });
+    Deno.mkdirSync(`${root}/etc/systemd/system`, { recursive: true });
+    const targets = ["/opt/other/pentad", "/opt/pentad/../x/pentad", "/opt/pentad/a/b/pentad"];
+    for (const target of [...targets, "/opt/pentad", ""]) {
+      if (target === "") Deno.mkdirSync(link);
+      else Deno.symlinkSync(target, link);
+      refused(await run("install", ...HOST), 1, "install.in-the-way");
+      refused(await run("install", ...HOST, "--dry-run"), 1, "install.in-the-way");
+      refused(await run("upgrade", file), 1, "install.in-the-way");
+      assert.ok(!tree(root).some((path) => path.endsWith("pentad.service")), target);
+      await run("uninstall", "--purge");
+      assert.ok(Deno.lstatSync(link), target);
+      Deno.removeSync(link);
+    }
+    // A unit that was masked, and one of another program by that name.
+    Deno.symlinkSync("/dev/null", unit);
+    refused(await run("install", ...HOST), 1, "install.in-the-way");
+    Deno.removeSync(unit);
+    Deno.writeTextFileSync(unit, "[Service]\nExecStart=/opt/other/pentad\n");
+    refused(await run("install", ...HOST), 1, "install.in-the-way");
+    Deno.removeSync(unit);
+
+    assert.equal((await run("install", ...HOST)).code, 0);
+    Deno.removeSync(link);
+    Deno.symlinkSync("/opt/other/pentad", link);
+    Deno.writeTextFileSync(`${root}/opt/pentad/1.0.0/notes`, "the administrator's");
+    Deno.symlinkSync("/etc", `${root}/opt/pentad/previous`);
+    refused(await run("rollback"), 1, "install.in-the-way");
+    const gone = await run("uninstall", "--purge", "--json");
+    assert.equal(gone.code, 0, gone.err);
+    assert.deepEqual(JSON.parse(gone.out).left, [link, `${root}/opt/pentad`]);
+    assert.deepEqual(tree(root), [
+      "opt/pentad/1.0.0/notes",
+      "opt/pentad/previous",
+      "usr/local/bin/pentad",
+    ]);
   });
 });
 

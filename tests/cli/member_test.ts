@@ -47,6 +47,48 @@ Deno.test("config member promote and remove ask for a node by name, and tell why
   });
 });
 
+Deno.test("node rename and node readdress say what changed and what is left to do, or why not", async () => {
+  await withDaemon(async ({ node, cli }) => {
+    const { err } = done(await cli(["node", "rename", "nodeB", "nodeX"]));
+    assert.match(err, /^"nodeB" is "nodeX" now\nnext, on it: "name": "nodeX" in its settings/);
+    const busy = await cli(["node", "rename", "busy", "nodeX"]);
+    assert.equal(busy.code, 7);
+    assert.ok(busy.err.includes("config.rename-refused"));
+    assert.equal((await cli(["node", "rename", "nodeB", "no_label"])).code, 2);
+    assert.equal((await cli(["node", "rename", "..", "nodeX"])).code, 9);
+
+    const moved = done(await cli(["node", "readdress"]));
+    const [was, is] = ["192.0.2.1", "192.0.2.9"].map((at) => `${at}:5405, peer ${at}:5406`);
+    assert.equal(moved.out, `nodeA\t${was}\t${is}\n`);
+    node.ownAddresses = { links: ["192.0.2.1:5405"], peer: "192.0.2.1:5406" };
+    const same = done(await cli(["node", "readdress"]));
+    assert.deepEqual([same.out, /already/.test(same.err)], ["", true]);
+    const json = JSON.parse(done(await cli(["node", "readdress", "--json"])).out);
+    assert.equal(json.schema, "pentad.readdress/1");
+    const there = ["--link", "192.0.2.7:1", "--link", "192.0.2.8:1", "--peer", "192.0.2.7:2"];
+    const online = await cli(["node", "readdress", "nodeB", ...there]);
+    assert.equal(online.code, 7);
+    assert.ok(online.err.includes(`code   ${"config.readdress-refused"}`));
+    const risk = ["--accept-risk", "cut-off"];
+    assert.match(
+      done(await cli(["node", "readdress", "nodeB", ...there, ...risk])).out,
+      /^nodeB\t.*\t192\.0\.2\.7:1 192\.0\.2\.8:1, peer 192\.0\.2\.7:2\n$/,
+    );
+    const bad = [["nodeB"], ["nodeB", "--link", "x", "--peer", "y"], [
+      "nodeB",
+      ...there,
+      "--accept-risk",
+      "x",
+    ]];
+    for (const words of bad) assert.equal((await cli(["node", "readdress", ...words])).code, 2);
+    assert.deepEqual(node.calls.filter((each) => each !== "barrier"), [
+      { rename: ["nodeB", "nodeX"] },
+      ...["readdress", "readdress", "readdress"],
+      ...[{ readdress: "nodeB", risk: false }, { readdress: "nodeB", risk: true }],
+    ]);
+  });
+});
+
 Deno.test("config transfer prints who leads then", async () => {
   await withDaemon(async ({ cli }) => {
     assert.equal(done(await cli(["config", "transfer"])).out, "nodeB\n");

@@ -79,6 +79,33 @@ Deno.test("changeSpec() changes one member and never gives a number twice", () =
   assert.equal(verdict(raft, ADD), "join.refused");
 });
 
+Deno.test("changeSpec() gives a member another name or place, and no two the same", () => {
+  const raft = leader();
+  const rename = (id: number, name: string): SpecChange => ({
+    ...{ change: "rename", node: nodeId(id), name },
+  });
+  const readdress = (id: number, links: readonly string[], peer: string): SpecChange => ({
+    ...{ change: "readdress", node: nodeId(id), links, peer },
+  });
+  const renamed = changeSpec(raft, rename(2, "other"));
+  assert.ok(!("code" in renamed));
+  const [first, second, third] = raft.spec.members;
+  assert.deepEqual(renamed.spec.members, [first, { ...second, name: "other" }, third]);
+  const moved = changeSpec(raft, readdress(3, ["c:7", "d:7"], "c:8"));
+  assert.ok(!("code" in moved));
+  const there = { ...third, links: ["c:7", "d:7"], peer: "c:8" };
+  assert.deepEqual(moved.spec.members, [first, second, there]);
+  assert.ok(second !== undefined && first !== undefined);
+  for (
+    const bad of [
+      ...[rename(2, first.name), rename(2, "not a label"), readdress(2, [], "c:8")],
+      ...[readdress(2, first.links, "c:8"), readdress(2, ["c:7"], first.peer)],
+    ]
+  ) assert.equal(verdict(raft, bad), "join.refused", JSON.stringify(bad));
+  assert.equal(verdict(raft, rename(9, "other")), "ha.no-such-node");
+  assert.equal(verdict(raft, readdress(9, ["c:7"], "c:8")), "ha.no-such-node");
+});
+
 Deno.test("changeSpec() refuses what the voters that answer could not commit", () => {
   const raft = leader();
   const silent = raft.progress.get(nodeId(2));

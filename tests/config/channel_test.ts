@@ -61,8 +61,8 @@ Deno.test("Channel tells each end who the other is", () => {
   const proof = responder.receive(concatWrites(opened));
   const [there] = opened.filter((each) => each.kind === "open");
   const [here] = proof.filter((each) => each.kind === "open");
-  assert.deepEqual(there, { kind: "open", mode: "member", id: CLUSTER, peer: who(2) });
-  assert.deepEqual(here, { kind: "open", mode: "member", id: CLUSTER, peer: who(1) });
+  assert.deepEqual(there, { kind: "open", mode: "member", id: CLUSTER, peer: who(2), psk: KEY });
+  assert.deepEqual(here, { kind: "open", mode: "member", id: CLUSTER, peer: who(1), psk: KEY });
 });
 
 Deno.test("Channel does not open, and asks for nothing, on a handshake cut anywhere", () => {
@@ -156,7 +156,7 @@ Deno.test("Channel refuses foreign clusters, foreign keys and keys of the other 
 });
 
 Deno.test("Channel binds mode and id into the handshake: the same key under another name is none", () => {
-  const both: KeyLookup = () => KEY;
+  const both: KeyLookup = () => [KEY];
   const { initiator } = makePair();
   const responder = new Channel({
     ...{ role: "responder", self: who(2), secret: SECRETS[1], lookup: both },

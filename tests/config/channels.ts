@@ -35,8 +35,8 @@ export function makePair(number = 1, options: Partial<Initiator> = {}) {
   const responder = new Channel({
     ...{ role: "responder", self: who(2), secret: theirs },
     lookup: (mode, id) => {
-      if (mode === "join") return id === TICKET.id ? TICKET.key : null;
-      return id === CLUSTER ? KEY : null;
+      if (mode === "join") return id === TICKET.id ? [TICKET.key] : [];
+      return id === CLUSTER ? [KEY] : [];
     },
   });
   return { initiator, responder };

@@ -267,7 +267,7 @@ Deno.test("after a snapshot the log goes on at once, whatever was under way befo
   const { lastIndex, stateCrc } = lone.core.view();
   const base = { index: 1, chain: lone.chain(1) };
   lone.hear(2, { ...reply, ...base, applied: 1, state: stateCrc });
-  lone.pass(50);
+  lone.passBeat();
   assert.equal(lone.last(3, "differs")?.sure, true);
   assert.equal(lone.last(3, "snapshot"), undefined, "not before it knows");
   lone.hear(3, { ...reply, index: 1, chain: 12345, diverged: true });
@@ -292,7 +292,7 @@ Deno.test("a leader is not the odd one because the others say that they are wron
   lone.hear(2, confession);
   lone.hear(3, confession);
   assert.equal(lone.core.view().diverged, false);
-  lone.pass(50);
+  lone.passBeat();
   lone.hear(2, confession);
   assert.ok(lone.last(2, "snapshot")?.forced, "it gives them back what they lost");
 });

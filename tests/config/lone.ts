@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { ClusterSpec } from "../../mod/base/cluster.ts";
 import { nodeId, requestId } from "../../mod/base/id.ts";
 import { instant } from "../../mod/base/time.ts";
+import { timingOf } from "../../mod/base/timing.ts";
 import {
   CONFIG_LIMITS,
   ConfigCore,
@@ -88,6 +89,11 @@ export class Lone {
   pass(ms: number): void {
     this.now += ms;
     this.step({ kind: "tick" });
+  }
+
+  /** Until a leader's next heartbeat. */
+  passBeat(): void {
+    this.pass(timingOf("fast").raftBeatMs);
   }
 
   request(request: Request): void {

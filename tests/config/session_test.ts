@@ -38,7 +38,7 @@ class Visit {
   readonly session: PeerSession;
 
   constructor() {
-    const lookup = (_mode: string, id: string) => id === CLUSTER ? KEY : null;
+    const lookup = (_mode: string, id: string) => id === CLUSTER ? [KEY] : [];
     this.session = new PeerSession(
       { role: "responder", self: who(2), secret: SECRETS[1], lookup },
       this.clock,

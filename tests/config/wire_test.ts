@@ -123,6 +123,10 @@ Deno.test("changeFault() passes only what can be encoded", () => {
     { change: "promote", node: 70_000 as never },
     { change: "remove", node: -1 as never },
     { change: "witness", disk: "sda" },
+    { change: "rename", node: 1 as never, name: "x".repeat(64) },
+    { change: "rename", node: 70_000 as never, name: "x" },
+    { change: "readdress", node: -1 as never, links: ["c:1"], peer: "c:2" },
+    { change: "readdress", node: 1 as never, links: ["c:1"], peer: "ü".repeat(128) },
   ];
   for (const change of bad) {
     assert.notEqual(changeFault(change), null, JSON.stringify(change));

@@ -15,6 +15,8 @@ interface World {
   pentad(at: number, words: readonly string[], until?: RegExp): Promise<Ran>;
   /** `pentad join` of host 1 with host 0. */
   join(words?: readonly string[], until?: RegExp): Promise<Ran>;
+  /** `pentad WORDS HOST` on host 1 about host 0, whose key is known. */
+  about(words: readonly string[]): Promise<Ran>;
 }
 
 interface Ran {
@@ -55,6 +57,7 @@ async function withHosts(
         const known = words.includes("--fingerprint") ? [] : ["--fingerprint", fingerprint];
         return run(1, ["join", hosts.address(0), ...known, ...far, ...words], until);
       },
+      about: (words) => run(1, [...words, hosts.address(0), "--fingerprint", fingerprint, ...far]),
     });
   } finally {
     await cluster.close();
@@ -114,11 +117,20 @@ async function logsIn(hosts: SshHosts, from: number, to: number): Promise<string
 }
 
 Deno.test("two commands make a pair whose roots know each other", skip, async () => {
-  await withHosts(["nodeA", "nodeB"], async ({ hosts, cluster, join, pentad }) => {
+  await withHosts(["nodeA", "nodeB"], async ({ hosts, cluster, join, pentad, about }) => {
     const [nodeA, nodeB] = [cluster.node(0), cluster.node(1)];
     // What the machine had before.
     Deno.mkdirSync(`${nodeB.mount}/qemu-server`, { recursive: true });
     Deno.writeTextFileSync(`${nodeB.mount}/qemu-server/100.conf`, "name: old\n");
+
+    // A host that is no member yet looks at one that is.
+    const looked = await about(["check", "--json"]);
+    const { findings } = JSON.parse(looked.stdout) as {
+      findings: { check: string; level: string }[];
+    };
+    const levelOf = (check: string) => findings.find((each) => each.check === check)?.level;
+    assert.deepEqual(["quorum", "clocks", "daemon"].map(levelOf), ["ok", "ok", "ok"]);
+    assert.ok([1, 3].includes(looked.code), looked.stderr);
 
     const plan = await join(["--dry-run"]);
     assert.equal(plan.code, 10, plan.stderr);

@@ -1,7 +1,7 @@
 /** What crosses the wire or lies in the tree: reports, the manager's document, orders. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { encodeText } from "../../mod/base/bytes.ts";
+import { encodeText, equalBytes } from "../../mod/base/bytes.ts";
 import { bootId, isResourceId, nodeId, resourceId } from "../../mod/base/id.ts";
 import { reason } from "../../mod/base/reason.ts";
 import { parseCommand } from "../../mod/ha/commands.ts";
@@ -11,7 +11,13 @@ import {
   readResources,
   RESOURCES_MAX,
 } from "../../mod/ha/resource.ts";
-import { EMPTY_STATUS, type ManagerStatus, parseStatus, printStatus } from "../../mod/ha/status.ts";
+import {
+  EMPTY_STATUS,
+  isSameStatus,
+  type ManagerStatus,
+  parseStatus,
+  printStatus,
+} from "../../mod/ha/status.ts";
 import { decodeReport, encodeReport, LOCAL_STATES, stateIn } from "../../mod/ha/wire.ts";
 import { specOf } from "./desk.ts";
 
@@ -85,6 +91,28 @@ const STATUS: fc.Arbitrary<ManagerStatus> = fc.record({
     }, PLAIN),
   )).map((all) => new Map(all)),
 }, PLAIN);
+
+Deno.test("isSameStatus() is true of exactly what prints equal bytes", () => {
+  fc.assert(fc.property(STATUS, STATUS, (a, b) => {
+    const again = parseStatus(printStatus(a));
+    assert.ok(again !== null && isSameStatus(a, again));
+    assert.equal(isSameStatus(a, b), equalBytes(printStatus(a), printStatus(b)));
+    // Most pairs differ in much: these differ in one thing.
+    for (const [node, entry] of a.nodes) {
+      const nodes = new Map(a.nodes).set(node, { ...entry, armed: !entry.armed });
+      assert.equal(isSameStatus(a, { ...a, nodes }), false);
+    }
+    for (const [id, entry] of a.services) {
+      for (const other of [{ ...entry, tried: [...entry.tried, nodeId(9)] }, null]) {
+        const services = new Map(a.services);
+        if (other === null) services.delete(id);
+        else services.set(id, other);
+        assert.equal(isSameStatus(a, { ...a, services }), false);
+        assert.equal(isSameStatus({ ...a, services }, a), false);
+      }
+    }
+  }));
+});
 
 Deno.test("printStatus() and parseStatus() are inverse, and equal decisions print equal bytes", () => {
   fc.assert(fc.property(STATUS, (status) => {

@@ -240,7 +240,13 @@ Deno.test("Backups keeps as many as it is told, shows the newest, and says what 
       state: world.directory,
       backup: { when: { kind: "off" }, keep: 2 },
     } as const;
-    const parts = { settings, database: world.path, identity: identityOf(world), pool, recorder };
+    const parts = {
+      settings,
+      database: world.path,
+      identity: () => identityOf(world),
+      pool,
+      recorder,
+    };
     const backups = new Backups({ ...parts, flushed: () => Promise.resolve() });
     try {
       assert.equal(backups.status().state, "none");
@@ -285,7 +291,13 @@ Deno.test("Backups makes the first one by itself when it is due, after what is a
     recorder.listen(({ text }) => said.resolve(text));
     const when = { kind: "every", hours: 1 } as const;
     const settings = { state: world.directory, backup: { when, keep: 2 } };
-    const parts = { settings, database: world.path, identity: identityOf(world), pool, recorder };
+    const parts = {
+      settings,
+      database: world.path,
+      identity: () => identityOf(world),
+      pool,
+      recorder,
+    };
     const flushed = () => Promise.resolve(void world.apply(write("late", "x", true)));
     const backups = new Backups({ ...parts, flushed });
     try {

@@ -134,6 +134,31 @@ Deno.test("walFault() tells damage in the middle of SQLite's log from an end tha
   });
 });
 
+/** Where the frames of a write-ahead log end; behind them is room for more. */
+function endOf(wal: Uint8Array): number {
+  const salts = (at: number) => wal.subarray(at, at + 8).join();
+  let end = 32;
+  while (end < wal.length && salts(end + 8) === salts(16)) end += 24 + 4096;
+  return end;
+}
+
+Deno.test("SQLite's log is as long as it will be from the beginning, and closing takes it away", () => {
+  inFolder((path) => {
+    const { file } = openFile(path);
+    const { size } = Deno.statSync(`${path}-wal`);
+    assert.ok(size > 4 * 2 ** 20);
+    for (let index = 1; index <= 6; index++) file.commit(applied(index));
+    assert.equal(Deno.statSync(`${path}-wal`).size, size);
+    // As after a crash: nothing is closed.
+    const again = openFile(path);
+    assert.equal(again.content.applied.index, 6);
+    assert.equal(Deno.statSync(`${path}-wal`).size, size);
+    again.file.close();
+    file.close();
+    assert.throws(() => Deno.statSync(`${path}-wal`), Deno.errors.NotFound);
+  });
+});
+
 Deno.test("damage in SQLite's log is told, where SQLite itself would silently have less", () => {
   inFolder((path, folder) => {
     const { file } = openFile(path);
@@ -146,7 +171,7 @@ Deno.test("damage in SQLite's log is told, where SQLite itself would silently ha
     file.close();
     const wal = `${after}/${DATABASE_NAME}-wal`;
     const bytes = Deno.readFileSync(wal);
-    const middle = Math.floor(bytes.length / 2);
+    const middle = Math.floor(endOf(bytes) / 2);
     bytes[middle] = (bytes[middle] ?? 0) ^ 1;
     Deno.writeFileSync(wal, bytes);
     const { kind, damaged } = lossOf(`${after}/${DATABASE_NAME}`);
@@ -249,7 +274,8 @@ function loseNewest(path: string, folder: string): string {
     Deno.copyFileSync(path + suffix, `${place}/config.db${suffix}`);
   }
   const wal = Deno.readFileSync(`${place}/config.db-wal`);
-  wal[wal.length - 100] = (wal[wal.length - 100] ?? 0) ^ 1;
+  const at = endOf(wal) - 100;
+  wal[at] = (wal[at] ?? 0) ^ 1;
   Deno.writeFileSync(`${place}/config.db-wal`, wal);
   assert.equal(walFault(`${place}/config.db`), null, "it looks like one that was never finished");
   return `${place}/config.db`;

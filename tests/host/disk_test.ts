@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DISK_ASK, encodeFrame } from "../../mod/host/linux/disk_frame.ts";
 import { DiskProcessPort } from "../../mod/host/linux/disk_process.ts";
 import { openWorkerDisk } from "../../mod/host/linux/device_disk.ts";
 import { DirectFile } from "../../mod/host/linux/direct_io.ts";
@@ -60,6 +61,21 @@ Deno.test("DiskProcessPort answers a program that does not exist with a failure"
   const port = new DiskProcessPort({ selfCommand: ["/nonexistent/pentad"] });
   const result = await new Promise<Disk | DiskFailure>((done) => port.open("/tmp", done));
   assert.equal("failure" in result && result.failure, "io");
+});
+
+Deno.test("a disk process whose answer nobody reads any more ends without a word", async () => {
+  const [program = "", ...args] = SELF;
+  const options = { args, stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  const child = new Deno.Command(program, options).spawn();
+  await child.stdout.cancel();
+  const writer = child.stdin.getWriter();
+  await writer.write(
+    encodeFrame(DISK_ASK, { tag: 1, call: { kind: "open", path: "/nonexistent" } }),
+  );
+  const said = new Response(child.stderr).text();
+  assert.equal((await child.status).code, 0, await said);
+  assert.equal(await said, "");
+  await writer.close().catch(() => {});
 });
 
 Deno.test("LunFile refuses every command while its reservation state is not to be trusted", () => {

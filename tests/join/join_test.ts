@@ -54,8 +54,10 @@ function codes(effects: readonly JoinEffect[]): string[] {
 class Gate {
   readonly core = new JoinCore({
     self: nodeId(1),
+    boot: bootId("0123456789abcdef"),
     spec: SPEC,
     clusterKey: new Uint8Array(32).fill(7),
+    ...{ wallAtStart: 1_700_000_000, startedAt: T0 },
   });
   readonly ticket: string;
 
@@ -207,6 +209,61 @@ Deno.test("JoinCore.step() forgets a session that closed, and welcomes the machi
   assert.equal(answers(gate.hello(HELLO))[0]?.kind, "welcome");
 });
 
+Deno.test("JoinCore.tickets() tells what became of each, and nothing that lets anybody in", () => {
+  const gate = new Gate();
+  const state = (now = T0) => gate.core.tickets(now)[0];
+  const id = gate.ticket.slice(0, 8);
+  assert.deepEqual(state(), { id, state: "open", node: null, leftMs: 60_000 });
+  const [tag] = asked(gate.hello(HELLO));
+  assert.ok(tag !== undefined);
+  assert.deepEqual([state()?.state, state()?.node], ["pending", "nodeB"]);
+  gate.grow(HELLO);
+  gate.outcome(tag, { ok: true, index: 3, crc32: 0 });
+  assert.deepEqual([state()?.state, state()?.node], ["used", "nodeB"]);
+  assert.equal(state(instant(61_000)), undefined, "its time is over");
+  const told = JSON.stringify(gate.core.tickets(T0));
+  assert.ok(!told.includes(gate.ticket.slice(8)));
+});
+
+Deno.test("JoinCore.step() revokes a ticket in each of its states, and no other", () => {
+  const revoke = (gate: Gate, id: string) =>
+    gate.core.step({ kind: "request", request: { request: "join.revoke", tag: "api:9", id } }, T0);
+  const revoked = (effects: readonly JoinEffect[]) =>
+    effects.flatMap((effect) =>
+      effect.kind === "tell" && effect.fact.fact === "join.revoked"
+        ? effect.fact.tickets.map(({ state }) => state)
+        : []
+    );
+  for (const until of ["open", "pending", "refused", "used"] as const) {
+    const gate = new Gate();
+    gate.core.step({ kind: "request", request: gate.invite(0xee, 90_000) }, T0);
+    const [tag] = until === "open" ? [] : asked(gate.hello(HELLO));
+    if (until === "refused") {
+      gate.core.step({ kind: "session-closed", session: 5 }, T0);
+    }
+    if (until === "used") {
+      gate.grow(HELLO);
+      gate.outcome(tag ?? "", { ok: true, index: 3, crc32: 0 });
+    }
+    assert.deepEqual(revoked(revoke(gate, "00000000")), []);
+    const effects = revoke(gate, gate.ticket.slice(0, 8));
+    const state = until === "refused" ? "pending" : until;
+    assert.deepEqual(revoked(effects), [state]);
+    assert.deepEqual(
+      answers(effects).map(({ kind }) => kind),
+      until === "pending" ? ["refused"] : [],
+    );
+    assert.equal(gate.core.keyOf(gate.ticket, T0), null, "no session opens with it");
+    assert.equal(refusal(gate.hello(HELLO)), "join.bad-ticket", "nor does an open one go on");
+    // The change that was asked for is committed all the same: the key stays where it is.
+    if (tag !== undefined) {
+      gate.grow(HELLO);
+      assert.deepEqual(gate.outcome(tag, { ok: true, index: 3, crc32: 0 }), []);
+    }
+    assert.deepEqual(gate.core.tickets(T0).map(({ id }) => id), ["eeeeeeee"]);
+  }
+});
+
 Deno.test("JoinCore.step() gives every asker a ticket; of too many the one that ends soonest goes", () => {
   const gate = new Gate(1000);
   let told = 0;
@@ -241,7 +298,8 @@ Deno.test("a session opens with the ticket's own key and with no other", () => {
   const open = (psk: Uint8Array): string => {
     const member = new Channel({
       ...{ role: "responder", self: { node: 1, boot }, secret: new Uint8Array(32).fill(1) },
-      lookup: (mode, id) => mode === "join" ? gate.core.keyOf(id, T0) : null,
+      lookup: (mode, id) =>
+        [mode === "join" ? gate.core.keyOf(id, T0) : null].filter((each) => each !== null),
     });
     const guest = new Channel({
       ...{ role: "initiator", mode: "join", id: gate.ticket, psk, self: { node: 0, boot } },

@@ -1,7 +1,13 @@
 /** The pure parts of a join over SSH: keys, files of keys, what stands against a join. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { keyIn, ownerOf, withNodeKey, withoutNodeKey } from "../../mod/join/authorized_keys.ts";
+import {
+  keyIn,
+  ownerOf,
+  withNodeKey,
+  withoutNodeKey,
+  withRenamedNode,
+} from "../../mod/join/authorized_keys.ts";
 import {
   fingerprintOf,
   knownHostsLine,
@@ -9,6 +15,7 @@ import {
   publicKey,
   readHostKeys,
   withHost,
+  withNames,
 } from "../../mod/join/host_key.ts";
 import { namesOf } from "../../mod/cli/join/trust.ts";
 import { type Description, findings, readDescription } from "../../mod/join/preconditions.ts";
@@ -164,6 +171,27 @@ Deno.test("a machine that is no member has nothing of a member's forgotten", () 
     if (wanted === null) assert.deepEqual(found, []);
     else assert.match(found.map(({ why }) => why).join("; "), wanted);
   }
+});
+
+Deno.test("a renamed node's keys bear its new name, and go with it; nobody else's are touched", () => {
+  const person = `ssh-ed25519 ${key(9).blob} nodeB`;
+  const both = withNodeKey(withNodeKey(`${person}\n`, "nodeA", key(1)) ?? "", "nodeB", key(2)) ??
+    "";
+  const renamed = withRenamedNode(both, "nodeB", "nodeX") ?? assert.fail();
+  assert.deepEqual(renamed.trim().split("\n").map(ownerOf), [null, "nodeA", "nodeX"]);
+  assert.equal(renamed.replace("pentad:nodeX", "pentad:nodeB"), both);
+  assert.equal(withRenamedNode(both, "nodeC", "nodeX"), null);
+  assert.equal(withoutNodeKey(renamed, "nodeX"), withoutNodeKey(both, "nodeB"));
+
+  const hosts =
+    withHost("# note\nother.example ssh-rsa AAAA\n", ["nodeB", "192.0.2.2"], [key(2)]) ??
+      assert.fail();
+  const moved = withNames(hosts, "nodeB", ["nodeX", "192.0.2.9"]) ?? assert.fail();
+  assert.match(moved, /^nodeX,192\.0\.2\.9 ssh-ed25519 /m);
+  assert.doesNotMatch(moved, /nodeB|192\.0\.2\.2/);
+  assert.match(moved, /^# note\nother\.example ssh-rsa AAAA$/m);
+  assert.equal(withNames(moved, "nodeX", ["nodeX", "192.0.2.9"]), null);
+  assert.equal(withNames(moved, "nodeC", ["nodeC"]), null);
 });
 
 Deno.test("a host is known by the same names when it comes and when it goes", () => {

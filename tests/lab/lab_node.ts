@@ -11,7 +11,7 @@ import type { StatusDocument } from "../../mod/node/view.ts";
 export const LUN = "/dev/sda";
 const SOCKET = "/run/pentad/api.sock";
 /** An answer of the API takes less, on a host that is on and not frozen. */
-const ANSWER_MS = 15_000;
+const ANSWER_SECONDS = 15;
 
 /** See the module's note. */
 export class LabNode {
@@ -73,8 +73,13 @@ export class LabNode {
     await this.host.boot();
   }
 
-  /** One request to its API; throws where there is no answer. */
-  async api(method: string, path: string, body?: unknown): Promise<Response> {
+  /** One request to its API; throws where there is no answer within `seconds`. */
+  async api(
+    method: string,
+    path: string,
+    body?: unknown,
+    seconds = ANSWER_SECONDS,
+  ): Promise<Response> {
     try {
       this.#http ??= Deno.createHttpClient({
         proxy: { transport: "unix", path: await this.host.forward(SOCKET) },
@@ -86,7 +91,7 @@ export class LabNode {
         ? { "If-None-Match": "*" }
         : { "Content-Type": "application/json" };
       const response = await fetch(`http://127.0.0.1${path}`, {
-        ...{ method, client: this.#http, signal: AbortSignal.timeout(ANSWER_MS) },
+        ...{ method, client: this.#http, signal: AbortSignal.timeout(seconds * 1000) },
         ...(body === undefined ? {} : { body: text, headers: type }),
       });
       return new Response(await response.arrayBuffer() || null, response);
@@ -99,8 +104,8 @@ export class LabNode {
 
   /** A request that must be granted; what it answers. */
   // deno-lint-ignore no-explicit-any -- whatever document that path has
-  async ask(method: string, path: string, body?: unknown): Promise<any> {
-    const response = await this.api(method, path, body);
+  async ask(method: string, path: string, body?: unknown, seconds?: number): Promise<any> {
+    const response = await this.api(method, path, body, seconds);
     const text = await response.text();
     if (response.ok) return text === "" ? null : JSON.parse(text);
     throw new Error(`${this.name}: ${method} ${path}: ${response.status} ${text}`);

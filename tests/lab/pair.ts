@@ -13,6 +13,8 @@ import { assertAlone, DISK_BYTES, newest } from "./records.ts";
 
 /** The profile of the pair: in `fast` a beat is 200 ms, less than a loaded host may take for a turn. */
 export const TIMING = timingOf("standard");
+/** A node that begins loads its keeper and its disk process: half a minute, on a slow machine. */
+const BEGIN_SECONDS = 120;
 /** 256 MiB are too few for a daemon with its database, archive, keeper and disk process. */
 const MEMORY = "512M";
 const WRITER = new URL("./writer.sh", import.meta.url).pathname;
@@ -40,9 +42,14 @@ export class Pair {
       await Promise.all(pair.nodes.map((node) => node.start()));
       const [a, b] = pair.nodes;
       for (const node of pair.nodes) await node.until("the daemon answers", () => true, 120);
-      await a.ask("POST", "/v1/init", { name: "lab", profile: "standard", disk: LUN });
+      await a.ask(
+        "POST",
+        "/v1/init",
+        { name: "lab", profile: "standard", disk: LUN },
+        BEGIN_SECONDS,
+      );
       const { ticket } = await a.ask("POST", "/v1/join/tickets", {});
-      await b.ask("POST", "/v1/join", { ticket, disk: LUN });
+      await b.ask("POST", "/v1/join", { ticket, disk: LUN }, BEGIN_SECONDS);
       await pair.whole();
       for (const [area, id] of WRITERS.entries()) {
         const command = `/lab/writer.sh ${LUN} ${area}`;

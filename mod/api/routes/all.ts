@@ -13,6 +13,7 @@ import { memberRoutes } from "./members.ts";
 import { ruleRoutes } from "./rules.ts";
 import { statusRoutes } from "./status.ts";
 import { storageRoutes } from "./storage.ts";
+import { ticketRoutes } from "./tickets.ts";
 import { watchRoutes } from "./watch.ts";
 
 /** In the order of the OpenAPI document. */
@@ -31,4 +32,5 @@ export const ROUTES: readonly Route[] = [
   ...ruleRoutes,
   ...storageRoutes,
   ...joinRoutes,
+  ...ticketRoutes,
 ];

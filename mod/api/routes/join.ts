@@ -1,12 +1,9 @@
-/** Stream 5 and a node's own life: init, join, tickets, leave, shutdown. @module */
+/** Stream 5 and a node's own life: init, join, leave, shutdown. @module */
 import { z } from "zod";
 import { isNodeName } from "../../base/id.ts";
 import { DONE, done, json, NOTHING, type Route, route } from "../route.ts";
 import { DISK_PATH, DISK_PATHS } from "./storage.ts";
 
-/** A ticket is worth the cluster key for as long as it is valid. */
-const TICKET_MINUTES_MAX = 24 * 60;
-const TICKET_MINUTES_DEFAULT = 30;
 const TICKET_CHARACTERS_MAX = 4096;
 
 export const joinRoutes: readonly Route[] = [
@@ -67,28 +64,6 @@ export const joinRoutes: readonly Route[] = [
     },
     problems: [],
     handle: ({ node }) => json(node.describe()),
-  }),
-  route({
-    method: "POST",
-    path: "/v1/join/tickets",
-    summary: "Makes a ticket for one join",
-    body: z.strictObject({
-      minutes: z.int().min(1).max(TICKET_MINUTES_MAX).default(TICKET_MINUTES_DEFAULT),
-    }),
-    answer: {
-      status: 201,
-      content: z.strictObject({
-        schema: z.literal("pentad.ticket/1"),
-        ticket: z.string(),
-        minutes: z.int(),
-      }),
-    },
-    problems: ["join.not-a-member", "config.no-quorum"],
-    async handle({ node, body: { minutes } }) {
-      const ticket = await node.newTicket(minutes);
-      const headers = { "Cache-Control": "no-store" };
-      return json({ schema: "pentad.ticket/1", ticket, minutes }, 201, headers);
-    },
   }),
   route({
     method: "POST",

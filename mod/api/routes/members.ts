@@ -1,5 +1,8 @@
 /** `/v1/config-members` and its kin: who is a member, who leads, and one that goes on alone. @module */
 import { z } from "zod";
+import { parseAddress } from "../../base/address.ts";
+import { LINKS_MAX } from "../../base/cluster.ts";
+import { isNodeName } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
 import { DONE, done, json, NOTHING, type Route, route } from "../route.ts";
 import { MEMBER } from "../schemas.ts";
@@ -15,6 +18,12 @@ const REPORT = z.strictObject({
   register: z.looseObject({ term: z.int(), set: z.array(z.int()) }).nullable(),
   warnings: z.array(z.string()),
 });
+
+const ADDRESS = z.string().refine(
+  (text) => parseAddress(text) !== null,
+  "must be HOST:PORT, IPv6 as [ADDRESS]:PORT",
+);
+const ADDRESSES = z.strictObject({ links: z.array(z.string()), peer: z.string() });
 
 export const memberRoutes: readonly Route[] = [
   route({
@@ -60,6 +69,51 @@ export const memberRoutes: readonly Route[] = [
     async handle({ node, parameters }) {
       await node.membership.removeMember(parameters.name ?? "");
       return done();
+    },
+  }),
+  route({
+    method: "POST",
+    path: `${PREFIX}/{name}/rename`,
+    summary: "Gives a member another name, where nothing refers to it by the old one",
+    body: z.strictObject({ name: z.string().refine(isNodeName, "must be a DNS label") }),
+    answer: { status: 200, content: DONE },
+    problems: [
+      ...["ha.no-such-node", "config.rename-refused", "config.membership-busy"] as const,
+      ...["config.no-quorum", "config.unknown-outcome"] as const,
+    ],
+    async handle({ node, parameters, body }) {
+      await node.membership.rename(parameters.name ?? "", body.name);
+      return done();
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/config-readdress",
+    summary: "Tells the cluster where a member is; null: this node, by its settings",
+    body: z.strictObject({
+      member: z.strictObject({
+        name: z.string(),
+        links: z.array(ADDRESS).min(1).max(LINKS_MAX),
+        peer: ADDRESS,
+        accept_risk: z.literal("cut-off").nullable().default(null),
+      }).nullable().default(null),
+    }),
+    answer: {
+      status: 200,
+      content: z.strictObject({
+        schema: z.literal("pentad.readdress/1"),
+        node: z.string(),
+        before: ADDRESSES,
+        after: ADDRESSES,
+      }),
+    },
+    problems: [
+      ...["ha.no-such-node", "config.readdress-refused", "config.membership-busy"] as const,
+      ...["config.no-quorum", "config.unknown-outcome"] as const,
+    ],
+    async handle({ node, body: { member } }) {
+      const ask = member && { ...member, acceptCutOff: member.accept_risk !== null };
+      return json({ schema: "pentad.readdress/1", ...await node.membership.readdress(ask) });
     },
   }),
   route({

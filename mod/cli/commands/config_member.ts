@@ -4,7 +4,7 @@ import type { ForceAnswer, MemberRow } from "../../api/membership_node.ts";
 import { isNodeName } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
 import type { Cli } from "../cli.ts";
-import { newTicket, withMinutes } from "./join.ts";
+import { newTicket, withMinutes } from "./join_ticket.ts";
 import { safeText } from "../print.ts";
 
 const PREFIX = "/v1/config-members";

@@ -5,6 +5,7 @@ import type { Cli } from "../cli.ts";
 import { placesBelow } from "../install/places.ts";
 import { install, rollback, uninstall, upgrade } from "../install/run.ts";
 import { bashCompletion } from "./completion.ts";
+import { allPages } from "./man.ts";
 
 const ROOT_HELP = "below this folder instead of /: for an image";
 /** What `uninstall` asks for where a member would be lost. */
@@ -22,7 +23,8 @@ export function installCommands(
       .action(({ root, name, address, dryRun = false }) => {
         const asked = { name: name ?? null, address: address ?? null, dryRun };
         const completion = bashCompletion(program());
-        return install(cli, { places: placesBelow(root), completion, ...asked });
+        const manual = allPages(program());
+        return install(cli, { places: placesBelow(root), completion, manual, ...asked });
       }),
     withRoot(new Command("upgrade").description("change to the version in a file"))
       .argument("<file>")

@@ -1,13 +1,12 @@
-/** `pentad join HOST`, `pentad join --ticket T` and `pentad join ticket new`. @module */
+/** `pentad join HOST` and `pentad join --ticket T`. @module */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ProblemError } from "../../base/problem.ts";
 import type { Cli } from "../cli.ts";
 import { joinOverSsh, undoJoin } from "../join/run.ts";
-import { wholeNumber } from "../options.ts";
 import { farCommands, sshTarget } from "./join_ssh.ts";
+import { renewKeyCommand } from "./join_key.ts";
+import { ticketCommand } from "./join_ticket.ts";
 
-const MINUTES_MAX = 24 * 60;
-const MINUTES_DEFAULT = 30;
 const TICKET_BYTES_MAX = 4096;
 
 export function joinCommand(cli: Cli): CommandUnknownOpts {
@@ -45,7 +44,9 @@ export function joinCommand(cli: Cli): CommandUnknownOpts {
       cli.print.note("joined as learner; it votes as soon as it caught up");
       cli.print.note("next: pentad status");
     });
-  for (const command of [ticketCommand(cli), ...farCommands(cli)]) join.addCommand(command);
+  for (const command of [ticketCommand(cli), renewKeyCommand(cli), ...farCommands(cli)]) {
+    join.addCommand(command);
+  }
   return join;
 }
 
@@ -53,34 +54,4 @@ async function fromInput(cli: Cli): Promise<string> {
   const bytes = await cli.io.stdin(TICKET_BYTES_MAX);
   if (bytes === null) throw new ProblemError("join.bad-ticket", "standard input is no ticket");
   return new TextDecoder().decode(bytes).trim();
-}
-
-function ticketCommand(cli: Cli): CommandUnknownOpts {
-  const fresh = withMinutes(new Command("new").description("make a ticket for one join"))
-    .action(({ minutes }) => newTicket(cli, minutes));
-  return new Command("ticket").description("tickets for joining").addCommand(fresh);
-}
-
-/** A command that makes a ticket: with the option how long that is valid. */
-export function withMinutes(command: Command) {
-  return command.option(
-    "--minutes <n>",
-    "how long it is valid",
-    wholeNumber(1, MINUTES_MAX),
-    MINUTES_DEFAULT,
-  );
-}
-
-/** Makes a ticket, prints it, and says what to do with it. */
-export async function newTicket(cli: Cli, minutes: number): Promise<void> {
-  const answer = await cli.client.change<{ ticket: string }>("POST", "/v1/join/tickets", {
-    json: { minutes },
-    limitMs: cli.waitMs,
-  });
-  if (cli.print.format === "json") return cli.print.json(answer);
-  cli.print.line(answer.ticket);
-  // In `ps` everybody reads what stands on a command line.
-  cli.print.note("next, on the other node, with the ticket on its standard input:");
-  cli.print.note("  pentad join --ticket -");
-  cli.print.note(`valid for one join within ${minutes} minutes; whoever has it can join`);
 }

@@ -6,6 +6,7 @@ import type { NodeStatus } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
 import { DRY_RUN } from "./ha_orders.ts";
 import { drainCommand, mustBeOkToStop } from "./node_drain.ts";
+import { nameCommands } from "./node_name.ts";
 import { dryRun } from "./simulate.ts";
 import { NODE_HEAD, nodeRow } from "../status_page.ts";
 
@@ -39,11 +40,13 @@ export function nodeCommand(cli: Cli): CommandUnknownOpts {
       await post(cli, node, { verb: "confirm-dead", json: {} });
       cli.print.note(`"${node}" counts as dead`);
     });
-  return new Command("node").description("the members").addCommand(list)
+  const node = new Command("node").description("the members").addCommand(list)
     .addCommand(maintenance).addCommand(
-      drainCommand(cli, (node, verb, json) => post(cli, node, { verb, json })),
+      drainCommand(cli, (name, verb, json) => post(cli, name, { verb, json })),
     ).addCommand(stopCommand(cli))
     .addCommand(confirm);
+  for (const command of nameCommands(cli)) node.addCommand(command);
+  return node;
 }
 
 function stopCommand(cli: Cli): CommandUnknownOpts {

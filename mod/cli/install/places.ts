@@ -1,4 +1,5 @@
 /** Where pentad lies on a host, and the files that it brings (hier(7), FHS 3.0). Pure. @module */
+import { MAN_MARK } from "../man_mark.ts";
 import { isNodeName } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
 
@@ -14,6 +15,8 @@ export interface Places {
   readonly settings: string;
   readonly unit: string;
   readonly completion: string;
+  /** The manual's section 8. */
+  readonly man: string;
   readonly state: string;
 }
 
@@ -26,6 +29,7 @@ export function placesBelow(root: string): Places {
     settings: `${root}/etc/pentad/settings.json`,
     unit: `${root}/etc/systemd/system/pentad.service`,
     completion: `${root}/usr/share/bash-completion/completions/pentad`,
+    man: `${root}/usr/local/share/man/man8`,
     state: `${root}/var/lib/pentad`,
   };
 }
@@ -33,6 +37,18 @@ export function placesBelow(root: string): Places {
 /** The file of one version. */
 export function versionFile({ versions }: Places, version: string): string {
   return `${versions}/${version}/pentad`;
+}
+
+/** True where a link leads to a version of pentad, as this program makes such links. */
+export function isOwnLink({ root, versions }: Places, target: string): boolean {
+  const inside = versions.slice(root.length);
+  return target.startsWith(`${inside}/`) && /^[^/]+\/pentad$/.test(target.slice(inside.length + 1));
+}
+
+/** True where a unit, a completion or a page of the manual is one that some version of this program wrote. */
+export function isOwnText(text: string): boolean {
+  return text.includes("\nExecStart=/usr/local/bin/pentad daemon\n") ||
+    text.startsWith("_pentad_words() {") || text.startsWith(MAN_MARK);
 }
 
 /**

@@ -1,18 +1,23 @@
 /** `install`, `upgrade`, `rollback` and `uninstall`: each can be repeated, whole or cut off. @module */
 import { FORMATS, upgradeFault } from "../../base/formats.ts";
 import { EXIT, ProblemError } from "../../base/problem.ts";
-import { linkAt } from "../../host/linux/files.ts";
+import { infoAt, linkAt } from "../../host/linux/files.ts";
 import { hostAddress, hostName } from "../../host/linux/host_facts.ts";
 import { systemctl, systemdRuns } from "../../host/linux/systemd.ts";
 import type { StatusDocument } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
+import type { ManPage } from "../man.ts";
 import { type Places, settingsOf, UNIT, versionFile } from "./places.ts";
 import {
   fileItem,
   folderItem,
+  isOwnFile,
+  isOwnPlace,
   type Item,
   linkItem,
+  ownVersions,
   programItem,
+  refuseForeign,
   remove,
   removeEmpty,
 } from "./plan.ts";
@@ -26,6 +31,7 @@ export interface InstallAsk {
   readonly name: string | null;
   readonly address: string | null;
   readonly completion: string;
+  readonly manual: readonly ManPage[];
   readonly dryRun: boolean;
 }
 
@@ -38,12 +44,16 @@ export async function install(cli: Cli, ask: InstallAsk): Promise<void> {
   const inside = target.slice(places.root.length);
   const items: Item[] = [
     programItem(target, file),
-    linkItem(places.program, inside),
+    linkItem(places, places.program, inside),
     folderItem(places.state, 0o700),
     ...settingsItem(ask),
     fileItem(places.unit, UNIT, { mode: 0o644, what: "the unit" }),
     fileItem(places.completion, ask.completion, { mode: 0o644, what: "completions for bash" }),
+    ...ask.manual.map(({ name, text }) =>
+      fileItem(`${places.man}/${name}`, text, { mode: 0o644, what: "a page of the manual" })
+    ),
   ];
+  refuseForeign(items);
   const missing = items.filter((item) => !item.isDone());
   if (!ask.dryRun) { for (const item of missing) asRoot(() => item.make()); }
   report(cli, ask.dryRun, missing.map(({ path, what }) => `${path}   ${what}`));
@@ -75,6 +85,7 @@ export async function rollback(cli: Cli, places: Places): Promise<void> {
   if (previous === null || previous === "") {
     throw new ProblemError("install.no-previous", `"${places.previous}" is not there`);
   }
+  refuseForeign([linkItem(places, places.previous, previous)]);
   const { version, formats } = await versionOf(`${places.root}${previous}`);
   const fault = upgradeFault(FORMATS, formats);
   if (fault !== null) throw new ProblemError("install.format", fault);
@@ -92,20 +103,44 @@ export async function uninstall(
   if (member !== null && !how.acceptRisk) {
     throw new ProblemError("install.still-member", member);
   }
-  const gone = [places.unit, places.completion, places.program, places.versions];
-  if (how.purge) gone.push(places.state, places.settings);
-  const there = gone.filter((path) => linkAt(path) !== null);
+  const mine = [
+    ...[places.unit, places.completion, ...pagesAt(places)].filter(isOwnFile),
+    ...[places.program].filter((path) => isOwnPlace(places, path)),
+    ...ownVersions(places),
+  ];
+  if (how.purge) mine.push(places.state, places.settings);
+  const there = mine.filter((path) => linkAt(path) !== null);
   if (!how.dryRun) {
-    await serve(places, "disable", "--now");
+    // A unit of that name that is somebody else's service goes on.
+    if (isOwnFile(places.unit)) await serve(places, "disable", "--now");
     // The program itself last: what is interrupted can be repeated.
-    for (const path of there) asRoot(() => void remove(path));
+    for (const path of there) asRoot(() => remove(path));
     removeEmpty(places);
     await serve(places);
   }
-  report(cli, how.dryRun, there);
+  report(cli, how.dryRun, there, leftBy(places, how.dryRun ? there : []));
   const kept = [places.state, places.settings].filter((path) => linkAt(path) !== null);
   if (kept.length > 0) cli.print.note(`kept: ${kept.join(" ")}   (--purge takes them too)`);
   if (how.dryRun) cli.exit = there.length === 0 ? EXIT.ok : EXIT.changes;
+}
+
+/** Files of the manual that bear our name, of whatever version. */
+function pagesAt({ man }: Places): readonly string[] {
+  if (!infoAt(man)?.isDirectory) return [];
+  const names = [...Deno.readDirSync(man)].map(({ name }) => name);
+  return names.filter((name) => /^pentad(-[a-z]+)?\.8$/.test(name)).sort()
+    .map((name) => `${man}/${name}`);
+}
+
+/** What is in pentad's places and stays there; `gone`: what is still to go. */
+function leftBy(
+  { unit, completion, program, versions }: Places,
+  gone: readonly string[],
+): string[] {
+  const ours = (path: string) => gone.some((each) => each === path || each.startsWith(`${path}/`));
+  return [unit, completion, program, versions].filter((path) =>
+    linkAt(path) !== null && !ours(path)
+  );
 }
 
 function settingsItem({ places, name, address }: InstallAsk): Item[] {
@@ -120,10 +155,12 @@ function settingsItem({ places, name, address }: InstallAsk): Item[] {
 async function change(cli: Cli, places: Places, target: string): Promise<void> {
   const before = linkAt(places.program);
   if (before === target) return cli.print.note("that version is in use already");
+  const links = [places.program, places.previous].map((path) => linkItem(places, path, target));
+  refuseForeign(links);
   const wasQuorate = (await status(cli))?.quorate ?? false;
   asRoot(() => {
-    if (before !== null) linkItem(places.previous, before).make();
-    linkItem(places.program, target).make();
+    if (before !== null) linkItem(places, places.previous, before).make();
+    linkItem(places, places.program, target).make();
   });
   if (!await serve(places, "restart")) {
     return cli.print.note(
@@ -132,8 +169,8 @@ async function change(cli: Cli, places: Places, target: string): Promise<void> {
   }
   if (await isBack(cli, wasQuorate) || before === null) return;
   asRoot(() => {
-    linkItem(places.program, before).make();
-    linkItem(places.previous, target).make();
+    linkItem(places, places.program, before).make();
+    linkItem(places, places.previous, target).make();
   });
   await serve(places, "restart");
   const why = `no answer of a healthy node within ${cli.waitMs / 1000} s`;
@@ -193,10 +230,16 @@ export function asRoot(body: () => void): void {
   }
 }
 
-function report(cli: Cli, dryRun: boolean, lines: readonly string[]): void {
+function report(
+  cli: Cli,
+  dryRun: boolean,
+  lines: readonly string[],
+  left: readonly string[] = [],
+): void {
   if (cli.print.format === "json") {
-    return cli.print.json({ schema: "pentad.install/1", dry_run: dryRun, items: lines });
+    return cli.print.json({ schema: "pentad.install/1", dry_run: dryRun, items: lines, left });
   }
+  if (left.length > 0) cli.print.note(`left, for it is not pentad's: ${left.join(" ")}`);
   for (const line of lines) cli.print.line(line);
   if (lines.length === 0) cli.print.note("nothing is to be done");
 }

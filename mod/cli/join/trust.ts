@@ -11,8 +11,10 @@ import {
   type PublicKey,
   publicKey,
   withHost,
+  withNames,
   withNodeKey,
   withoutNodeKey,
+  withRenamedNode,
 } from "../../join/mod.ts";
 import type { Cli } from "../cli.ts";
 import { editTreeFile } from "../tree_file.ts";
@@ -57,6 +59,21 @@ export async function distrust(cli: Cli, node: string, names: readonly string[])
   const why = `${node} goes`;
   await editTreeFile(cli, AUTHORIZED_KEYS, (text) => withoutNodeKey(text, node), why);
   await editTreeFile(cli, KNOWN_HOSTS, (text) => withHost(text, names, []), why);
+}
+
+/** The keys of a node that is called or found otherwise now, where it has any in the tree. */
+export async function retrust(
+  cli: Cli,
+  { from, to, addresses }: {
+    readonly from: string;
+    readonly to: string;
+    readonly addresses: readonly string[];
+  },
+): Promise<void> {
+  const why = from === to ? `${to} has other addresses` : `${from} is ${to} now`;
+  await editTreeFile(cli, AUTHORIZED_KEYS, (text) => withRenamedNode(text, from, to), why);
+  const names = namesOf(to, addresses);
+  await editTreeFile(cli, KNOWN_HOSTS, (text) => withNames(text, from, names), why);
 }
 
 /** What the other side sent; every field is hostile. */

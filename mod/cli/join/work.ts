@@ -71,15 +71,19 @@ export class JoinWork {
   }
 
   /** Runs a command of pentad there; its JSON. A refusal there is the same refusal here. */
-  async far(words: readonly string[], input?: unknown): Promise<unknown> {
+  async far(
+    words: readonly string[],
+    input?: unknown,
+    good: readonly number[] = [0],
+  ): Promise<unknown> {
     const command = [...this.order.remotePentad, "--json", ...words];
     const { code, stdout, stderr } = await this.ssh.run(
       command,
       input === undefined ? undefined : inputOf(input),
     );
-    if (code === 0) return parse(decodeText(stdout) ?? "");
-    const refusal = refusalIn(stderr);
+    const refusal = code === 0 ? null : refusalIn(stderr);
     if (refusal !== null) throw refusal;
+    if (good.includes(code)) return parse(decodeText(stdout) ?? "");
     throw strange(`"${command[0]}" ended with ${code}: ${stderr.trim().split("\n").at(-1) ?? ""}`);
   }
 

@@ -32,7 +32,7 @@ import {
 } from "./database_rows.ts";
 import { readSeal, type Seal, SEAL_SUFFIX, staleness, writeSeal } from "./database_seal.ts";
 import { syncDirectory } from "./durable_file.ts";
-import { WAL_SUFFIX, walFault } from "./database_wal.ts";
+import { reserveWal, WAL_SUFFIX, walFault } from "./database_wal.ts";
 
 /** Lost databases that are kept; where there are so many, the next one is left where it is. */
 export const KEPT_MAX = 4;
@@ -101,6 +101,7 @@ function open(
   if (seal === null && proven) writeSeal(path, { ...written, opens: origin.opens });
   putOrigin(database, next);
   if (proven) writeSeal(path, { ...written, opens });
+  reserveWal(path);
   return { database, meta, origin: next, sealed, content };
 }
 

@@ -40,7 +40,7 @@ export async function diskWorker(): Promise<never> {
           ? failed(opened)
           : { kind: "opened", disk: opened.kind, sizeBytes: opened.sizeBytes };
       } else result = disk === null ? failed(CLOSED) : execute(disk, call);
-      writeAll(encodeFrame(DISK_ANSWER, { tag, result }));
+      if (!writeAll(encodeFrame(DISK_ANSWER, { tag, result }))) Deno.exit(0);
     }
   }
   disk?.close();
@@ -83,6 +83,13 @@ function failed({ failure, detail }: DiskFailure): Result {
   return { kind: "failed", failure, detail: detail.slice(0, DETAIL_LENGTH_MAX) };
 }
 
-function writeAll(bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+/** False where nobody is there to read it: who asked has ended. */
+function writeAll(bytes: Uint8Array): boolean {
+  try {
+    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) return false;
+    throw error;
+  }
 }

@@ -72,6 +72,18 @@ export function readEnvironment(pid: number): string {
   }
 }
 
+/**
+ * True where a process shows neither arguments nor environment: as one does for a moment within
+ * execve(2), between the old program's memory and the new one's (fs/proc/base.c, environ_open).
+ */
+export function isBlank(pid: number): boolean {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/cmdline`) === "" && readEnvironment(pid) === "";
+  } catch {
+    return false;
+  }
+}
+
 /** The value of a variable that begins with `prefix` (`NAME=` and more); null where none does. */
 export function valueOf(environment: string, prefix: string): string | null {
   let at = environment.indexOf(prefix);

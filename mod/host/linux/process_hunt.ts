@@ -12,7 +12,7 @@ import { isResourceId, type ResourceId } from "../../base/id.ts";
 import type { Millis } from "../../base/time.ts";
 import { SIGKILL, signalProcess } from "../ffi/pidfd.ts";
 import { ControlGroups, type GroupKind } from "./cgroup.ts";
-import { isAlive, type ProcessName, readAllStats, readEnvironment } from "./proc.ts";
+import { isAlive, isBlank, type ProcessName, readAllStats, readEnvironment } from "./proc.ts";
 import { type ProcessStat, readStat, valueOf } from "./proc.ts";
 
 /** In the environment of each process of a node: whose it is. */
@@ -41,6 +41,8 @@ const LOOK_MS: Millis = 10;
  * child behind the place of reading and end before it.
  */
 const EMPTY_LOOKS = 2;
+/** Looks at processes that show nothing of themselves; who still does then is no resource of ours. */
+const BLANK_LOOKS = 50;
 
 /** A process of a resource. */
 export interface OwnProcess extends ProcessName {
@@ -64,6 +66,8 @@ export class ProcessHunt {
   /** Null where this process may make none. */
   readonly groups: ControlGroups | null;
   readonly #known = new Map<number, OwnProcess>();
+  /** In the last look there was one that did not show whose it is. */
+  #blank = false;
 
   /** Hunts for processes of this kind, in whose environment its variable is `TOKEN:ID`. */
   constructor(kind: GroupKind, token: string) {
@@ -82,6 +86,7 @@ export class ProcessHunt {
     // After the look at /proc: a number that was used again since names another start time there.
     const members = this.groups?.members();
     const owners = new Map<number, ResourceId>();
+    this.#blank = false;
     for (const stat of stats) {
       const owner = members?.get(stat.pid) ?? this.#ownerOf(stat, environments);
       if (owner !== null) owners.set(stat.pid, owner);
@@ -100,7 +105,9 @@ export class ProcessHunt {
     const known = this.#known.get(pid);
     if (known?.start === start) return known.id;
     if (!environments) return null;
-    const id = valueOf(readEnvironment(pid), this.#prefix);
+    const environment = readEnvironment(pid);
+    if (environment === "" && isBlank(pid)) this.#blank = true;
+    const id = valueOf(environment, this.#prefix);
     return id !== null && isResourceId(id) ? id : null;
   }
 
@@ -109,10 +116,12 @@ export class ProcessHunt {
     const end = performance.now() + limitMs;
     this.groups?.kill(scope.id);
     for (const each of this.find({ ...scope, environments: false })) signal(each, SIGKILL);
-    for (let empty = 0; empty < EMPTY_LOOKS;) {
+    let looks = 0;
+    for (let empty = 0; empty < EMPTY_LOOKS; looks++) {
       const left = this.find({ ...scope, environments: true });
       for (const each of left) signal(each, SIGKILL);
-      empty = left.length === 0 ? empty + 1 : 0;
+      const proven = left.length === 0 && (!this.#blank || looks >= BLANK_LOOKS);
+      empty = proven ? empty + 1 : 0;
       if (left.length > 0 && performance.now() > end) return left;
       await pause(LOOK_MS);
     }

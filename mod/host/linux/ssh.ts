@@ -41,10 +41,31 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "rsync": "rsync",
 };
 
+/** How each program is asked whether it is there. */
+const PROBES: Readonly<Record<string, readonly string[]>> = {
+  ssh: ["-V"],
+  "ssh-keygen": ["-?"],
+  "ssh-keyscan": ["-?"],
+  rsync: ["--version"],
+};
+
 /** Throws a ProblemError for the first program that this host lacks. */
 export async function needPrograms(): Promise<void> {
-  const probes = { ssh: ["-V"], "ssh-keygen": ["-?"], "ssh-keyscan": ["-?"], rsync: ["--version"] };
-  for (const [program, args] of Object.entries(probes)) await runProgram(program, args);
+  for (const [program, args] of Object.entries(PROBES)) await runProgram(program, args);
+}
+
+/** The programs that this host lacks, and their Debian packages. */
+export async function missingPrograms(): Promise<readonly { program: string; package: string }[]> {
+  const missing: { program: string; package: string }[] = [];
+  for (const [program, args] of Object.entries(PROBES)) {
+    try {
+      await runProgram(program, args);
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      missing.push({ program, package: PACKAGES[program] ?? program });
+    }
+  }
+  return missing;
 }
 
 /** What the host says its keys are; anybody on the way could have said it. */

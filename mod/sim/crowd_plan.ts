@@ -1,0 +1,123 @@
+/**
+ * What a seed draws for a crowd: many resources of several kinds under rules, and a manager that
+ * dies in the midst of what it does.
+ *
+ * @module
+ */
+import { Prng } from "../base/prng.ts";
+import type { Millis } from "../base/time.ts";
+import { drawnResource } from "./admin.ts";
+import type { ClusterShape } from "./cluster.ts";
+import { type CrowdRule, DC_PHASES, type DcFault } from "./crowd.ts";
+import { drawFaults } from "./faults.ts";
+import { CALM_MS, drawWorld, type RunPlan } from "./plan.ts";
+
+const SAFETY_MS = [25_000, 50_000] as const;
+const RESOURCES = [20, 32] as const;
+const LONGEST_MS = 15_000;
+const DC_FAULTS = ["crash", "crash-in-step", "power", "power-in-step", "isolate", "pause"] as const;
+
+/** Draws a plan. */
+export function drawCrowd(seed: number, shape: ClusterShape): RunPlan {
+  const prng = new Prng(seed * 64 + shape.nodes * 2 + (shape.witness ? 1 : 0));
+  const safetyMs = prng.between(...SAFETY_MS);
+  const resources = prng.between(...RESOURCES);
+  const world = {
+    ...drawWorld(prng, new Prng(seed * 4 + 3)),
+    // What fails everywhere is given up, and then says nothing any more.
+    processStartFails: prng.chance(0.2) ? 0.03 : 0.001,
+  };
+  const window = { from: CALM_MS, to: safetyMs, longest: LONGEST_MS };
+  const { nodes, witness } = shape;
+  const faults = drawFaults(prng, {
+    ...{ nodes, witness, resources, count: prng.between(0, 6) },
+    ...window,
+  });
+  const dc = Array.from({ length: prng.between(2, 7) }, (): DcFault => ({
+    // Early: it takes another fault, or an order, until a manager comes to most phases.
+    at: prng.between(CALM_MS, (CALM_MS + safetyMs) / 2),
+    phase: prng.pick(DC_PHASES) ?? "lock",
+    // Decisions take a few milliseconds to be committed, and some hundreds to be carried out.
+    delay: prng.chance(0.5) ? prng.between(0, 12) : prng.between(0, 800),
+    fault: prng.pick(DC_FAULTS) ?? "crash",
+    ms: Math.round(LONGEST_MS * prng.fraction() * prng.fraction()),
+    calls: prng.between(0, 40),
+  })).sort((a, b) => a.at - b.at);
+  return {
+    ...{ seed, shape, world, resources, faults, dc, safetyMs },
+    ...{ clients: 4, contenders: 0, registers: 1, scribes: 0, lockers: 0 },
+    ...{ spares: 0, force: null, calm: false },
+    members: drawMembers(prng, nodes, safetyMs),
+    policy: prng.pick(["freeze", "failover", "conditional", "migrate", null] as const) ?? null,
+    rules: drawRules(prng, resources, nodes),
+    orders: drawOrders(prng, { resources, nodes, safetyMs }),
+  };
+}
+
+/** Groups that do not overlap, each with a rule that can be kept while all nodes are there. */
+function drawRules(prng: Prng, resources: number, nodes: number): CrowdRule[] {
+  const left = Array.from({ length: resources }, (_, at) => at);
+  const draw = (count: number): number[] =>
+    Array.from({ length: count }, () => left.splice(prng.between(0, left.length - 1), 1)).flat();
+  const on = (members: readonly number[]): CrowdRule => {
+    const all = Array.from({ length: nodes }, (_, at) => at);
+    const out = prng.between(0, nodes - 1);
+    const strict = prng.chance(0.7);
+    return { rule: "on", resources: members, nodes: all.filter((at) => at !== out), strict };
+  };
+  const rules: CrowdRule[] = [];
+  for (let more = prng.between(3, 6); more > 0 && left.length >= 5; more--) {
+    const kind = prng.pick(["on", "together", "apart", "after", "bound"] as const);
+    const members = draw(kind === "apart" ? prng.between(2, nodes) : prng.between(2, 5));
+    if (kind === "on" || kind === "bound") rules.push(on(members));
+    if (kind === "together" || kind === "bound") {
+      rules.push({ rule: "together", resources: members });
+    } else if (kind === "apart") rules.push({ rule: kind, resources: members });
+    else if (kind === "after") {
+      rules.push({ rule: kind, resources: members, strict: prng.chance(0.5) });
+    }
+  }
+  return rules;
+}
+
+/** Nodes that stop in order, in every way that there is, and leaders that hand over. */
+function drawMembers(prng: Prng, nodes: number, safetyMs: Millis): RunPlan["members"] {
+  return Array.from({ length: prng.chance(0.6) ? prng.between(1, 4) : 0 }, () => {
+    const [at, to] = [prng.between(CALM_MS, safetyMs), prng.between(0, nodes - 1)];
+    if (prng.chance(0.2)) return { at, order: "transfer" as const, to };
+    const how = prng.pick(["stop", "restart", "reboot", "poweroff"] as const) ?? "stop";
+    return { at, order: "stop" as const, to, how };
+  }).sort((a, b) => a.at - b.at);
+}
+
+function drawOrders(
+  prng: Prng,
+  { resources, nodes, safetyMs }: { resources: number; nodes: number; safetyMs: Millis },
+): RunPlan["orders"] {
+  return Array.from({ length: prng.between(0, 10) }, () => {
+    const id = drawnResource(prng.between(0, resources - 1));
+    const node = `node${"ABCDEFGH".charAt(prng.between(0, nodes - 1))}`;
+    const order = prng.pick([
+      `migrate ${id} ${node}`,
+      `migrate ${id} ${node}`,
+      `maintenance ${node} on`,
+      `maintenance ${node} off`,
+      `state ${id} stopped`,
+      `state ${id} started`,
+    ]) ?? "";
+    return { at: prng.between(CALM_MS, safetyMs), order };
+  }).sort((a, b) => a.at - b.at);
+}
+
+/** One strike for people. */
+export function printDcFault({ at, phase, delay, fault, ms, calls }: DcFault): string {
+  return `at ${
+    (at / 1000).toFixed(2)
+  } s: dc ${fault} in ${phase} delay=${delay} ms=${ms} calls=${calls}`;
+}
+
+/** One rule for people. */
+export function printCrowdRule({ resources, ...rule }: CrowdRule): string {
+  const rest = Object.entries(rule).map(([key, value]) => `${key}=${value}`).join(" ");
+  return `${rest} resources=${resources.map(drawnResource).join(",")}`;
+}

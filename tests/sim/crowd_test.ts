@@ -1,0 +1,75 @@
+/** Crowds: what they draw can be kept, what they forbid is seen, and managers are truly struck. */
+import assert from "node:assert/strict";
+import { Admin, drawnResource } from "../../mod/sim/admin.ts";
+import { Checks } from "../../mod/sim/checks.ts";
+import { SimCluster } from "../../mod/sim/cluster.ts";
+import { Crowd, type CrowdRule } from "../../mod/sim/crowd.ts";
+import { drawCrowd } from "../../mod/sim/crowd_plan.ts";
+import { play } from "../../mod/sim/run.ts";
+
+const THREE = { nodes: 3, witness: false, profile: "fast" } as const;
+
+/** A cluster in which nothing happens but what a test does, watched by a crowd. */
+function watched(...rules: readonly CrowdRule[]) {
+  let checks: Checks | null = null;
+  const cluster = new SimCluster(1, {
+    shape: THREE,
+    options: {},
+    events: {
+      onFact: (node, fact) => checks?.onFact(node, fact),
+      onSaying: () => {},
+      onLife: () => {},
+    },
+  });
+  checks = new Checks(cluster);
+  const ids = [0, 1, 2].map(drawnResource);
+  const parts = { checks, admin: new Admin(cluster), ids, rules, dc: [], policy: null };
+  new Crowd(cluster, parts, { resources: ids, onAcknowledged: () => {} });
+  const begin = (resource: number, host: number) =>
+    cluster.node(host).host.processes.run(drawnResource(resource), ["run"], 1);
+  return { begin, found: () => checks.violations.map(({ what }) => what) };
+}
+
+Deno.test("a start on a node that a strict rule closes is seen, and one of a mere wish is not", () => {
+  for (const strict of [true, false]) {
+    const { begin, found } = watched({ rule: "on", resources: [0, 1], nodes: [0, 1], strict });
+    begin(0, 1);
+    begin(2, 2);
+    assert.deepEqual(found(), []);
+    begin(1, 2);
+    assert.deepEqual(found(), strict ? ["ip:10.9.0.1 started on nodeC"] : []);
+  }
+});
+
+Deno.test("two that are to be apart are seen on one node", () => {
+  const { begin, found } = watched({ rule: "apart", resources: [0, 1] });
+  begin(0, 0);
+  begin(2, 0);
+  begin(1, 1);
+  assert.deepEqual(found(), []);
+  begin(0, 1);
+  assert.deepEqual(found().filter((what) => what.includes("where")), [
+    "exec:r0 started on nodeB, where ip:10.9.0.1 runs",
+  ]);
+});
+
+Deno.test("drawCrowd() puts no resource under two rules of a kind, and apart only who fits", () => {
+  for (let seed = 1; seed <= 200; seed++) {
+    const { rules, resources } = drawCrowd(seed, THREE);
+    for (const kind of ["on", "together", "apart", "after"]) {
+      const all = rules.filter(({ rule }) => rule === kind).flatMap((rule) => rule.resources);
+      assert.equal(new Set(all).size, all.length, `seed ${seed}`);
+      assert.ok(all.every((at) => at < resources));
+    }
+    for (const rule of rules) {
+      if (rule.rule === "apart") assert.ok(rule.resources.length <= THREE.nodes);
+      if (rule.rule === "on") assert.ok(rule.nodes.length >= 1);
+    }
+  }
+});
+
+Deno.test("a crowd comes to rest under its rules, with its manager struck on the way", () => {
+  const result = play(drawCrowd(9, THREE));
+  assert.deepEqual(result.violations, []);
+  assert.ok(result.struck > 0 && result.starts >= 20, JSON.stringify(result));
+});
