@@ -33,7 +33,17 @@ async function lane(number: number, queue: Mutant[]): Promise<void> {
   copyTree(`${ROOT}mod`, `${copy}/mod`);
   copyTree(`${ROOT}scripts`, `${copy}/scripts`);
   for (
-    const tests of ["config", "contract", "ha", "heartbeat", "host", "linear", "sim", "storage"]
+    const tests of [
+      "config",
+      "contract",
+      "ha",
+      "heartbeat",
+      "host",
+      "join",
+      "linear",
+      "sim",
+      "storage",
+    ]
   ) {
     copyTree(`${ROOT}tests/${tests}`, `${copy}/tests/${tests}`);
   }

@@ -7,6 +7,7 @@ import { MODE_MUTANTS } from "./mutants_modes.ts";
 import { AGENT_MUTANTS } from "./mutants_agents.ts";
 import { MEMBER_MUTANTS } from "./mutants_members.ts";
 import { RECOVERY_MUTANTS } from "./mutants_recovery.ts";
+import { JOIN_MUTANTS } from "./mutants_join.ts";
 import { LOAD_MUTANTS } from "./mutants_load.ts";
 import { RULES_MUTANTS } from "./mutants_rules.ts";
 import { SNAPSHOT_MUTANTS } from "./mutants_snapshot.ts";
@@ -191,6 +192,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...LOCK_MUTANTS,
   ...MODE_MUTANTS,
   ...LOAD_MUTANTS,
+  ...JOIN_MUTANTS,
   {
     name: "witness register's set ignored, by the claim and by the vote",
     file: "config/witness.ts",

@@ -47,6 +47,12 @@ export const JOIN_PROBLEMS = {
     status: 504,
     exit: EXIT.timeout,
   },
+  "join.no-ssh-key": {
+    title: "Cannot renew a key that the cluster does not have",
+    remedy: "nothing is to be renewed here; pentad join HOST exchanges keys",
+    status: 404,
+    exit: EXIT.notFound,
+  },
   "join.no-such-ticket": {
     title: "Cannot find that ticket",
     remedy: "see pentad join ticket list on the node that made it; a restart there ended it too",

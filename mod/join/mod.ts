@@ -3,6 +3,7 @@ export { JoinCore } from "./core.ts";
 export type { JoinEffect, JoinEvent, JoinOptions } from "./events.ts";
 export {
   AUTHORIZED_KEYS_BYTES_MAX,
+  ownerOf,
   withNodeKey,
   withoutNodeKey,
   withRenamedNode,

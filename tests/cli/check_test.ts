@@ -49,7 +49,9 @@ function lookAt(
     const facts = hostFacts({ root, ...plain, ...ask });
     const left = [...Deno.readDirSync(`${root}/state`)].map(({ name }) => name);
     assert.deepEqual(left.filter((name) => name.startsWith(".")), [], "nothing is left behind");
-    return facts;
+    // How full and how fast the disk below these tests is says nothing about them.
+    assert.ok((facts.freeBytes ?? 0) > 0 && (facts.syncMs ?? -1) >= 0, "both were measured");
+    return { ...facts, freeBytes: 90 * 1024 ** 3, syncMs: 1 };
   } finally {
     Deno.removeSync(root, { recursive: true });
   }
@@ -66,8 +68,6 @@ Deno.test("a host that is as it should be has nothing to be mended", () => {
   const facts = lookAt({});
   assert.deepEqual(ills(facts), Deno.uid() === 0 ? [] : ["warn user"]);
   assert.equal(facts.store?.type, "ext4");
-  assert.ok((facts.freeBytes ?? 0) > 0);
-  assert.ok((facts.syncMs ?? -1) >= 0);
 });
 
 Deno.test("each fault of a host is one finding with a remedy", () => {

@@ -92,7 +92,7 @@ Deno.test("join renew-key goes on until it is done, tells each stage, and names 
     assert.equal(json(await cli(["join", "renew-key", "--json"])).stage, "done");
     assert.match(done(await cli(["join", "renew-key", "--cancel"])).err, /no other key is offered/);
     node.renewals = [{ stage: "offer", id: "00112233aabbccdd", waiting: ["nodeB", "nodeC"] }];
-    const late = await cli(["join", "renew-key", "--wait", "1"]);
+    const late = await cli(["join", "renew-key", "--wait", "2"]);
     assert.equal(late.code, 8);
     assert.match(late.err, /why {4}in stage "offer", nodeB, nodeC\n.*member remove/);
     assert.ok(late.err.includes(`code   ${"join.key-waits"}`));

@@ -126,7 +126,7 @@ function listening() {
     onPeer: (node, connected) => heard.push(`peer ${node} ${connected}`),
   });
   const ends = () => [...driver.counts().values()].reduce((sum, count) => sum + count, 0);
-  return { tcp, clock, driver, heard, ends, psk: peerKey(clusterKey) };
+  return { tcp, clock, driver, heard, ends, clusterKey, psk: peerKey(clusterKey) };
 }
 
 Deno.test("PeerDriver: 100,000 random frames end their sessions, are counted, and do nothing else", () => {
@@ -185,6 +185,39 @@ Deno.test("PeerDriver: damaged frames of a member end that session and no other'
   assert.deepEqual(heard.splice(0), []);
   assert.ok(enter(2, 4).connection.closed, "nobody else has our own number");
   assert.equal(driver.counts().get("own-number"), 1);
+});
+
+Deno.test("PeerDriver.setKeys() ends what was opened with a key that is given up, and lets in by both before", () => {
+  const { tcp, heard, driver, psk: old, clusterKey } = listening();
+  const next = new Uint8Array(32).fill(4);
+  let number = 10;
+  const begin = (node: number, psk: Uint8Array) => {
+    const { events, connection } = tcp.come();
+    const { initiator } = makePair(number++, { psk, self: who(node) });
+    events.onData(concatWrites(initiator.start()));
+    const answer = connection.written[0];
+    const prove = () => events.onData(concatWrites(initiator.receive(answer ?? DATA)));
+    return { connection, prove, answered: answer !== undefined };
+  };
+  const enter = (node: number, psk: Uint8Array) => {
+    const visit = begin(node, psk);
+    if (visit.answered) visit.prove();
+    return visit;
+  };
+  assert.ok(!enter(3, peerKey(next)).answered, "nobody knows it yet");
+  driver.setKeys({ clusterKey, otherKey: next });
+  const three = enter(3, old);
+  const four = enter(4, peerKey(next));
+  assert.deepEqual(heard.splice(0), ["peer 3 true", "peer 4 true"]);
+  // The key is given up between a hello and its proof.
+  const late = begin(5, old);
+  driver.setKeys({ clusterKey: next });
+  assert.ok(three.connection.closed && !four.connection.closed);
+  late.prove();
+  assert.ok(late.connection.closed);
+  assert.deepEqual(heard.splice(0), ["peer 3 false"]);
+  assert.equal(driver.counts().get("rekeyed"), 2);
+  assert.ok(!enter(3, old).answered, "and never again");
 });
 
 Deno.test("PeerDriver: what cannot be sent is counted, and is never too long for a frame", () => {

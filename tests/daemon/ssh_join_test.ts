@@ -123,6 +123,9 @@ Deno.test("two commands make a pair whose roots know each other", skip, async ()
     Deno.mkdirSync(`${nodeB.mount}/qemu-server`, { recursive: true });
     Deno.writeTextFileSync(`${nodeB.mount}/qemu-server/100.conf`, "name: old\n");
 
+    const unknown = await pentad(0, ["join", "renew-key", "--ssh"]);
+    assert.equal(unknown.code, 9);
+    assert.ok(unknown.stderr.includes(`code   ${"join.no-ssh-key"}`), unknown.stderr);
     // A host that is no member yet looks at one that is.
     const looked = await about(["check", "--json"]);
     const { findings } = JSON.parse(looked.stdout) as {
@@ -166,6 +169,24 @@ Deno.test("two commands make a pair whose roots know each other", skip, async ()
     }
     const mode = Deno.statSync(`${hosts.home(1)}/.ssh/id_ed25519`).mode ?? 0;
     assert.equal(mode & 0o777, 0o600);
+
+    // Another key for the first one's root: whoever has the one before gets in nowhere.
+    const own = `${hosts.home(0)}/.ssh/id_ed25519`;
+    const renewed = await pentad(0, ["join", "renew-key", "--ssh", "--json"]);
+    assert.equal(renewed.code, 0, renewed.stderr);
+    const { kept } = JSON.parse(renewed.stdout) as { kept: string };
+    const trusted = async (node: LocalNode) => (await lines(node, "priv/authorized_keys")).join();
+    for (const end = performance.now() + 10_000; await trusted(nodeA) !== await trusted(nodeB);) {
+      assert.ok(performance.now() < end, "the other one learns of it");
+    }
+    assert.equal(await logsIn(hosts, 0, 1), "in");
+    assert.equal((Deno.statSync(own).mode ?? 0) & 0o777, 0o600);
+    const old = await hosts.run(0, [
+      ...["ssh", "-i", kept, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"],
+      ...[`root@${hosts.address(1)}`, "true"],
+    ]);
+    assert.match(DECODER.decode(old.stderr), /Permission denied/);
+    assert.equal((await lines(nodeA, "priv/authorized_keys")).length, 2, "one key for each node");
 
     const undone = await join(["--undo"]);
     assert.equal(undone.code, 0, undone.stderr);

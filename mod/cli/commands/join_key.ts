@@ -2,7 +2,9 @@
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { RenewKeyAnswer, RenewKeyAsk } from "../../api/key_node.ts";
 import { ProblemError } from "../../base/problem.ts";
+import type { Description } from "../../join/mod.ts";
 import type { Cli } from "../cli.ts";
+import { renewTrust } from "../join/trust.ts";
 
 const LOOK_MS = 200;
 
@@ -17,7 +19,10 @@ export function renewKeyCommand(cli: Cli): CommandUnknownOpts {
   return new Command("renew-key")
     .description("replace the cluster's key on all members, without stopping anything")
     .option("--cancel", "take the offer of a new key back, while nobody uses it")
-    .action(async ({ cancel = false }) => {
+    .option("--ssh", "instead: the pair by which this host's root logs in to the other nodes")
+    .action(async ({ cancel = false, ssh = false }) => {
+      if (ssh && cancel) throw new ProblemError("cli.usage", "--cancel is not for --ssh");
+      if (ssh) return await renewSsh(cli);
       const ask = (how: RenewKeyAsk["how"]) =>
         cli.client.change<RenewKeyAnswer>("POST", "/v1/join/renew-key", {
           json: { how },
@@ -29,6 +34,14 @@ export function renewKeyCommand(cli: Cli): CommandUnknownOpts {
       cli.print.note(`the cluster's key is ${answer.id}; the one before opens nothing any more`);
       cli.print.note("backups that were made before hold the old one");
     });
+}
+
+async function renewSsh(cli: Cli): Promise<void> {
+  const { node } = await cli.client.get<Description>("/v1/join/describe");
+  const kept = await renewTrust(cli, node);
+  if (cli.print.format === "json") return cli.print.json({ schema: "pentad.renew-ssh/1", kept });
+  cli.print.note(`root of "${node}" logs in to the other nodes with another key`);
+  cli.print.note(`the one before is in ${kept}, and opens no node any more`);
 }
 
 async function renew(

@@ -1,7 +1,8 @@
 /** Root's key pair and the host's keys on this machine, and the links by which sshd finds others'. @module */
 import { decodeText } from "../../base/bytes.ts";
 import { ProblemError } from "../../base/problem.ts";
-import { bytesAt, linkAt } from "../../host/linux/files.ts";
+import { syncDirectory } from "../../host/linux/durable_file.ts";
+import { bytesAt, isThere, linkAt } from "../../host/linux/files.ts";
 import { makeKeyPair } from "../../host/linux/ssh.ts";
 import { type PublicKey, publicKey, readHostKeys } from "../../join/mod.ts";
 
@@ -32,6 +33,39 @@ export async function ownKey(home: string, comment: string): Promise<PublicKey> 
   const key = keyIn(`${path}.pub`);
   if (key !== null) return key;
   throw new ProblemError("join.missing-program", `ssh-keygen made no key at "${path}"`);
+}
+
+/**
+ * Puts another pair of root's in place of the one that is used; `publish` lets the cluster know its
+ * public key before. A pair that a cut-off renewal made is taken up again. Where the old pair is kept
+ * is returned: a person may use it elsewhere.
+ */
+export async function renewOwnKey(
+  home: string,
+  comment: string,
+  publish: (key: PublicKey) => Promise<void>,
+): Promise<string> {
+  const path = `${home}/.ssh/${OWN_KEYS[0]}`;
+  const fresh = `${path}.new`;
+  // The public half moves last: while it is there, there is something to finish.
+  if (!isThere(`${fresh}.pub`)) {
+    if (isThere(fresh)) Deno.removeSync(fresh);
+    await makeKeyPair(fresh, comment);
+  }
+  const key = keyIn(`${fresh}.pub`);
+  if (key === null) {
+    throw new ProblemError("join.missing-program", `ssh-keygen made no key at "${fresh}"`);
+  }
+  await publish(key);
+  const kept = `${path}.before-${Date.now()}`;
+  if (isThere(fresh)) {
+    if (isThere(path)) Deno.renameSync(path, kept);
+    Deno.renameSync(fresh, path);
+  }
+  if (isThere(`${path}.pub`)) Deno.renameSync(`${path}.pub`, `${kept}.pub`);
+  Deno.renameSync(`${fresh}.pub`, `${path}.pub`);
+  syncDirectory(`${home}/.ssh`);
+  return kept;
 }
 
 /** The public keys by which this host is known. */

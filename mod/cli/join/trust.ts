@@ -8,6 +8,7 @@
 import { isNodeName } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
 import {
+  ownerOf,
   type PublicKey,
   publicKey,
   withHost,
@@ -17,8 +18,8 @@ import {
   withRenamedNode,
 } from "../../join/mod.ts";
 import type { Cli } from "../cli.ts";
-import { editTreeFile } from "../tree_file.ts";
-import { linkTree, ownHostKeys, ownKey } from "./own_keys.ts";
+import { editTreeFile, readTreeFile } from "../tree_file.ts";
+import { linkTree, ownHostKeys, ownKey, renewOwnKey } from "./own_keys.ts";
 
 const AUTHORIZED_KEYS = "priv/authorized_keys";
 const KNOWN_HOSTS = "priv/known_hosts";
@@ -59,6 +60,20 @@ export async function distrust(cli: Cli, node: string, names: readonly string[])
   const why = `${node} goes`;
   await editTreeFile(cli, AUTHORIZED_KEYS, (text) => withoutNodeKey(text, node), why);
   await editTreeFile(cli, KNOWN_HOSTS, (text) => withHost(text, names, []), why);
+}
+
+/** Another key pair for this host's root: the one before lets nobody in any more. Where that is kept. */
+export async function renewTrust(cli: Cli, node: string): Promise<string> {
+  const why = `another key of ${node}`;
+  const { text } = await readTreeFile(cli, AUTHORIZED_KEYS);
+  if (!text.split("\n").some((line) => ownerOf(line) === node)) {
+    const what =
+      `"${AUTHORIZED_KEYS}" of the tree has no key of "${node}": it joined with a ticket`;
+    throw new ProblemError("join.no-ssh-key", what);
+  }
+  return await renewOwnKey(cli.home, `root@${node}`, async (key) => {
+    await editTreeFile(cli, AUTHORIZED_KEYS, (text) => withNodeKey(text, node, key), why);
+  });
 }
 
 /** The keys of a node that is called or found otherwise now, where it has any in the tree. */

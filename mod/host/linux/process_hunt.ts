@@ -117,10 +117,10 @@ export class ProcessHunt {
     this.groups?.kill(scope.id);
     for (const each of this.find({ ...scope, environments: false })) signal(each, SIGKILL);
     let looks = 0;
-    for (let empty = 0; empty < EMPTY_LOOKS; looks++) {
+    for (let empty = 0; empty < EMPTY_LOOKS;) {
       const left = this.find({ ...scope, environments: true });
       for (const each of left) signal(each, SIGKILL);
-      const proven = left.length === 0 && (!this.#blank || looks >= BLANK_LOOKS);
+      const proven = left.length === 0 && (!this.#blank || ++looks > BLANK_LOOKS);
       empty = proven ? empty + 1 : 0;
       if (left.length > 0 && performance.now() > end) return left;
       await pause(LOOK_MS);
