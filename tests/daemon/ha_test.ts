@@ -99,3 +99,33 @@ async function pentad(...args: string[]) {
   const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
   return { code, stdout: out ?? "", stderr: err ?? "" };
 }
+
+Deno.test("disarmed daemons without a quorum keep what runs and pet no watchdog; armed again they guard it", async () => {
+  await withThree(async (cluster) => {
+    const first = cluster.node(0);
+    await first.run("ha", "add", "exec:web", "--command", "sleep 1000", "--wait", "30");
+    await first.run("ha", "disarm", "--wait", "30");
+    const { resources } = await first.until("it is disarmed", ({ ha }) => ha.mode === "disarmed");
+    const owner = cluster.nodes.find(({ name }) => name === resources[0]?.node) as LocalNode;
+    const [pid] = owner.pids("sleep");
+    const others = cluster.nodes.filter((node) => node !== owner);
+    for (const node of others) node.signal("SIGSTOP", "daemon");
+    await owner.until("it is alone", ({ quorate }) => !quorate);
+    // A daemon that begins anew takes it over as it is, and nobody has ended it in between.
+    await owner.crash();
+    await owner.start();
+    await owner.until(
+      "it is alone still",
+      ({ quorate, guard }) => !quorate && guard.state !== "held",
+    );
+    for (const node of others) node.signal("SIGCONT", "daemon");
+    await owner.until(
+      "all is well",
+      ({ quorate, guard }) => quorate && guard.state === "suspended",
+    );
+    assert.deepEqual(owner.pids("sleep"), [pid]);
+    await owner.run("ha", "arm", "--wait", "30");
+    await owner.until("it is guarded", ({ guard, armed }) => guard.state === "held" && armed);
+    assert.deepEqual(owner.pids("sleep"), [pid]);
+  });
+});
