@@ -100,7 +100,7 @@ async function pentad(...args: string[]) {
   return { code, stdout: out ?? "", stderr: err ?? "" };
 }
 
-Deno.test("disarmed daemons without a quorum keep what runs and pet no watchdog; armed again they guard it", async () => {
+Deno.test("disarmed daemons keep what runs without a quorum; armed again they guard it", async () => {
   await withThree(async (cluster) => {
     const first = cluster.node(0);
     await first.run("ha", "add", "exec:web", "--command", "sleep 1000", "--wait", "30");
