@@ -8,6 +8,7 @@ import type { Command } from "./commands.ts";
 import type { Words } from "./death.ts";
 import type { Scheduling } from "./datacenter.ts";
 import type { Machines } from "./machines.ts";
+import type { Mode } from "./mode.ts";
 import type { Definitions } from "./resource.ts";
 import type { RuleBook } from "./rule_book.ts";
 import type { ManagerStatus } from "./status.ts";
@@ -24,6 +25,7 @@ export interface Situation {
   readonly rules: RuleBook;
   readonly machines: Machines;
   readonly scheduling: Scheduling;
+  readonly mode: Mode;
   readonly commands: readonly Command[];
   /** Who was put out by force and may live, with names: while there is one, nothing starts. */
   readonly out: ReadonlyMap<NodeId, string>;
@@ -54,6 +56,7 @@ export interface Takeover {
 /** What is to be decided. */
 export interface Plan {
   readonly status: ManagerStatus;
+  readonly mode: Mode;
   /** Who of those that were put out is not vouched for. */
   readonly out: ReadonlyMap<NodeId, string>;
   readonly said: readonly { readonly text: string; readonly because: Reason }[];

@@ -148,7 +148,10 @@ class Run {
     if (force !== null) this.#forced.begin(this.#cluster.node(force));
     this.#heal();
     const end = safetyMs + LIVENESS_MS;
-    while (world.now < end && this.#unrest() !== null) this.#runUntil(world.now + NUDGE_MS);
+    while (world.now < end && this.#unrest() !== null) {
+      this.#arm();
+      this.#runUntil(world.now + NUDGE_MS);
+    }
     const unrest = this.#unrest();
     if (unrest !== null) this.#checks.fail("a healed cluster comes to rest", unrest);
     else {
@@ -205,6 +208,12 @@ class Run {
       node.host.store.failCommits(null);
       for (const id of this.#ids) site.plant.sicken(id, node.host.index, null);
     }
+  }
+
+  /** Nobody leaves a cluster disarmed that is to come to rest. */
+  #arm(): void {
+    const modes = this.#present().map(({ runtime }) => runtime?.node.ha.view().mode);
+    if (modes.includes("disarmed")) this.#admin.order("arm");
   }
 
   /** What is not as it must be at the end; null where all is. */
