@@ -11,6 +11,7 @@ import type { DeathProof } from "./base/death_proof.ts";
 import type { ForceAsk, ForceReport } from "./base/force.ts";
 import type { BootId, NodeId, RequestId, ResourceId } from "./base/id.ts";
 import type { KeyRing } from "./base/key_ring.ts";
+import type { Phases } from "./base/phases.ts";
 import type { Problem } from "./base/problem.ts";
 import type { Reason } from "./base/reason.ts";
 import type { ShutdownHow } from "./base/shutdown.ts";
@@ -19,7 +20,7 @@ import type { Instant, Millis } from "./base/time.ts";
 import type { VerifyReport } from "./base/verify_report.ts";
 import type { WitnessRegister } from "./base/witness_register.ts";
 
-export type { SpecChange, WitnessRegister };
+export type { Phases, SpecChange, WitnessRegister };
 
 /** The five streams, by number. */
 export const STREAMS = ["heartbeat", "config", "ha", "storage", "join"] as const;
@@ -220,14 +221,6 @@ export type RequestState = "started" | "stopped" | "disabled" | "ignored";
 
 export type { DeathProof };
 
-/** Durations of a failover, for people. */
-export interface Phases {
-  readonly detectMs: Millis;
-  readonly fenceMs: Millis;
-  readonly claimMs: Millis;
-  readonly startMs: Millis;
-}
-
 export type HaFact =
   /** May this node own anything? `until` is when the guard lapses; resources are killed then. */
   | {
@@ -240,6 +233,8 @@ export type HaFact =
   | { readonly fact: "ha.empty"; readonly boot: BootId }
   /** When this life began, nothing of any resource ran on this node. */
   | { readonly fact: "ha.clear" }
+  /** A person had this node emptied so that its host can begin anew; now nothing is left on it. */
+  | { readonly fact: "ha.reboot"; readonly because: Reason }
   | { readonly fact: "ha.vitals"; readonly vitals: Vitals }
   | {
     readonly fact: "ha.resource";

@@ -48,7 +48,7 @@ function situationOf(dead: number): Situation {
   const nodes = new Map<NodeId, NodeEntry>(members.map(({ id }) => [id, {
     ...{ state: isDead(id) ? "dead" : "online", maintenance: false, armed: true, confirmed: false },
     proof: isDead(id) ? "wait" : null,
-    shutdown: null,
+    ...{ shutdown: null, unguarded: false, why: null },
   }]));
   const ids = Array.from({ length: RESOURCES }, (_, at) => resourceId(`exec:r${at}`));
   const services = new Map<ResourceId, ServiceEntry>();
@@ -71,6 +71,7 @@ function situationOf(dead: number): Situation {
       self: nodeId(1),
       timing: timingOf("standard"),
       scheduling: "dynamic",
+      mode: "armed",
       commands: [],
       out: new Map(),
     },
@@ -88,7 +89,7 @@ function situationOf(dead: number): Situation {
     }),
     vitals: () => null,
     ...{ present, report: present, words: () => null },
-    ...{ storageFenced: () => false, steady: () => false },
+    ...{ storageFenced: () => false, steady: () => false, stops: () => false },
   };
 }
 

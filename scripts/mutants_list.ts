@@ -3,6 +3,7 @@ import { type Mutant, PAIR, THREE } from "./mutant.ts";
 import { DISK_MUTANTS } from "./mutants_disks.ts";
 import { INTEGRITY_MUTANTS } from "./mutants_integrity.ts";
 import { LOCK_MUTANTS } from "./mutants_locks.ts";
+import { MODE_MUTANTS } from "./mutants_modes.ts";
 import { AGENT_MUTANTS } from "./mutants_agents.ts";
 import { MEMBER_MUTANTS } from "./mutants_members.ts";
 import { RECOVERY_MUTANTS } from "./mutants_recovery.ts";
@@ -112,8 +113,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "start without a read barrier",
     file: "ha/core.ts",
-    find: "this.#barrierTenure === this.#guard.tenure;\n    // Without",
-    put: "this.#barrierTenure >= 0;\n    // Without",
+    find: "this.#barrierTenure === this.#guard.tenure;\n  }",
+    put: "this.#barrierTenure >= 0;\n  }",
     shape: THREE,
     seeds: 400,
   },
@@ -189,6 +190,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...AGENT_MUTANTS,
   ...MEMBER_MUTANTS,
   ...LOCK_MUTANTS,
+  ...MODE_MUTANTS,
   ...LOAD_MUTANTS,
   ...JOIN_MUTANTS,
   {

@@ -1,6 +1,12 @@
 /** One seed of `scripts/sim.ts`: played, judged, and described where it failed. @module */
 import { type ClusterShape, drawCrowd, drawPlan, play, printFault } from "../mod/sim/mod.ts";
-import { printCrowdRule, printDcFault, type RunPlan, type RunResult } from "../mod/sim/mod.ts";
+import {
+  printCrowdRule,
+  printDcFault,
+  printProperties,
+  type RunPlan,
+  type RunResult,
+} from "../mod/sim/mod.ts";
 import * as sealing from "../mod/base/seal.ts";
 import { checkRecorded } from "../tests/linear/recorded.ts";
 
@@ -140,12 +146,15 @@ export function flagsOf({ shape, crowd }: Pick<SeedAsk, "shape" | "crowd">): str
 }
 
 /** Everything that was drawn from a seed. */
-export function describe({ seed, world, faults, dc, rules, orders, members, ...rest }: RunPlan) {
+export function describe(
+  { seed, world, faults, dc, rules, orders, members, properties, ...rest }: RunPlan,
+) {
   const options = Object.entries({ ...rest, ...rest.shape, ...world })
     .filter(([, value]) => typeof value !== "object" || Array.isArray(value))
     .map(([key, value]) => `${key}=${Array.isArray(value) ? value.join("..") : round(value)}`);
   return [
     `seed ${seed}: ${options.join(" ")}`,
+    ...properties.flatMap((each, at) => rules.length > 0 ? `  ${printProperties(each, at)}` : []),
     ...rules.map((rule) => `  ${printCrowdRule(rule)}`),
     ...faults.map((fault) => `  ${printFault(fault)}`),
     ...dc.map((fault) => `  ${printDcFault(fault)}`),

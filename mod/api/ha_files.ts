@@ -11,8 +11,6 @@ export const RESOURCES_FILE = "ha/resources.cfg";
 export const COMMANDS_FILE = "ha/crm_commands";
 /** Orders that may wait for the manager. */
 export const COMMANDS_MAX = 1000;
-/** Resources in one cluster. */
-export const RESOURCES_MAX = 4096;
 
 /** One resource as the file has it: properties in order, values as text. */
 export interface Section {

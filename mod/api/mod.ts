@@ -22,6 +22,8 @@ export type {
   InitAsk,
   JoinAsk,
   PathEvent,
+  ResourceLog,
+  ResourceLogAsk,
   RestoreAsk,
   RestoreReport,
   RunningNode,

@@ -7,6 +7,7 @@
 import type { ResourceId } from "../base/id.ts";
 import type { TimingRow } from "../base/timing.ts";
 import type { FileDiffs, Point } from "../config/mod.ts";
+import type { StoryLine } from "../ha/mod.ts";
 import type { Description } from "../join/mod.ts";
 import type { EventLine, StatusDocument } from "../node/view.ts";
 import type { VerifyReport } from "../base/verify_report.ts";
@@ -102,6 +103,22 @@ export interface UndoAsk {
   readonly request: string;
   readonly author: string;
   readonly reason: string;
+}
+
+/** The newest part of a resource's story: so many transactions that touched it. */
+export interface ResourceLogAsk {
+  readonly id: ResourceId;
+  readonly limit: number;
+}
+
+/** What became of a resource, the oldest first. */
+export interface ResourceLog {
+  readonly id: string;
+  readonly lines: readonly StoryLine[];
+  /** There is an older part. */
+  readonly more: boolean;
+  /** Nothing is told of what was before this index: it is not kept. */
+  readonly since: number;
 }
 
 /** What an undo did, or would do. */
@@ -225,6 +242,8 @@ export interface RunningNode {
   transaction(txn: number): Promise<TransactionDetail>;
   /** What differs between two points; of a path and what is below it if it is named. */
   diff(from: Point, to: Point, path: string | null): Promise<TreeDiff>;
+  /** What became of a resource, and why, as every member has it. */
+  resourceLog(ask: ResourceLogAsk): Promise<ResourceLog>;
   /** Takes a transaction back by a new one. */
   undo(ask: UndoAsk): Promise<UndoAnswer>;
   /** The tree at a point, as `export.ts` says. Cancelling it frees what it holds. */

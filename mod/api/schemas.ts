@@ -1,6 +1,7 @@
 /** The shapes of answers as zod schemas, for the OpenAPI document; checked against the view's types. @module */
 import { z } from "zod";
 import { VERIFIED_PARTS } from "../base/verify_report.ts";
+import type { StoryLine } from "../ha/mod.ts";
 import type { EventLine, StatusDocument } from "../node/view.ts";
 import { STREAMS } from "../streams.ts";
 import type { MemberRow } from "./membership_node.ts";
@@ -17,6 +18,7 @@ const NODE = z.strictObject({
   name: z.string(),
   id: z.int(),
   self: z.boolean(),
+  boot: z.string().nullable().meta({ description: "Its present life" }),
   role: z.enum(["voter", "learner"]),
   state: z.string(),
   vote: z.int(),
@@ -48,7 +50,7 @@ export const STATUS = z.strictObject({
   votes: z.strictObject({ present: z.int(), expected: z.int(), needed: z.int() }),
   armed: z.boolean(),
   watchdog: z.string(),
-  guard: z.strictObject({ state: z.enum(["held", "lapsed"]), margin_ms: z.number() }),
+  guard: z.strictObject({ state: z.enum(["held", "lapsed", "suspended"]), margin_ms: z.number() }),
   dc: z.string().nullable(),
   dc_epoch: z.int(),
   leader: z.string().nullable(),
@@ -81,6 +83,10 @@ export const STATUS = z.strictObject({
     state: z.enum(["mounted", "off", "failed"]),
     why: z.string().nullable(),
   }),
+  ha: z.strictObject({
+    mode: z.enum(["armed", "disarmed", "arming"]),
+    unguarded: z.array(z.string()).meta({ description: "Whose death only a person proves" }),
+  }),
 });
 
 export const EVENT = z.strictObject({
@@ -91,6 +97,17 @@ export const EVENT = z.strictObject({
   text: z.string(),
   routine: z.boolean(),
   code: z.string().nullable(),
+});
+
+export const STORY_LINE = z.strictObject({
+  txn_id: z.int(),
+  time: z.int(),
+  author: z.string(),
+  about: z.enum(["resource", "node", "order", "definition"]),
+  text: z.string(),
+  code: z.string().nullable().meta({ description: "Of the reason" }),
+  why: z.string(),
+  cause: z.int().nullable().meta({ description: "Place in the list of the line that led to it" }),
 });
 
 export const ENTRY = z.strictObject({
@@ -212,4 +229,5 @@ export const SCHEMAS_AGREE: readonly [
   Same<z.infer<typeof HISTORY>, HistoryList>,
   Same<z.infer<typeof BACKUP>, BackupReport>,
   Same<z.infer<typeof RESTORED>, RestoreReport>,
-] = [true, true, true, true, true, true, true, true, true];
+  Same<z.infer<typeof STORY_LINE>, StoryLine>,
+] = [true, true, true, true, true, true, true, true, true, true];

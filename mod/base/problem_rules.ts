@@ -26,6 +26,30 @@ export const RULE_PROBLEMS = {
     status: 409,
     exit: EXIT.unsafe,
   },
+  "ha.disarmed": {
+    title: "Cannot order that: HA is disarmed",
+    remedy: "end the maintenance first: pentad ha arm",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
+  "ha.not-settled": {
+    title: "Cannot disarm HA while something is on its way",
+    remedy: "wait until it is at rest (pentad ha list, pentad node list), then repeat",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
+  "ha.too-many": {
+    title: "Cannot care for one resource more",
+    remedy: "remove what is not needed: 10000 at most, fewer where their names are long",
+    status: 409,
+    exit: EXIT.failed,
+  },
+  "ha.not-reached": {
+    title: "Cannot reach what was wanted",
+    remedy: "see why in pentad ha log and pentad ha show; mend it, and order it again",
+    status: 409,
+    exit: EXIT.failed,
+  },
   "node.not-ok-to-stop": {
     title: "Cannot stop that node without harm",
     remedy: "bring back what is down, or make room first; see pentad node list, pentad ha list",

@@ -54,7 +54,6 @@ export const REASONS = {
   "config.removed": "{node} is no member of the cluster any more since index {index}",
   "config.said-removed": "{node} says that we are no member any more since index {index}",
   "config.forced": "{author} accepts the loss of data: {node} goes on alone",
-  "config.alone": "the witness allows {node} to commit alone since term {term}",
   "config.shared": "{node} is caught up; commits need both nodes again",
   "config.write-lost": "what was written to {path} is not committed: {why}",
   "config.filling": "the tree holds {used} of {max} {what}",
@@ -91,15 +90,24 @@ export const REASONS = {
   "ha.failback": '{id} goes back from {from} to {node}, which rule "{rule}" prefers',
   "ha.drained": "{id} moves from {from} to {node}: {from} is in maintenance",
   "ha.parting": "{node} stops in order; its resources: {parting}",
+  "ha.reboot": "a person asked for it, and nothing is left on {node}",
   "ha.parted": "{id} moves from {from} to {node}: {from} stops",
   "ha.home": "{id} goes back from {from} to {node}, where it was before",
   "ha.frozen": "{id} waits for {node}, which stopped in order, to come back",
   "ha.thawed": "{node} is back, and {id} goes on there",
   "ha.waits-for": '{id} starts after {other} runs, by rule "{rule}"',
   "ha.order-refused": "{id} is not moved to {node}: {why}",
+  "ha.disarmed":
+    "a person disarmed HA: nothing is started, stopped, moved or fenced until it is armed",
+  "ha.disarmed-refused": 'the order "{order}" is dropped: HA is disarmed',
+  "ha.disarm-refused": "HA is not disarmed: {why}",
+  "ha.arming": "a person arms HA again; each node has to say that its guard is held",
+  "ha.armed": "every node that is not dead said that its guard is held",
+  "ha.guard-suspended": "HA is disarmed: what runs on {node} goes on without a guard",
+  "ha.fence-disarmed":
+    "{node} fell silent while it was disarmed: only a person can prove its death, or the disk",
   "ha.node-back": "{node} is heard again",
-  "ha.maintenance": "{node} is in maintenance",
-  "ha.gave-up": "{id} failed on every node it may run on",
+  "ha.gave-up": "{id} failed on every node it may run on, at last on {node}: {why}",
   "ha.invalid": "{id} cannot run on any node as it is defined: {why}",
   "storage.ready": "disk {disk} carries our label and our registration",
   "storage.disk-lost": "disk {disk} does not answer: {why}",
@@ -131,7 +139,6 @@ export const REASONS = {
     "the cluster's key {id} is none that this node could have: it was renewed without it",
   "join.learner": "{node} joins as learner",
   "join.promoted": "{node} is caught up and votes from now on",
-  "join.left": "{node} left the cluster",
 } as const satisfies Readonly<Record<string, string>>;
 
 /** A stable code out of {@link REASONS}. */

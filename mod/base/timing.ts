@@ -39,6 +39,7 @@ interface Inputs {
   readonly watchdogMs: Millis;
   /** From the last beat to recovery; `fenceWaitMs` is what is left after `deadMs`. */
   readonly recoveryMs: Millis;
+  readonly raftBeatMs: Millis;
   readonly electionMinMs: Millis;
 }
 
@@ -47,9 +48,10 @@ const INPUTS: Readonly<Record<ProfileName, Inputs>> = {
     beatMs: 1000,
     watchdogMs: 10_000,
     recoveryMs: 60_000,
+    raftBeatMs: 150,
     electionMinMs: 1000,
   },
-  fast: { beatMs: 200, watchdogMs: 2000, recoveryMs: 4200, electionMinMs: 300 },
+  fast: { beatMs: 200, watchdogMs: 2000, recoveryMs: 4200, raftBeatMs: 50, electionMinMs: 300 },
 };
 
 /** Every derived timeout, in milliseconds. */
@@ -90,7 +92,7 @@ export interface Timing {
 
 /** Derives all timeouts of a profile and asserts their relations. */
 export function timingOf(profile: ProfileName): Timing {
-  const { beatMs, watchdogMs, recoveryMs, electionMinMs } = INPUTS[profile];
+  const { beatMs, watchdogMs, recoveryMs, raftBeatMs, electionMinMs } = INPUTS[profile];
   const deadMs = (BEAT_LOSS_MAX + 1) * beatMs;
   const judgeMs = JUDGE_BEATS * beatMs;
   const leaseMs = deadMs + judgeMs;
@@ -109,7 +111,7 @@ export function timingOf(profile: ProfileName): Timing {
     claimMs: (judgeMs - LATE_BEATS * beatMs) / 2,
     petMs: Math.min(beatMs, watchdogMs / 5),
     diskCallMs: deadMs,
-    raftBeatMs: electionMinMs / 4,
+    raftBeatMs,
     electionMinMs,
     haRoundMs: 2 * beatMs,
     proposeMs: 2 * deadMs,
@@ -171,7 +173,7 @@ export function timingTable(timing: Timing): readonly TimingRow[] {
     row("claimMs", `(leaseMs − deadMs − ${LATE_BEATS} × beatMs) / 2`),
     row("petMs", "min(beatMs, watchdogMs / 5)"),
     row("diskCallMs", "deadMs"),
-    row("raftBeatMs", "electionMinMs / 4: three may be lost"),
+    row("raftBeatMs", "input"),
     row("electionMinMs", "input; a random time from here to twice here"),
     row("haRoundMs", "2 × beatMs"),
     row("proposeMs", "2 × deadMs"),

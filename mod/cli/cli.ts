@@ -67,6 +67,11 @@ export class Cli {
     return (this.#globals.wait ?? WAIT_SECONDS) * 1000;
   }
 
+  /** `--wait` was given: then what a change leads to is waited for too. */
+  get waits(): boolean {
+    return this.#globals.wait !== undefined;
+  }
+
   /** The daemon's socket on this host; what works beside a daemon needs one. */
   get socket(): string {
     const target = this.#target();

@@ -44,7 +44,11 @@ export function buildProgram(cli: Cli): CommandUnknownOpts {
     .addOption(new Option("-o, --output <format>", "how to print").choices(FORMATS))
     .option("--json", "the same as -o json; a refusal too is one object, on standard error")
     .option("-q, --quiet", "the result only: no column heads, no advice")
-    .option("--wait <seconds>", "how long a change may take", seconds)
+    .option(
+      "--wait <seconds>",
+      "how long a change may take; ha and node then wait for its end",
+      seconds,
+    )
     .helpCommand(false);
   program.hook("preAction", () => {
     cli.globals = program.opts();

@@ -21,6 +21,11 @@ const AT = z.number().min(0).max(SECONDS_MAX).optional()
   .meta({ description: "Seconds after the beginning; where it is missing, with the one before" });
 const ON_OFF = z.enum(["on", "off"]);
 
+const PROPERTIES = z.record(
+  z.string().regex(/^[a-z][a-z0-9_-]*$/),
+  z.string().regex(/^[^\p{Cc}]*$/u),
+);
+
 const EVENT = z.discriminatedUnion("event", [
   z.strictObject({ at: AT, event: z.literal("power"), node: NODE_NAME, to: ON_OFF }),
   z.strictObject({ at: AT, event: z.literal("network"), node: NODE_NAME, to: ON_OFF }),
@@ -35,6 +40,15 @@ const EVENT = z.discriminatedUnion("event", [
   z.strictObject({
     ...{ at: AT, event: z.literal("service"), id: RESOURCE_ID },
     state: z.enum(["started", "stopped", "disabled", "ignored"]),
+  }),
+  z.strictObject({
+    ...{ at: AT, event: z.literal("define"), id: RESOURCE_ID },
+    properties: PROPERTIES.meta({ description: "What changes; an empty value takes one away" }),
+  }),
+  z.strictObject({ at: AT, event: z.literal("remove"), id: RESOURCE_ID }),
+  z.strictObject({
+    ...{ at: AT, event: z.literal("rules") },
+    text: z.string().meta({ description: "The text of ha/rules.cfg" }),
   }),
   z.strictObject({ at: AT, event: z.literal("migrate"), id: RESOURCE_ID, node: NODE_NAME }),
   z.strictObject({ at: AT, event: z.literal("maintenance"), node: NODE_NAME, to: ON_OFF }),
@@ -60,8 +74,7 @@ export const SIMULATION_FILE = z.strictObject({
   resources: z.array(z.strictObject({
     id: RESOURCE_ID,
     node: NODE_NAME.optional().meta({ description: "Where it is; without, it is placed" }),
-    properties: z.record(z.string().regex(/^[a-z][a-z0-9_-]*$/), z.string().regex(/^[^\p{Cc}]*$/u))
-      .default({}).meta({ description: "As ha/resources.cfg has them" }),
+    properties: PROPERTIES.default({}).meta({ description: "As ha/resources.cfg has them" }),
   })).max(10_000).default([]),
   rules: z.string().default("").meta({ description: "The text of ha/rules.cfg" }),
   datacenter: z.string().default("").meta({ description: "The text of datacenter.cfg" }),
@@ -138,6 +151,7 @@ function strangerIn({ nodes, resources, events, witness }: SimulationFile): stri
   for (const [place, each] of events.entries()) {
     const why = at(`events.${place}`, "node" in each ? { node: each.node } : {});
     if (why !== null) return why;
+    if (each.event === "define") ids.add(each.id);
     if ("id" in each && !ids.has(each.id)) return `events.${place}: there is no "${each.id}"`;
     if (each.event === "disk" && !witness) return `events.${place}: only a witness is on a disk`;
   }

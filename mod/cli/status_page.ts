@@ -94,6 +94,7 @@ export function localTime(rfc3339: string): string {
 }
 
 function armedText(print: Printer, status: StatusDocument): string {
+  if (status.ha.mode === "disarmed") return print.paint("HA DISARMED", "bad");
   if (status.armed) return print.paint(`armed: ${safeText(status.watchdog)}`, "good");
   return print.paint(`disarmed: ${safeText(status.watchdog)}`, "bad");
 }

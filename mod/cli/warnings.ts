@@ -29,6 +29,7 @@ export function warningsOf(status: StatusDocument): Warning[] {
     return [{ grade: "bad", code: "config.removed", what, fix }];
   }
   const found = [
+    ...ofMode(status),
     ...ofQuorum(status),
     ...status.resources.flatMap(ofResource),
     ...status.nodes.flatMap(ofNode),
@@ -41,6 +42,20 @@ export function warningsOf(status: StatusDocument): Warning[] {
   ];
   return [...found, ...ofStreams(status, found)]
     .sort((a, b) => Number(b.grade === "bad") - Number(a.grade === "bad"));
+}
+
+/** Of the whole stack: it comes first, for nothing else is acted upon. */
+function ofMode({ ha: { mode, unguarded } }: StatusDocument): Warning[] {
+  if (mode === "disarmed") {
+    const what = "HA is disarmed: nothing is started, moved, fenced or restarted, whatever dies";
+    return [{ grade: "bad", code: "ha.disarmed", what, fix: "pentad ha arm" }];
+  }
+  return unguarded.map((name): Warning => ({
+    grade: "warn",
+    code: "ha.arming",
+    what: `${name} has not said since HA was disarmed that its guard is held`,
+    fix: `bring it back; if it is off for good: pentad node confirm-dead ${name}`,
+  }));
 }
 
 function ofQuorum({ quorate, guard, config }: StatusDocument): Warning[] {
@@ -108,7 +123,9 @@ function ofVotes({ quorate, votes: { present, expected, needed } }: StatusDocume
   return [{ grade: "warn", code: "heartbeat.no-spare", what, fix }];
 }
 
-function ofArms({ armed, nodes }: StatusDocument): Warning[] {
+function ofArms({ armed, nodes, ha }: StatusDocument): Warning[] {
+  // Watchdogs were released on purpose.
+  if (ha.mode === "disarmed") return [];
   const others = nodes.filter((node) => !node.self && node.armed === false);
   const names = [...(armed ? [] : ["this node"]), ...others.map((node) => node.name)];
   return names.map((name) => ({

@@ -1,5 +1,10 @@
 /** What the daemon asks its archive Worker, and what it is answered. @module */
-import type { TransactionDetail, TreeDiff } from "../api/running_node.ts";
+import type {
+  ResourceLog,
+  ResourceLogAsk,
+  TransactionDetail,
+  TreeDiff,
+} from "../api/running_node.ts";
 import type { ClusterSpec } from "../base/cluster.ts";
 import type { Problem } from "../base/problem.ts";
 import type { Point } from "../config/mod.ts";
@@ -21,6 +26,10 @@ export interface Questions {
       readonly path: string | null;
     },
     TreeDiff,
+  ];
+  readonly log: readonly [
+    { readonly database: string; readonly ask: ResourceLogAsk; readonly spec: ClusterSpec },
+    ResourceLog,
   ];
   readonly undo: readonly [
     { readonly database: string; readonly txn: number; readonly request: string },

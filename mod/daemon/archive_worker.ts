@@ -10,6 +10,7 @@ import { DatabaseView } from "../host/linux/database_view.ts";
 import { transactionDetail, treeDiff } from "./archive.ts";
 import type { ArchiveAnswer, ArchiveAsk } from "./archive_ask.ts";
 import { exportPieces } from "./archive_export.ts";
+import { resourceLog } from "./archive_story.ts";
 import { planUndo } from "./archive_undo.ts";
 import { makeBackup } from "./backup_file.ts";
 import { restoreBackup } from "./restore.ts";
@@ -43,6 +44,10 @@ function answer(asked: ArchiveAsk): unknown {
       });
     case "diff":
       return reading(asked.what.database, (view) => treeDiff(view, asked.what));
+    case "log":
+      return reading(asked.what.database, (view) => {
+        return resourceLog(view, asked.what.ask, asked.what.spec);
+      });
     case "undo":
       return reading(asked.what.database, (view) => {
         return planUndo(view, asked.what.txn, asked.what.request);

@@ -150,6 +150,7 @@ export class Daemon implements RunningNode {
     this.#member().desk.changesAfter(index);
   readonly onApplied: RunningNode["onApplied"] = (listener) =>
     this.#member().desk.onApplied(listener);
+  readonly resourceLog: RunningNode["resourceLog"] = (ask) => this.#reader().desk.resourceLog(ask);
   readonly verify = (): Promise<VerifyReport> => this.#member().member.verify();
 
   backup(file: string | null): Promise<BackupReport> {

@@ -11,6 +11,8 @@ import type {
   HistoryBounds,
   HistoryList,
   HistoryPageAsk,
+  ResourceLog,
+  ResourceLogAsk,
   TransactionDetail,
   TreeDiff,
   UndoAnswer,
@@ -70,6 +72,12 @@ export class HistoryDesk {
     await this.flushed();
     const { pool, database } = this.#parts;
     return await pool.ask("diff", { database, from, to, path });
+  }
+
+  async resourceLog(ask: ResourceLogAsk): Promise<ResourceLog> {
+    await this.flushed();
+    const { pool, database, runtime } = this.#parts;
+    return await pool.ask("log", { database, ask, spec: runtime.spec });
   }
 
   async undo({ txn, dryRun, request, author, reason }: UndoAsk): Promise<UndoAnswer> {

@@ -35,16 +35,20 @@ const LOOK_MS = 1000;
 /** Asks the runtime on behalf of the API. */
 export class Member {
   readonly #runtime: NodeRuntime;
+  readonly #onReboot: () => void;
   readonly #waiting = new Map<Tag, Waiting>();
   #next = 1;
   #looking: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(runtime: NodeRuntime) {
+  /** `onReboot`: the host is to begin anew. */
+  constructor(runtime: NodeRuntime, onReboot: () => void) {
     this.#runtime = runtime;
+    this.#onReboot = onReboot;
   }
 
   /** The runtime tells every fact here. */
   onFact(fact: Fact): void {
+    if (fact.fact === "ha.reboot") return this.#onReboot();
     if (!("tag" in fact)) return;
     const waiting = this.#waiting.get(fact.tag);
     if (waiting === undefined) return;

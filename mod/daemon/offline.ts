@@ -8,6 +8,8 @@ import { createApp } from "../api/app.ts";
 import type {
   HistoryList,
   HistoryPageAsk,
+  ResourceLog,
+  ResourceLogAsk,
   RunningNode,
   TransactionDetail,
   TreeDiff,
@@ -24,6 +26,7 @@ import type { DatabaseView } from "../host/linux/database_view.ts";
 import type { StoredRow } from "../host/ports.ts";
 import { historyList, specIn, transactionDetail, treeDiff } from "./archive.ts";
 import { exportPieces } from "./archive_export.ts";
+import { resourceLog } from "./archive_story.ts";
 import { openFiles } from "./offline_files.ts";
 
 /** Where requests go that are not for a daemon. */
@@ -81,6 +84,10 @@ export class OfflineNode implements RunningNode {
 
   diff(from: Point, to: Point, path: string | null): Promise<TreeDiff> {
     return answered(() => treeDiff(this.#view, { from, to, path }));
+  }
+
+  resourceLog(ask: ResourceLogAsk): Promise<ResourceLog> {
+    return answered(() => resourceLog(this.#view, ask, this.#spec));
   }
 
   exportTree(at: Point): Promise<ReadableStream<Uint8Array>> {

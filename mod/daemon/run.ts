@@ -64,12 +64,14 @@ export async function runDaemon(
 }
 
 /** What `systemctl status pentad` shows. */
-function headline({ cluster, quorate, armed, watchdog, leader, node }: StatusDocument): string {
+function headline(
+  { cluster, quorate, armed, watchdog, leader, node, ha }: StatusDocument,
+): string {
   if (cluster === null) return "no member of a cluster: pentad init, or pentad join";
   const words = [
     cluster.name,
     quorate ? "quorate" : "NOT quorate",
-    armed ? "armed" : `disarmed: ${watchdog}`,
+    ha.mode === "disarmed" ? "HA DISARMED" : armed ? "armed" : `disarmed: ${watchdog}`,
     `leader ${leader ?? "none"}`,
   ];
   return `${node?.name ?? ""}: ${words.join(", ")}`;

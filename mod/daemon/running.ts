@@ -7,6 +7,7 @@ import type { NodeRuntime } from "../runtime/mod.ts";
 import type { ArchivePool } from "./archive_pool.ts";
 import { Backups } from "./backups.ts";
 import { HistoryDesk } from "./history_desk.ts";
+import { rebootHost } from "./host_reboot.ts";
 import { Member } from "./member.ts";
 import { KeyRenewal } from "./key_renewal.ts";
 import { Tickets } from "./tickets.ts";
@@ -45,7 +46,12 @@ export interface RunningParts extends Pick<Running, "runtime" | "ports"> {
 export function surround(parts: RunningParts): Running {
   const { runtime, ports, identity, settings, pool, recorder } = parts;
   const database = `${settings.state}/${DATABASE_NAME}`;
-  const member = new Member(runtime);
+  const say = (text: string) => recorder.write({ stream: "ha", text, routine: false, code: null });
+  const onReboot = async () => {
+    const why = await rebootHost();
+    if (why !== null) say(`the host does not begin anew: ${why}; reboot it by hand`);
+  };
+  const member = new Member(runtime, onReboot);
   const change = (ask: ChangeAsk) => member.change(ask);
   const limits = historyLimits(settings);
   const desk = new HistoryDesk({ runtime, pool, database, limits, change });

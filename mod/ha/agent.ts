@@ -28,6 +28,8 @@ export interface Permit {
   readonly stop: boolean;
   /** The node stops in order: everything must go. */
   readonly drain: boolean;
+  /** The cluster is disarmed: nothing is started, stopped or restarted, whatever it is found to be. */
+  readonly hold: boolean;
   readonly status: ManagerStatus;
   readonly definitions: Definitions;
   readonly machines: Machines;
@@ -63,6 +65,8 @@ export class Agent {
   readonly #context: HaContext;
   readonly #locals = new Map<ResourceId, Local>();
   #listed = false;
+  /** See {@link Permit.hold}, as it was last said. */
+  #holds = false;
 
   constructor(context: HaContext) {
     this.#context = context;
@@ -172,6 +176,7 @@ export class Agent {
       return;
     }
     const failure = health.state === "failed" ? health : { why: "nothing of it runs any more" };
+    if (this.#holds) return this.#leave(local, failure.why);
     this.#sayFailed(local.id, failure.why);
     this.#onFailure(local, failure, definitions.resources.get(local.id));
   }
@@ -180,6 +185,7 @@ export class Agent {
     const local = this.#locals.get(id);
     if (local === undefined || local.state !== "running" || local.op !== null) return;
     const why = `its main process ended: ${how}`;
+    if (this.#holds) return this.#leave(local, why);
     this.#sayFailed(id, why);
     this.#onFailure(local, { why }, definitions.resources.get(id));
   }
@@ -191,8 +197,11 @@ export class Agent {
 
   /** Starts, stops and monitors what is due. */
   tend(permit: Permit): void {
+    // What failed while the cluster was disarmed is seen to at once.
+    if (this.#holds && !permit.hold) this.#lookAtAll();
+    this.#holds = permit.hold;
     for (const local of [...this.#locals.values()]) {
-      if (local.op !== null) continue;
+      if (local.op !== null || (permit.hold && !permit.drain)) continue;
       if (this.#keeps(local.id, permit)) {
         // It failed, and what is left of it is in the way of its next start.
         if (local.state === "stuck") this.#stop(local, local.then, permit.definitions);
@@ -298,6 +307,17 @@ export class Agent {
 
   #nextMonitor(resource: Resource | undefined): Instant {
     return after(this.#context.now, resource?.monitorIntervalMs ?? STEADY_MS);
+  }
+
+  #lookAtAll(): void {
+    for (const local of this.#locals.values()) local.monitorAt = this.#context.now;
+  }
+
+  /** It is as it is until the cluster is armed; said once. */
+  #leave(local: Local, why: string): void {
+    if (local.why === why) return;
+    local.why = why;
+    this.#sayFailed(local.id, why);
   }
 
   #sayFailed(id: ResourceId, why: string): void {

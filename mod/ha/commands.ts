@@ -11,7 +11,11 @@ export type Command =
     readonly how: "freeze" | "migrate";
     readonly boot: BootId;
   }
-  | { readonly order: "confirm-dead"; readonly node: NodeId };
+  | { readonly order: "confirm-dead"; readonly node: NodeId }
+  /** Its resources move away, then its host begins anew; only in this life of it. */
+  | { readonly order: "reboot"; readonly node: NodeId; readonly boot: BootId }
+  /** Of the whole stack. */
+  | { readonly order: "arm" | "disarm" };
 
 /**
  * An order, or null for a line that is none (the manager drops it). `former` are nodes that are no
@@ -23,6 +27,7 @@ export function parseCommand(
   former: ReadonlyMap<NodeId, string> = new Map(),
 ): Command | null {
   const [order, first = "", second = "", third = ""] = line.trim().split(/\s+/);
+  if (order === "arm" || order === "disarm") return first === "" ? { order } : null;
   const idOf = (name: string) => spec.members.find((member) => member.name === name)?.id;
   if (order === "migrate") {
     const node = idOf(second);
@@ -35,6 +40,9 @@ export function parseCommand(
   }
   if (order === "shutdown" && (second === "freeze" || second === "migrate")) {
     return /^[0-9a-f]{16}$/.test(third) ? { order, node, how: second, boot: bootId(third) } : null;
+  }
+  if (order === "reboot") {
+    return /^[0-9a-f]{16}$/.test(second) ? { order, node, boot: bootId(second) } : null;
   }
   if (order === "maintenance" && (second === "on" || second === "off")) {
     return { order, node, on: second === "on" };

@@ -15,34 +15,20 @@ import { after, earliest, type Instant } from "../base/time.ts";
 import type { Fact, MemberHealth, Position, Request } from "../streams.ts";
 import { Agent } from "./agent.ts";
 import { Arming } from "./arming.ts";
-import { ResourceBoard, type Shown } from "./board.ts";
+import { ResourceBoard } from "./board.ts";
 import { isOfConcern } from "./concern.ts";
 import { HaContext } from "./context.ts";
 import type { Words } from "./death.ts";
 import { Departure } from "./departure.ts";
+import { Duty } from "./duty.ts";
 import { Ejections } from "./ejections.ts";
 import type { HaEffect, HaEvent, HaOptions } from "./events.ts";
 import { HaFiles } from "./files.ts";
 import { Guard } from "./guard.ts";
 import { Herald } from "./herald.ts";
 import { type Knowledge, Manager } from "./manager.ts";
-import type { NodeEntry } from "./status.ts";
 import { type Clerk, orderOf } from "./transactions.ts";
-
-/** For status, `ha show` and metrics. */
-export interface HaView {
-  readonly dc: NodeId | null;
-  readonly epoch: number;
-  readonly guard: { readonly held: boolean; readonly until: Instant };
-  readonly armed: boolean;
-  /** What arms this node; null for nothing. */
-  readonly watchdog: string | null;
-  readonly resources: readonly Shown[];
-  readonly nodes: readonly ({ readonly node: NodeId } & NodeEntry)[];
-  readonly faults: readonly { readonly line: number; readonly why: string }[];
-  /** Who was put out by force and is not confirmed dead: nothing starts before that. */
-  readonly out: readonly { readonly node: NodeId; readonly name: string }[];
-}
+import { type HaView, viewOf } from "./view.ts";
 
 /** The state machine of stream 3. */
 export class HaCore implements Core<HaEvent, HaEffect> {
@@ -50,6 +36,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   readonly #files = new HaFiles();
   readonly #guard = new Guard();
   readonly #arming: Arming;
+  readonly #duty: Duty;
   readonly #agent: Agent;
   readonly #manager: Manager;
   readonly #board: ResourceBoard;
@@ -78,6 +65,8 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#context = new HaContext(self, boot, { spec, now });
     this.#roundAt = now;
     this.#arming = new Arming(this.#context);
+    const watched = { files: this.#files, guard: this.#guard, arming: this.#arming };
+    this.#duty = new Duty(this.#context, watched);
     this.#agent = new Agent(this.#context);
     this.#board = new ResourceBoard(this.#context);
     let ids = 0;
@@ -113,6 +102,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       words: (node) => this.#words.get(node) ?? null,
       storageFenced: (node, luns) => this.#ejected.covers(node, luns),
       steady: (id) => this.#agent.isSteady(id),
+      stops: (node) => node === self && this.#departure.draining,
     };
   }
 
@@ -122,18 +112,18 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       const ms = Math.round(now - this.#guard.provenAt);
       this.#onLapse(reason("ha.guard-lapsed", { ms }));
     }
-    const awaits = (tag: string) => this.#manager.awaits(tag);
-    const known = { position: this.#position, awaits };
+    const known = { position: this.#position, awaits: (tag: string) => this.#manager.awaits(tag) };
     const idle = event.kind === "fact" && !isOfConcern(event.fact, known);
     this.#consume(event);
     if (idle && now < this.#roundAt) return this.#context.take();
     if (now >= this.#roundAt) this.#round();
-    this.#departure.tend(this.#agent.empty);
+    if (this.#duty.tend(this.#isFresh && !this.#departure.draining)) this.#onHeld();
+    this.#departure.tend(this.#agent.ready && this.#agent.empty);
     this.#drainIfAsked();
     this.#agent.tend(this.#permit());
-    if (this.#quorate && !this.#departure.draining) {
-      this.#manager.manage(this.#knowledge, this.#position);
-    }
+    // What stops here may take its time, and the others must not wait for it with what they lose.
+    const manages = this.#quorate && !this.#herald.leaving;
+    if (manages) this.#manager.manage(this.#knowledge, this.#position);
     this.#herald.report(false);
     this.#board.refresh(this.#files, this.#knowledge.present, {
       vitals: () => this.#herald.vitalsText(),
@@ -154,18 +144,12 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   }
 
   view(): HaView {
-    const { lock, status, definitions, rules, datacenter, out } = this.#files;
-    return {
-      dc: lock?.holder ?? null,
-      epoch: lock?.epoch ?? 0,
-      guard: { held: this.#guard.held, until: this.#guard.until },
-      armed: this.#arming.armed,
-      watchdog: this.#arming.identity,
-      resources: this.#board.all(),
-      nodes: [...status.nodes].map(([node, entry]) => ({ node, ...entry })),
-      faults: [...definitions.faults, ...rules.faults, ...datacenter.faults],
-      out: [...out].map(([node, name]) => ({ node, name })),
-    };
+    return viewOf({
+      files: this.#files,
+      guard: this.#guard,
+      arming: this.#arming,
+      board: this.#board,
+    });
   }
 
   #consume(event: HaEvent): void {
@@ -273,13 +257,21 @@ export class HaCore implements Core<HaEvent, HaEffect> {
   #onProof(provenAt: Instant): void {
     const { now, timing } = this.#context;
     const turn = this.#guard.prove(provenAt, timing.leaseMs, now);
-    if (turn === "none") return;
-    const { until } = this.#guard;
+    if (turn === "began") this.#onHeld();
+    else if (turn === "advanced") this.#tellHeld();
+  }
+
+  #tellHeld(): Reason {
+    const { until, provenAt } = this.#guard;
     this.#context.do({ kind: "guard-until", until });
-    const because = reason("ha.guard-held", { ms: Math.round(now - provenAt) });
+    const because = reason("ha.guard-held", { ms: Math.round(this.#context.now - provenAt) });
     this.#context.tell({ fact: "ha.guard", state: "held", until, because });
-    if (turn !== "began") return;
-    this.#context.say("guard held", because);
+    return because;
+  }
+
+  /** A tenure begins. */
+  #onHeld(): void {
+    this.#context.say("guard held", this.#tellHeld());
     if (!this.#departure.draining) this.#arming.open();
     this.#askBarrier();
   }
@@ -297,7 +289,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
 
   /** A stop failed. Without a watchdog a kill proves nothing to anybody, and costs the others. */
   #fence(because: Reason | null): void {
-    if (because === null || !this.#arming.armed) return;
+    if (because === null || !this.#arming.armed || this.#files.mode === "disarmed") return;
     if (this.#guard.lapse(this.#context.now) === "lapsed") this.#onLapse(because);
   }
 
@@ -327,11 +319,17 @@ export class HaCore implements Core<HaEvent, HaEffect> {
 
   // ------------------------------------------------------------------------------- the agent
 
-  #permit() {
-    const { status, definitions, damaged, out, outDamaged } = this.#files;
-    const self = status.nodes.get(this.#context.self);
-    const fresh = this.#guard.held && this.#agent.ready && !damaged &&
+  /** What is applied here is at least as new as all that was committed before this tenure. */
+  get #isFresh(): boolean {
+    return this.#guard.held && this.#agent.ready && !this.#files.damaged &&
       this.#barrierTenure === this.#guard.tenure;
+  }
+
+  #permit() {
+    const { status, definitions, mode, out, outDamaged } = this.#files;
+    const self = status.nodes.get(this.#context.self);
+    const hold = mode === "disarmed";
+    const fresh = this.#isFresh && !hold;
     // Without a watchdog nothing may run before the manager knows that waiting proves nothing here.
     const armed = this.#arming.armed || (this.#arming.known && self?.armed === false);
     // Whoever was put out may run it, by decisions of which nothing is known here.
@@ -340,6 +338,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       start: fresh && armed && unique && self?.state === "online" && !this.#departure.draining,
       stop: fresh && self !== undefined && self.state !== "fence",
       drain: this.#departure.draining && this.#agent.ready,
+      hold,
       status,
       definitions,
       machines: this.#files.machines,

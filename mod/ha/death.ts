@@ -21,6 +21,8 @@ export interface Evidence {
   readonly health: MemberHealth;
   /** A watchdog guarded what ran there: it tells in its beats, or an earlier manager wrote it down. */
   readonly armed: boolean;
+  /** It may run things without a guard, since the cluster was disarmed: no silence ends them. */
+  readonly unguarded: boolean;
   /** What it left on the disk or told the manager, in which life, and when we learnt of it. */
   readonly words: Words | null;
   readonly confirmed: boolean;
@@ -30,7 +32,7 @@ export interface Evidence {
 
 /** The proof that this node's resources run no more, or null. `storage` proves less: see {@link proofFor}. */
 export function proofOf(evidence: Evidence, timing: Timing): DeathProof | null {
-  const { health, armed, words, confirmed } = evidence;
+  const { health, armed, unguarded, words, confirmed } = evidence;
   // It was heard again: whatever we knew is of the past.
   if (health.state !== "down") return null;
   // The silence counts only as far as a majority vouches for it.
@@ -39,6 +41,8 @@ export function proofOf(evidence: Evidence, timing: Timing): DeathProof | null {
   // by that beat it may run things for as long as its lease. Then its own guard has ended them.
   if (silence < timing.leaseMs + timing.slackMs) return null;
   if (confirmed) return "confirmed";
+  // Neither time nor the words of any life say anything of what nobody would end.
+  if (unguarded) return null;
   // Words of another life say nothing about the one that we heard last; of a life that we never
   // heard we do not know whether it is the last one.
   if (words !== null && words.boot === health.boot) {

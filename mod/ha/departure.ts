@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { NodeId } from "../base/id.ts";
 import { reason } from "../base/reason.ts";
 import { after, type Instant, type Millis, NEVER } from "../base/time.ts";
 import type { ShutdownHow } from "../base/shutdown.ts";
@@ -38,6 +39,7 @@ export class Departure {
   #until: Instant = NEVER;
   #askAt: Instant = NEVER;
   #left = "";
+  #rebooted = false;
 
   constructor(context: HaContext, files: HaFiles, clerk: Clerk) {
     this.#context = context;
@@ -60,7 +62,8 @@ export class Departure {
       reason("ha.parting", { node: name, parting: this.#parting }),
     );
     const entry = this.#files.status.nodes.get(self);
-    if (this.#parting === "failover" || entry?.state !== "online") {
+    const disarmed = this.#files.mode === "disarmed";
+    if (this.#parting === "failover" || entry?.state !== "online" || disarmed) {
       this.#phase = "draining";
       return;
     }
@@ -71,7 +74,15 @@ export class Departure {
 
   /** Called at each step. */
   tend(isEmpty: boolean): void {
-    const { now, self } = this.#see();
+    const { now, self, name } = this.#see();
+    const asked = this.#files.status.nodes.get(self)?.shutdown;
+    const mine = asked?.reboot === true && asked.boot === this.#context.boot;
+    if (mine && !this.#rebooted && this.#phase === "none" && isEmpty && this.#leftOn(self) === "") {
+      this.#rebooted = true;
+      const because = reason("ha.reboot", { node: name });
+      this.#context.say(`the host of ${name} begins anew`, because);
+      this.#context.tell({ fact: "ha.reboot", because });
+    }
     if (this.#phase === "asking") {
       const known = this.#files.status.nodes.get(self)?.shutdown;
       if (known?.boot === this.#context.boot) {
@@ -81,9 +92,7 @@ export class Departure {
       else if (now >= this.#askAt) this.#ask();
     }
     if (this.#phase !== "moving") return;
-    const left = [...this.#files.status.services]
-      .filter(([, { node, state }]) => node === self && !AT_REST.has(state))
-      .map(([id, { state }]) => `${id}=${state}`).join();
+    const left = this.#leftOn(self);
     if (left !== this.#left) this.#until = after(now, STUCK_MS);
     this.#left = left;
     if ((left === "" && isEmpty) || now >= this.#until) this.#phase = "draining";
@@ -101,6 +110,13 @@ export class Departure {
     const line = `shutdown ${name} ${this.#parting} ${this.#context.boot}`;
     const transaction = orderOf(this.#clerk, this.#files, line);
     this.#context.ask({ request: "config.propose", tag: "ha:parting", transaction });
+  }
+
+  /** What is decided to be here still, or is to move away. */
+  #leftOn(self: NodeId): string {
+    return [...this.#files.status.services]
+      .filter(([, { node, state }]) => node === self && !AT_REST.has(state))
+      .map(([id, { state }]) => `${id}=${state}`).join();
   }
 
   #see() {

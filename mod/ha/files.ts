@@ -10,6 +10,7 @@ import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import type { Change } from "../streams.ts";
 import { type Datacenter, DATACENTER_FILE, readDatacenter } from "./datacenter.ts";
 import { isMachinePath, Machines } from "./machines.ts";
+import { DISARM_FILE, type Mode, modeIn } from "./mode.ts";
 import { type Definitions, readResources } from "./resource.ts";
 import { NO_RULES, RuleBook } from "./rule_book.ts";
 import { readRules, type RuleFile, RULES_FILE } from "./rules.ts";
@@ -63,6 +64,9 @@ export class HaFiles {
   /** The list of them cannot be read: it may name anybody. */
   outDamaged = false;
   outVersion = 0;
+  mode: Mode = "armed";
+  /** Version of the file that says so; 0 where there is none. */
+  modeVersion = 0;
   readonly #directories = new Set<string>();
 
   /** Takes over what a transaction changed; `whole`: what is not named is not there. */
@@ -98,6 +102,8 @@ export class HaFiles {
     this.commandsVersion = 0;
     this.lock = null;
     this.#setOut("", 0);
+    this.mode = "armed";
+    this.modeVersion = 0;
     this.#directories.clear();
   }
 
@@ -135,6 +141,10 @@ export class HaFiles {
         this.commands = linesOf(bytes);
         this.commandsVersion = bytes === null ? 0 : version;
         return;
+      case DISARM_FILE:
+        this.mode = kind === "gone" ? "armed" : modeIn(bytes ?? new Uint8Array(0));
+        this.modeVersion = kind === "gone" ? 0 : version;
+        return;
       case OUT_FILE: {
         const text = kind === "gone" ? "" : bytes === null ? null : decodeText(bytes);
         return this.#setOut(text, kind === "gone" ? 0 : version);
@@ -159,7 +169,16 @@ export class HaFiles {
 export const DIRECTORIES: readonly string[] = ["ha", "priv", "priv/lock"];
 
 const FILES: ReadonlySet<string> = new Set([
-  ...[RESOURCES_FILE, RULES_FILE, DATACENTER_FILE, STATUS_FILE, COMMANDS_FILE, OUT_FILE, LOCK],
+  ...[
+    RESOURCES_FILE,
+    RULES_FILE,
+    DATACENTER_FILE,
+    STATUS_FILE,
+    COMMANDS_FILE,
+    OUT_FILE,
+    LOCK,
+    DISARM_FILE,
+  ],
   ...DIRECTORIES,
 ]);
 

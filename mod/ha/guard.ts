@@ -5,6 +5,8 @@
  * A tenure ends once and for all when the guard lapses. A new one begins only when everything that
  * ran is known to be gone, and only by a beat that was sent after the lapse.
  *
+ * While the cluster is disarmed it is suspended: it is not held, and does not lapse either.
+ *
  * @module
  */
 import { after, EPOCH, type Instant, latest, NEVER } from "../base/time.ts";
@@ -21,6 +23,7 @@ export class Guard {
   #lapsedAt: Instant = EPOCH;
   /** Killed resources are not known to be gone. */
   #dirty = false;
+  #suspended = false;
   #tenure = 0;
 
   get held(): boolean {
@@ -47,6 +50,11 @@ export class Guard {
     return this.#dirty;
   }
 
+  /** What runs here goes on without a guard, and nothing is started. */
+  get suspended(): boolean {
+    return this.#suspended;
+  }
+
   /** A beat sent at `provenAt` was heard by a majority. Call {@link check} before it. */
   prove(provenAt: Instant, leaseMs: Millis, now: Instant): GuardTurn {
     this.#provenAt = latest(this.#provenAt, provenAt);
@@ -56,11 +64,30 @@ export class Guard {
       this.#until = until;
       return "advanced";
     }
+    if (this.#suspended) {
+      this.#until = latest(this.#until, until);
+      return "none";
+    }
     if (this.#dirty || this.#provenAt <= this.#lapsedAt || until <= now) return "none";
     this.#held = true;
     this.#until = until;
     this.#tenure++;
     return "began";
+  }
+
+  /** Ends the tenure without a lapse: what runs here goes on. */
+  suspend(): void {
+    this.#held = false;
+    this.#suspended = true;
+  }
+
+  /** Begins a new tenure by the proof there is; false where there is none in force. */
+  resume(now: Instant): boolean {
+    if (!this.#suspended || this.#until <= now) return false;
+    this.#suspended = false;
+    this.#held = true;
+    this.#tenure++;
+    return true;
   }
 
   /** The time is `now`: tells a lapse, once. */
@@ -73,6 +100,7 @@ export class Guard {
     this.#lapsedAt = now;
     // Also without a tenure: the kill that is asked for now must not end in the midst of the next.
     this.#dirty = true;
+    this.#suspended = false;
     if (!this.#held) return "none";
     this.#held = false;
     this.#until = now;

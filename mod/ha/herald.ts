@@ -104,13 +104,14 @@ export class Herald {
   }
 
   #own(): Report {
-    const { files, arming, agent } = this.#parts;
+    const { files, guard, arming, agent } = this.#parts;
     return {
       version: 1,
       boot: this.#context.boot,
       status: files.statusVersion,
       leaving: this.leaving,
-      watchdog: arming.report,
+      // Until its own guard is held by what is decided now, nobody is to count on it.
+      watchdog: files.mode === "disarmed" || guard.suspended ? "disarmed" : arming.report,
       services: agent.services(),
     };
   }

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { equalBytes } from "../base/bytes.ts";
 import { memberOf } from "../base/cluster.ts";
 import type { NodeId, ResourceId } from "../base/id.ts";
 import { reason } from "../base/reason.ts";
@@ -33,6 +34,7 @@ export type Knowledge = Omit<
   | "rules"
   | "machines"
   | "scheduling"
+  | "mode"
   | "commands"
   | "out"
 >;
@@ -168,21 +170,25 @@ export class Manager {
 
   #plan(knowledge: Knowledge): void {
     const { spec, self, timing } = this.#context;
-    const { status, definitions, rules, machines, commands: lines, out } = this.#files;
+    const { status, definitions, rules, machines, mode, commands: lines, out } = this.#files;
     const { scheduling } = this.#files.datacenter;
     const former = this.#files.former(spec);
     const commands = lines.flatMap((line) => parseCommand(line, spec, former) ?? []);
-    const decided = { self, spec, timing, status, definitions, rules, scheduling, commands, out };
-    const next = plan({ ...knowledge, ...decided, machines });
+    const decided = { self, spec, timing, status, definitions, rules, scheduling, commands };
+    const next = plan({ ...knowledge, ...decided, machines, mode, out });
     for (const [node, disks] of next.eject) {
       this.#context.ask({ request: "storage.fence", node, disks });
     }
-    // Most plans change nothing.
-    const same = isSameStatus(next.status, status);
+    // Whoever reports by a status knows every mode that was decided before it.
+    const turned = next.mode !== mode;
+    // Most plans change nothing; and reasons that were cut are not written anew.
+    const bytes = isSameStatus(next.status, status) ? null : printStatus(next.status);
+    const same = !turned && (bytes === null || equalBytes(bytes, printStatus(status)));
     if (same && lines.length === 0) return;
     const transaction = decisionOf(this.#clerk, this.#files, {
       epoch: this.#epoch,
-      bytes: same ? null : printStatus(next.status),
+      bytes: same ? null : bytes ?? printStatus(next.status),
+      mode: turned ? next.mode : null,
       out: next.out.size === out.size ? null : next.out,
       moves: machines.moves(spec, status, next.status),
     });

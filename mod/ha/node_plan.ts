@@ -11,6 +11,7 @@ import type { NodeId } from "../base/id.ts";
 import { type Reason, reason, type ReasonCode } from "../base/reason.ts";
 import type { DeathProof } from "../streams.ts";
 import { type Evidence, proofOf } from "./death.ts";
+import { isGuardedAgain, UNKNOWN } from "./frozen.ts";
 import type { Situation } from "./situation.ts";
 import type { NodeEntry } from "./status.ts";
 
@@ -25,12 +26,14 @@ export function planNodes(
     const old = status.nodes.get(member.id);
     const next = nextEntry(situation, member, old);
     if (next === null) continue;
-    nodes.set(member.id, next);
-    if (old !== undefined && old.state !== next.state) sayNode(situation, member, next, say);
+    const changed = old !== undefined && old.state !== next.state;
+    const why = changed ? whyNode(situation, member, next) : next.why;
+    nodes.set(member.id, { ...next, why });
+    if (changed && why !== null) say(`node ${member.name}=${told(next)}`, why);
   }
   // A member that was removed runs nothing that may be trusted to be gone: it stays as it was.
   for (const [id, entry] of status.nodes) {
-    const kept = isReferred(situation, id) || situation.out.has(id);
+    const kept = isReferred(situation, id) || situation.out.has(id) || entry.unguarded;
     if (memberOf(spec, id) === undefined && kept) nodes.set(id, formerEntry(situation, id, entry));
   }
   return nodes;
@@ -38,10 +41,13 @@ export function planNodes(
 
 /** Nobody hears a former member: only a person's word proves its death. */
 function formerEntry(situation: Situation, id: NodeId, old: NodeEntry): NodeEntry {
-  if (old.state === "dead") return old;
-  const confirmed = old.confirmed || isVouchedFor(situation, id);
+  const vouched = isVouchedFor(situation, id);
+  // It can never say itself that it is guarded again.
+  const unguarded = old.unguarded && !vouched;
+  if (old.state === "dead") return { ...old, unguarded };
+  const confirmed = old.confirmed || vouched;
   if (old.state === "online" || !confirmed) return { ...old, state: "fence", confirmed };
-  return { ...old, state: "dead", confirmed, proof: "confirmed" };
+  return { ...old, state: "dead", confirmed, proof: "confirmed", unguarded };
 }
 
 /** Did a person say that it is dead? */
@@ -61,6 +67,7 @@ export function evidenceOf(
   return {
     health,
     armed: entry.armed,
+    unguarded: entry.unguarded,
     words: situation.words(node),
     confirmed: entry.confirmed,
     storageFenced: situation.storageFenced(node, luns),
@@ -82,18 +89,21 @@ function nextEntry(
   const state = id === situation.self ? "online" : situation.health(id)?.state ?? "unknown";
   const report = situation.present(id);
   if (old === undefined) {
+    // Nobody has said of it that it is guarded since all was disarmed.
+    if (situation.mode !== "armed") return UNKNOWN;
     if (state !== "online" || report === null) return null;
     const armed = report.watchdog === "armed";
     const fresh = { maintenance: false, armed, confirmed: false, proof: null, shutdown: null };
-    return { state: "online", ...fresh };
+    return { state: "online", ...fresh, unguarded: false, why: null };
   }
   const entry: NodeEntry = {
     ...old,
     maintenance: maintenanceOf(situation, id, old.maintenance),
     shutdown: shutdownOf(situation, id, old.shutdown),
-    armed: report === null || report.watchdog === "opening"
+    armed: report === null || (report.watchdog !== "armed" && report.watchdog !== "none")
       ? old.armed
       : report.watchdog === "armed",
+    unguarded: old.unguarded && !isGuardedAgain(situation, id),
   };
   if (state === "online") return { ...entry, state: "online", confirmed: false, proof: null };
   const confirmed = entry.confirmed ||
@@ -123,8 +133,17 @@ function shutdownOf(
   node: NodeId,
   before: NodeEntry["shutdown"],
 ): NodeEntry["shutdown"] {
-  const order = commands.findLast((each) => each.order === "shutdown" && each.node === node);
-  const now = order?.order === "shutdown" ? { how: order.how, boot: order.boot } : before;
+  const order = commands.findLast((each) =>
+    (each.order === "shutdown" || each.order === "reboot") && each.node === node
+  );
+  const asked = order?.order === "shutdown"
+    ? { how: order.how, boot: order.boot }
+    : order?.order === "reboot"
+    ? { how: "migrate" as const, boot: order.boot, reboot: true as const }
+    : null;
+  // Whoever calls a node back from maintenance calls it back from this too.
+  const back = commands.some((each) => each.order === "maintenance" && each.node === node);
+  const now = asked ?? (back && before?.reboot === true ? null : before);
   const report = present(node);
   return now !== null && report !== null && report.boot !== now.boot ? null : now;
 }
@@ -155,26 +174,23 @@ export function proofReason(
   return reason(PROOF_REASON[proof], { node: nameOf(spec, node), ms });
 }
 
-function sayNode(
-  situation: Situation,
-  { id, name }: Member,
-  entry: NodeEntry,
-  say: (text: string, because: Reason) => void,
-): void {
-  if (entry.state === "dead") {
-    const proof = entry.proof ?? "wait";
-    return say(`node ${name}=dead, proof=${proof}`, proofReason(situation, id, proof));
-  }
-  if (entry.state === "fence") {
-    const health = situation.health(id);
-    const { deadMs, beatLossMax } = situation.timing;
-    // It is DOWN, so it was silent for that long; more only as far as a majority vouches for it.
-    const vouched = health === null ? 0 : Math.round(health.vouched - health.lastHeard);
-    const ms = Math.max(deadMs, vouched);
-    const because = entry.armed
-      ? reason("heartbeat.silent", { node: name, ms, max: beatLossMax })
-      : reason("ha.fence-unarmed", { node: name });
-    return say(`node ${name}=fence`, because);
-  }
-  say(`node ${name}=online`, reason("ha.node-back", { node: name }));
+function told({ state, proof }: NodeEntry): string {
+  return state === "dead" ? `dead, proof=${proof ?? "wait"}` : state;
+}
+
+/** Why a node is now what it is decided to be. */
+function whyNode(situation: Situation, { id, name }: Member, entry: NodeEntry): Reason {
+  if (entry.state === "dead") return proofReason(situation, id, entry.proof ?? "wait");
+  if (entry.state === "online") return reason("ha.node-back", { node: name });
+  if (entry.unguarded) return reason("ha.fence-disarmed", { node: name });
+  if (!entry.armed) return reason("ha.fence-unarmed", { node: name });
+  const health = situation.health(id);
+  const { deadMs, beatLossMax } = situation.timing;
+  // It is DOWN, so it was silent for that long; more only as far as a majority vouches for it.
+  const vouched = health === null ? 0 : Math.round(health.vouched - health.lastHeard);
+  return reason("heartbeat.silent", {
+    node: name,
+    ms: Math.max(deadMs, vouched),
+    max: beatLossMax,
+  });
 }

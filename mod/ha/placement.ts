@@ -39,7 +39,8 @@ export function candidates(situation: Situation, draft: Draft, { id, except }: A
   const able = situation.out.size > 0 ? [] : situation.spec.members.filter((member) => {
     const entry = draft.nodes.get(member.id);
     const fit = entry?.state === "online" && !entry.maintenance && entry.shutdown === null &&
-      !except.includes(member.id) && situation.present(member.id)?.leaving === false;
+      !except.includes(member.id) && !situation.stops(member.id) &&
+      situation.present(member.id)?.leaving === false;
     const why = fit ? closedFor(member) : null;
     if (why !== null) closed.push({ name: member.name, ...why });
     return fit && why === null;

@@ -9,19 +9,27 @@ import type { NodeId, ResourceId } from "../base/id.ts";
 import { formatReason, type Reason, reason } from "../base/reason.ts";
 import type { DeathProof } from "../streams.ts";
 import { proofFor } from "./death.ts";
-import { evidenceOf, isLongSilent, isVouchedFor, planNodes } from "./node_plan.ts";
+import { evidenceOf, isVouchedFor, planNodes } from "./node_plan.ts";
 import { Draft } from "./draft.ts";
+import { found } from "./found.ts";
 import { MACHINE_MOVES_MAX, ownerOf } from "./machines.ts";
+import { frozenPlan, modeAfter, modeOrder, unsettled } from "./frozen.ts";
 import { orderedMove, wantedMove } from "./moves.ts";
 import { choose } from "./placement.ts";
-import { type Resource, spoken } from "./resource.ts";
+import { inOrder, localOf, waitsFor } from "./ordering.ts";
+import { decisionBytes, DECISIONS_BYTES_MAX, type Resource, spoken } from "./resource.ts";
 import { type Plan, remembered, type Situation, type Takeover } from "./situation.ts";
 import type { ServiceEntry } from "./status.ts";
-import { stateIn } from "./wire.ts";
 
 /** Makes the next plan; its status equals the old one where nothing is to be decided. */
 export function plan(situation: Situation): Plan {
-  return new Planner(situation).plan();
+  if (situation.mode === "disarmed") return frozenPlan(situation);
+  const disarm = modeOrder(situation) === "disarm";
+  const why = disarm ? unsettled(situation) : null;
+  if (disarm && why === null) return frozenPlan(situation);
+  const planner = new Planner(situation);
+  if (why !== null) planner.say("HA stays armed", reason("ha.disarm-refused", { why }));
+  return planner.plan();
 }
 
 class Planner {
@@ -31,10 +39,13 @@ class Planner {
   readonly #takeovers: Takeover[] = [];
   /** Machines that were placed anew. */
   #moved = 0;
+  /** Bytes that are left for decisions about what nothing is decided of yet. */
+  #room: number;
   readonly #eject = new Map<NodeId, readonly string[] | null>();
 
   constructor(situation: Situation) {
     this.#situation = remembered(situation);
+    this.#room = DECISIONS_BYTES_MAX - decisionBytes(situation.status.services.keys());
     const nodes = planNodes(situation, (text, because) => this.#said.push({ text, because }));
     this.#draft = new Draft(situation.rules, nodes, situation.status.services);
     // What was given to a node and does not run yet is not in its vitals.
@@ -55,45 +66,35 @@ class Planner {
     return {
       out: new Map([...out].filter(([id]) => !isVouchedFor(this.#situation, id))),
       status: { nodes, services: new Map(services) },
+      mode: this.#modeAfter(nodes),
       said: this.#said,
       takeovers: this.#takeovers,
       eject: this.#eject,
     };
   }
 
+  say(text: string, because: Reason): void {
+    this.#said.push({ text, because });
+  }
+
+  #modeAfter(nodes: Situation["status"]["nodes"]): Situation["mode"] {
+    const { mode } = this.#situation;
+    const next = modeAfter(mode, nodes);
+    if (next !== mode) this.say("HA is armed", reason("ha.armed"));
+    return next;
+  }
+
   #service(id: ResourceId): void {
     const { definitions, status } = this.#situation;
     const resource = definitions.resources.get(id);
     if (definitions.unreadable.has(id) || resource?.wanted === "ignored") return;
-    const old = status.services.get(id) ?? this.#found(id);
+    const known = status.services.get(id);
+    const old = known ?? found(this.#situation, this.#draft, id);
     if (old === null) return;
+    // What was removed has to be gone before as much can come.
+    if (known === undefined && (this.#room -= decisionBytes([id])) < 0) return;
     const next = this.#next(id, old, resource);
     this.#draft.set(id, next);
-  }
-
-  /**
-   * A resource of which nothing is decided: new, or the decisions were lost. Where a node says that
-   * it has it, it is there; null while a node of which nothing is known may have it.
-   */
-  #found(id: ResourceId): ServiceEntry | null {
-    const blank: ServiceEntry = {
-      state: "stopped",
-      node: null,
-      target: null,
-      home: null,
-      tried: [],
-      why: null,
-    };
-    const { spec, status } = this.#situation;
-    for (const { id: node } of spec.members) {
-      const report = this.#situation.present(node);
-      if (report === null || stateIn(report, id).state === "stopped") continue;
-      if (this.#isOnline(node)) return { ...blank, state: "started", node };
-    }
-    const known = spec.members.every(({ id: node }) =>
-      status.nodes.has(node) || this.#draft.nodes.has(node) || isLongSilent(this.#situation, node)
-    );
-    return known ? blank : null;
   }
 
   /** What becomes of a resource; null: it is forgotten. */
@@ -174,17 +175,22 @@ class Planner {
       text: `${spoken(id)} failed on ${node}`,
       because: reason("ha.monitor-failed", { id, node, why }),
     });
+    const failure = `it failed there: ${why}`;
     if (tried.length <= resource.maxRelocate) {
       const choice = choose(this.#situation, this.#draft, { id, except: tried });
       if (choice.node !== null) {
         // "Failed" is not final: a daemon that begins anew reads that it is to run there and starts
         // it. Only what its node says of it in `relocate`, where nothing starts, is.
         const [target, to] = [choice.node, nameOf(this.#situation.spec, choice.node)];
-        const because = reason("ha.migrated", { id, from: node, node: to, why: "it failed there" });
+        const because = reason("ha.migrated", { id, from: node, node: to, why: failure });
         return this.#say(id, { ...old, state: "relocate", target, tried }, because);
       }
     }
-    return this.#say(id, { ...old, state: "error", tried }, reason("ha.gave-up", { id }));
+    return this.#say(
+      id,
+      { ...old, state: "error", tried },
+      reason("ha.gave-up", { id, node, why }),
+    );
   }
 
   #stopping(
@@ -301,7 +307,7 @@ class Planner {
   ): ServiceEntry {
     const { proof = null, preferred = null, except = [] } = how;
     const from = old.node;
-    const waits = old.state === "relocate" ? null : this.#waitsFor(id);
+    const waits = old.state === "relocate" ? null : waitsFor(this.#situation, this.#draft, id);
     if (waits !== null) return this.#unplaced(old, proof, waits);
     const owned = this.#owned(id, old, proof);
     if (owned !== null) return owned;
@@ -337,21 +343,6 @@ class Planner {
     return old.state === state && same ? old : { ...old, state, why: because };
   }
 
-  /** What must run first, by a rule of order, and does not; null: nothing. */
-  #waitsFor(id: ResourceId): Reason | null {
-    const { rules, definitions } = this.#situation;
-    for (const { id: other, by: rule, strict } of rules.before(id)) {
-      const entry = this.#draft.get(other);
-      const at = entry?.state === "started" ? entry.node : null;
-      if (at !== null && this.#local(other, at).state === "running") continue;
-      // Without `strict` only what is on its way is waited for.
-      const comes = definitions.resources.get(other)?.wanted === "started" &&
-        (entry?.state === "started" || entry?.state === "relocate");
-      if (strict || comes) return reason("ha.waits-for", { id, other, rule });
-    }
-    return null;
-  }
-
   /** It runs nowhere and is not wanted to; forgotten if nobody defines it. */
   #rest(
     id: ResourceId,
@@ -375,8 +366,7 @@ class Planner {
   }
 
   #local(id: ResourceId, node: NodeId) {
-    const report = this.#situation.report(node);
-    return report === null ? { state: "unknown" as const, why: "" } : stateIn(report, id);
+    return localOf(this.#situation, id, node);
   }
 
   /** Its node says, knowing what is decided, that nothing of it runs there. */
@@ -384,15 +374,4 @@ class Planner {
     const { state } = this.#local(id, node);
     return state === "stopped" || state === "failed" || state === "invalid";
   }
-}
-
-/** Higher priority first, then what others wait for, then by name. */
-function inOrder(ids: ReadonlySet<ResourceId>, { definitions, rules }: Situation): ResourceId[] {
-  const keyed = [...ids].map((id) => ({
-    id,
-    priority: definitions.resources.get(id)?.priority ?? 0,
-    depth: rules.depth(id),
-  }));
-  keyed.sort((a, b) => b.priority - a.priority || a.depth - b.depth || (a.id < b.id ? -1 : 1));
-  return keyed.map(({ id }) => id);
 }

@@ -8,6 +8,13 @@ import { parseSections, propertiesOf, type Section } from "./section_config.ts";
 
 /** Resources in one cluster. */
 export const RESOURCES_MAX = 10_000;
+/**
+ * What the decisions about all resources may take, in bytes: `ha/manager_status` is one file, which
+ * holds 1 MiB, and nodes are in it too.
+ */
+export const DECISIONS_BYTES_MAX = 1_000_000;
+/** What a decision takes beside its id, without its reason: 55 at rest, more while it moves. */
+const DECISION_BYTES = 80;
 /** Shared disks of one resource. */
 const LUNS_MAX = 8;
 /** What a disk of a running resource weighs, by the resource's kind; others weigh 1. */
@@ -72,8 +79,22 @@ export function readResources(text: string): Definitions {
       unreadable.add(`${section.type}:${section.id}`);
     }
   }
-  const broken = file.sections.length > RESOURCES_MAX;
+  const most = file.sections.length > RESOURCES_MAX ? `${RESOURCES_MAX} resources` : null;
+  const why = most ??
+    (decisionBytes(resources.keys()) > DECISIONS_BYTES_MAX ? "so many ids" : null);
+  if (why !== null) {
+    const last = file.sections.at(-1)?.at ?? 1;
+    faults.unshift({ line: last, why: `nothing of it holds: more than ${why} cannot be decided` });
+  }
+  const broken = why !== null;
   return { resources, unreadable, broken, faults };
+}
+
+/** What the decisions about these resources take, in bytes, when their reasons are left out. */
+export function decisionBytes(ids: Iterable<ResourceId>): number {
+  let bytes = 0;
+  for (const id of ids) bytes += id.length + DECISION_BYTES;
+  return bytes;
 }
 
 function readOne(section: Section): Resource | string {

@@ -8,6 +8,7 @@ import type { Command } from "./commands.ts";
 import type { Words } from "./death.ts";
 import type { Scheduling } from "./datacenter.ts";
 import type { Machines } from "./machines.ts";
+import type { Mode } from "./mode.ts";
 import type { Definitions } from "./resource.ts";
 import type { RuleBook } from "./rule_book.ts";
 import type { ManagerStatus } from "./status.ts";
@@ -24,6 +25,7 @@ export interface Situation {
   readonly rules: RuleBook;
   readonly machines: Machines;
   readonly scheduling: Scheduling;
+  readonly mode: Mode;
   readonly commands: readonly Command[];
   /** Who was put out by force and may live, with names: while there is one, nothing starts. */
   readonly out: ReadonlyMap<NodeId, string>;
@@ -37,6 +39,8 @@ export interface Situation {
   words(node: NodeId): Words | null;
   /** Its key is gone from these disks (none: from every one) since it is in `fence`. */
   storageFenced(node: NodeId, luns: readonly string[]): boolean;
+  /** It starts nothing any more, for it stops in order. A node knows that of itself only. */
+  stops(node: NodeId): boolean;
   /** It has run well for long enough that former failures are forgiven. */
   steady(id: ResourceId): boolean;
 }
@@ -52,6 +56,7 @@ export interface Takeover {
 /** What is to be decided. */
 export interface Plan {
   readonly status: ManagerStatus;
+  readonly mode: Mode;
   /** Who of those that were put out is not vouched for. */
   readonly out: ReadonlyMap<NodeId, string>;
   readonly said: readonly { readonly text: string; readonly because: Reason }[];

@@ -21,6 +21,10 @@ import type { DeathProof, ServiceState } from "../streams.ts";
 export const STATUS_FILE = "ha/manager_status";
 /** Form of the document; an agent obeys no other. */
 const FORM = 1;
+/** The document is at most so large with reasons in it; a file of the tree holds 1 MiB. */
+const REASONS_BYTES_MAX = 768 * 1024;
+/** Length of a value in a reason that is cut. */
+const WORD_MAX = 24;
 
 /**
  * `fence`: it is silent, and nothing of it may start anywhere, itself included, until it is back or
@@ -38,7 +42,16 @@ export interface NodeEntry {
   readonly confirmed: boolean;
   readonly proof: DeathProof | null;
   /** It stops in order, in this life: its resources wait for it, or move first. */
-  readonly shutdown: { readonly how: "freeze" | "migrate"; readonly boot: BootId } | null;
+  readonly shutdown: {
+    readonly how: "freeze" | "migrate";
+    readonly boot: BootId;
+    /** Once it is empty it has its host begin anew: a person asked for that. */
+    readonly reboot?: true;
+  } | null;
+  /** The cluster was disarmed, and it has not said since that its guard is held again. */
+  readonly unguarded: boolean;
+  /** Why its state is what it is; null where it never changed. */
+  readonly why: Reason | null;
 }
 
 /** What was decided of a resource. */
@@ -85,16 +98,52 @@ const STATES: readonly string[] = [
   "error",
 ];
 
-/** Bytes of the document; the same for the same decisions. */
-export function printStatus({ nodes, services }: ManagerStatus): Uint8Array {
-  const byKey = <K, V>(map: ReadonlyMap<K, V>) =>
-    Object.fromEntries([...map].sort(([a], [b]) => a < b ? -1 : 1));
-  const text = JSON.stringify(
-    { form: FORM, nodes: byKey(nodes), services: byKey(services) },
-    null,
-    1,
+/**
+ * Bytes of the document, one line for each entry; the same for the same decisions. Reasons are for
+ * people: where the document grows too large they are cut, and then left out.
+ */
+export function printStatus(status: ManagerStatus): Uint8Array {
+  for (const words of [whole, cut]) {
+    const bytes = printWith(status, words);
+    if (bytes.length <= REASONS_BYTES_MAX) return bytes;
+  }
+  return printWith(status, () => null);
+}
+
+type Words = (why: Reason | null) => Reason | null;
+
+function printWith({ nodes, services }: ManagerStatus, words: Words): Uint8Array {
+  const lines = <K extends string | number, V extends { readonly why: Reason | null }>(
+    map: ReadonlyMap<K, V>,
+  ) =>
+    [...map].sort(([a], [b]) => a < b ? -1 : 1).map(([key, entry]) => {
+      const said = { ...entry, why: words(entry.why) };
+      // What is null (or false) and may be missing is not written.
+      const known = Object.entries(said).filter(([name, value]: [string, unknown]) =>
+        (value !== null && value !== false) || !OPTIONAL.includes(name)
+      );
+      return `  ${JSON.stringify(String(key))}: ${JSON.stringify(Object.fromEntries(known))}`;
+    }).join(",\n");
+  return encodeText(
+    `{\n "form": ${FORM},\n "nodes": {\n${lines(nodes)}\n },\n` +
+      ` "services": {\n${lines(services)}\n }\n}\n`,
   );
-  return encodeText(`${text}\n`);
+}
+
+const OPTIONAL: readonly string[] = ["home", "why", "shutdown", "proof", "unguarded"];
+
+function whole(why: Reason | null): Reason | null {
+  return why;
+}
+
+/** The same again for what is cut already. */
+function cut(why: Reason | null): Reason | null {
+  if (why === null) return null;
+  const args = Object.entries(why.args).map(([name, value]) => {
+    const long = typeof value === "string" && value.length > WORD_MAX;
+    return [name, long ? `${value.slice(0, WORD_MAX - 1)}…` : value];
+  });
+  return { code: why.code, args: Object.fromEntries(args) };
 }
 
 /** True where both documents say the same: their bytes are equal then, and need not be made. */
@@ -142,6 +191,8 @@ export function parseStatus(bytes: Uint8Array): ManagerStatus | null {
       confirmed: value.confirmed === true,
       proof,
       shutdown: shutdownIn(value.shutdown),
+      unguarded: value.unguarded === true,
+      why: reasonIn(value.why),
     });
   }
   for (const [key, value] of serviceList) {
@@ -164,9 +215,8 @@ export function parseStatus(bytes: Uint8Array): ManagerStatus | null {
 function shutdownIn(value: unknown): NodeEntry["shutdown"] {
   if (!isObject(value) || (value.how !== "freeze" && value.how !== "migrate")) return null;
   const { how, boot } = value;
-  return typeof boot === "string" && /^[0-9a-f]{16}$/.test(boot)
-    ? { how, boot: bootId(boot) }
-    : null;
+  if (typeof boot !== "string" || !/^[0-9a-f]{16}$/.test(boot)) return null;
+  return { how, boot: bootId(boot), ...(value.reboot === true && { reboot: true }) };
 }
 
 /** A reason out of hostile JSON; null where it is none, or of a newer program. */

@@ -3,6 +3,7 @@ import { encodeText } from "../base/bytes.ts";
 import type { NodeId, RequestId } from "../base/id.ts";
 import type { Expectation, Operation, Transaction } from "../streams.ts";
 import { COMMANDS_FILE, DIRECTORIES, type HaFiles, LOCK, OUT_FILE } from "./files.ts";
+import { DISARM_FILE, type Mode, printMode } from "./mode.ts";
 import { STATUS_FILE } from "./status.ts";
 
 /** Who signs: makes request ids and knows the name and the time. */
@@ -40,9 +41,11 @@ export function unlockOf(clerk: Clerk, epoch: number): Transaction {
 export function decisionOf(
   clerk: Clerk,
   files: HaFiles,
-  { epoch, bytes, out = null, moves = null }: {
+  { epoch, bytes, mode = null, out = null, moves = null }: {
     readonly epoch: number;
     readonly bytes: Uint8Array | null;
+    /** The mode, if it is another than before. */
+    readonly mode?: Mode | null;
     /** Who of those that were put out is left, if somebody was vouched for. */
     readonly out?: ReadonlyMap<NodeId, string> | null;
     /** Definitions of machines that go with it to their new owners. */
@@ -54,12 +57,20 @@ export function decisionOf(
     ...parents.map((path) => ({ path, version: 0 })),
     { path: LOCK, version: epoch },
     { path: STATUS_FILE, version: files.statusVersion },
+    // What may be decided depends on it, whoever changes it.
+    { path: DISARM_FILE, version: files.modeVersion },
   ];
   const operations: Operation[] = parents.map((path) => ({ op: "mkdir", path }));
   if (bytes !== null) operations.push(...whole(STATUS_FILE, bytes, files.statusVersion !== 0));
   if (files.commands.length > 0) {
     expect.push({ path: COMMANDS_FILE, version: files.commandsVersion });
     operations.push({ op: "truncate", path: COMMANDS_FILE, size: 0 });
+  }
+  if (mode !== null) {
+    const exists = files.modeVersion !== 0;
+    const text = printMode(mode);
+    if (text !== null) operations.push(...whole(DISARM_FILE, text, exists));
+    else if (exists) operations.push({ op: "remove", path: DISARM_FILE });
   }
   if (out !== null) {
     expect.push({ path: OUT_FILE, version: files.outVersion });

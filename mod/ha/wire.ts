@@ -36,8 +36,8 @@ const REPORT = struct({
   status: u64,
   /** It stops in order and runs nothing any more. */
   leaving: bool,
-  /** `opening`: it will say; it runs nothing until it knows. */
-  watchdog: choice(["armed", "none", "opening"]),
+  /** `opening`: it will say; it starts nothing until it knows. `disarmed`: by what it knows, all is. */
+  watchdog: choice(["armed", "none", "opening", "disarmed"]),
   services: list(
     struct({ id: text(100), state: choice(LOCAL_STATES), why: text(300) }),
     RESOURCES_MAX,

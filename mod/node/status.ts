@@ -95,7 +95,7 @@ function memberStatus(source: StatusSource, head: StatusHead): StatusDocument {
     armed: ha.armed,
     watchdog: ha.watchdog ?? NO_WATCHDOG,
     guard: {
-      state: ha.guard.held ? "held" : "lapsed",
+      state: ha.guard.held ? "held" : ha.guard.suspended ? "suspended" : "lapsed",
       margin_ms: ha.guard.held ? Math.max(0, Math.round(ha.guard.until - source.now())) : 0,
     },
     dc: named(ha.dc),
@@ -115,6 +115,11 @@ function memberStatus(source: StatusSource, head: StatusHead): StatusDocument {
     },
     backup,
     mount,
+    ha: {
+      mode: ha.mode,
+      unguarded: ha.nodes.filter((each) => each.unguarded && each.state !== "dead")
+        .map(({ node }) => nameOf(spec, node)),
+    },
   };
 }
 
@@ -149,6 +154,7 @@ function strangerStatus({ name, at, mount }: StatusHead): StatusDocument {
     config: { version: 0, term: 0, index: 0, crc32: formatCrc(0), ...NOTHING_KEPT },
     backup: null,
     mount,
+    ha: { mode: "armed", unguarded: [] },
   };
 }
 
@@ -183,6 +189,7 @@ function nodeStatus(
     name: member.name,
     id: member.id,
     self: isSelf,
+    boot: isSelf ? source.boot : health?.boot ?? null,
     role: member.role,
     state: stateOf(source, member.id, isSelf ? "online" : health?.state ?? "unknown"),
     vote: member.role === "voter" ? member.votes : 0,
@@ -228,7 +235,12 @@ function streamsOf(source: StatusSource, view: View): StreamStatus[] {
   const disks = `${ready}/${storage.disks.length} disks ready`;
   const guard = ha.guard.held
     ? `guard held for ${formatMillis(Math.max(0, ha.guard.until - source.now()))}`
+    : ha.guard.suspended
+    ? "guard suspended"
     : "guard lapsed";
+  const disarmed = ha.mode === "disarmed"
+    ? "DISARMED: nothing is started, moved, fenced or restarted; "
+    : "";
   return [
     {
       name: "heartbeat",
@@ -253,14 +265,14 @@ function streamsOf(source: StatusSource, view: View): StreamStatus[] {
     },
     {
       name: "ha",
-      state: !ha.guard.held
+      state: !ha.guard.held && !ha.guard.suspended
         ? "failed"
-        : bad || ha.faults.length > 0 || ha.out.length > 0
+        : bad || ha.mode !== "armed" || ha.faults.length > 0 || ha.out.length > 0
         ? "degraded"
         : "ok",
       now: ha.out.length > 0
         ? `nothing starts before ${ha.out.map(({ name }) => name).join(", ")} is confirmed dead`
-        : `${running}/${ha.resources.length} started, ${guard}`,
+        : `${disarmed}${running}/${ha.resources.length} started, ${guard}`,
     },
     {
       name: "storage",

@@ -19,7 +19,8 @@ export interface StatusDocument {
   readonly armed: boolean;
   /** What arms it (`softdog`, `process watchdog`), or why nothing does (`no watchdog`). */
   readonly watchdog: string;
-  readonly guard: { readonly state: "held" | "lapsed"; readonly margin_ms: number };
+  /** `suspended`: HA is disarmed, and what runs here goes on without a guard. */
+  readonly guard: { readonly state: "held" | "lapsed" | "suspended"; readonly margin_ms: number };
   /** Name of the node that holds the manager lock. */
   readonly dc: string | null;
   readonly dc_epoch: number;
@@ -41,6 +42,14 @@ export interface StatusDocument {
   /** Scheduled backups of this node; null on a host that is no member. */
   readonly backup: BackupStatus | null;
   readonly mount: MountStatus;
+  readonly ha: HaModeStatus;
+}
+
+/** Is the whole stack armed? While it is `disarmed` nothing is started, moved, fenced or restarted. */
+export interface HaModeStatus {
+  readonly mode: "armed" | "disarmed" | "arming";
+  /** Nodes that have not said since that their guard is held: only a person proves their death. */
+  readonly unguarded: readonly string[];
 }
 
 /** The last time that the database was read back. */
@@ -77,6 +86,8 @@ export interface NodeStatus {
   readonly name: string;
   readonly id: number;
   readonly self: boolean;
+  /** Its present life; null where it was never heard. */
+  readonly boot: string | null;
   readonly role: "voter" | "learner";
   readonly state: string;
   readonly vote: number;

@@ -26,6 +26,7 @@ export const HEARD_BY: Readonly<Record<Fact["fact"], readonly StreamName[]>> = {
   "ha.guard": ["storage"],
   "ha.empty": ["storage", "config"],
   "ha.clear": ["storage"],
+  "ha.reboot": [],
   "ha.vitals": ["heartbeat", "storage", "config"],
   "ha.resource": [],
   "ha.dc": [],

@@ -30,7 +30,10 @@ export class Admin {
   /** Defines a resource, or changes it; call {@link apply} to have it written. */
   set(id: ResourceId, properties: Readonly<Record<string, string>>): void {
     const section = this.#sections.get(id) ?? new Map([...wantsOf(id), ["state", "started"]]);
-    for (const [key, value] of Object.entries(properties)) section.set(key, value);
+    for (const [key, value] of Object.entries(properties)) {
+      if (value === "") section.delete(key);
+      else section.set(key, value);
+    }
     this.#sections.set(id, section);
   }
 

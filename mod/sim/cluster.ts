@@ -172,6 +172,13 @@ export class SimCluster {
     spare.host.powerOn();
   }
 
+  /** The host stops in order, as its init does it, and comes back. */
+  #reboot(node: SimNode, runtime: NodeRuntime): void {
+    if (node.life !== runtime) return;
+    runtime.onDrained(() => node.host.powerCut());
+    runtime.request({ request: "ha.shutdown", tag: "host", how: "reboot" });
+  }
+
   /** The node at a place. */
   node(at: number): SimNode {
     const node = this.all[at];
@@ -206,6 +213,7 @@ export class SimCluster {
         if (node.life !== runtime) return;
         node.runtime = runtime;
         this.#events.onFact(node, fact);
+        if (fact.fact === "ha.reboot") this.world.after(0, () => this.#reboot(node, runtime));
       },
       onSaying: (saying) => {
         if (node.life === runtime) this.#events.onSaying(node, saying);

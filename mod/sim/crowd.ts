@@ -140,13 +140,16 @@ export class Crowd {
   }
 
   /** What is not as the rules want it; null where all is. */
-  unrest({ nodes }: HaView): string | null {
+  unrest({ nodes, resources }: HaView): string | null {
     const { rules, ids } = this.#parts;
     const busy = rules.length > 0 && nodes.find((each) => each.maintenance);
     if (busy) return `node ${busy.node} is in maintenance`;
     for (const rule of rules) {
       if (rule.rule !== "together") continue;
-      const hosts = rule.resources.flatMap((at) => [...this.#hosts(ids[at])]);
+      // Where one is that a person does something with, the others need not follow.
+      const isOwn = (at: number) =>
+        resources.find(({ id }) => id === ids[at])?.wanted !== "ignored";
+      const hosts = rule.resources.filter(isOwn).flatMap((at) => [...this.#hosts(ids[at])]);
       if (new Set(hosts).size > 1) {
         return `${rule.resources.map((at) => ids[at]).join(" ")} run on hosts ${hosts.join(" ")}`;
       }

@@ -15,6 +15,8 @@ import { CALM_MS, drawWorld, type RunPlan } from "./plan.ts";
 const SAFETY_MS = [25_000, 50_000] as const;
 const RESOURCES = [20, 32] as const;
 const LONGEST_MS = 15_000;
+/** An agent that cannot stop what it started. */
+const STUCK = "sim:Stuck";
 const DC_FAULTS = ["crash", "crash-in-step", "power", "power-in-step", "isolate", "pause"] as const;
 
 /** Draws a plan. */
@@ -43,14 +45,42 @@ export function drawCrowd(seed: number, shape: ClusterShape): RunPlan {
     ms: Math.round(LONGEST_MS * prng.fraction() * prng.fraction()),
     calls: prng.between(0, 40),
   })).sort((a, b) => a.at - b.at);
+  const properties = Array.from(
+    { length: resources },
+    (_, at) => drawProperties(prng, at, world.watchdogPresent === true),
+  );
+  // What cannot stop and is nobody's any more stays where it is, for nothing starts elsewhere.
+  const stays = properties.flatMap(({ agent }, at) => agent === STUCK ? [drawnResource(at)] : []);
   return {
     ...{ seed, shape, world, resources, faults, dc, safetyMs },
     ...{ clients: 4, contenders: 0, registers: 1, scribes: 0, lockers: 0 },
     ...{ spares: 0, force: null, calm: false },
     members: drawMembers(prng, nodes, safetyMs),
     policy: prng.pick(["freeze", "failover", "conditional", "migrate", null] as const) ?? null,
+    properties,
     rules: drawRules(prng, resources, nodes),
-    orders: drawOrders(prng, { resources, nodes, safetyMs }),
+    orders: drawOrders(prng, { resources, nodes, safetyMs })
+      .filter(({ order }) => !stays.some((id) => order === `remove ${id}`)),
+  };
+}
+
+/**
+ * Agents of this kind may find their parameters wrong, or be unable to stop: see `agent.ts`. Without a
+ * watchdog the latter would wait for a person.
+ */
+function drawProperties(
+  prng: Prng,
+  at: number,
+  armed: boolean,
+): Readonly<Record<string, string>> {
+  const stuck = prng.chance(0.1) && armed;
+  const agent = stuck ? STUCK : prng.chance(0.05) ? "sim:Wrong" : "sim:Dummy";
+  return {
+    max_restart: String(prng.between(0, 2)),
+    max_relocate: String(prng.between(0, 2)),
+    priority: String(prng.between(0, 3)),
+    failback: prng.chance(0.5) ? "1" : "0",
+    ...(drawnResource(at).startsWith("ocf:") && { agent }),
   };
 }
 
@@ -94,7 +124,7 @@ function drawOrders(
   prng: Prng,
   { resources, nodes, safetyMs }: { resources: number; nodes: number; safetyMs: Millis },
 ): RunPlan["orders"] {
-  return Array.from({ length: prng.between(0, 10) }, () => {
+  return Array.from({ length: prng.between(0, 14) }, () => {
     const id = drawnResource(prng.between(0, resources - 1));
     const node = `node${"ABCDEFGH".charAt(prng.between(0, nodes - 1))}`;
     const order = prng.pick([
@@ -103,6 +133,10 @@ function drawOrders(
       `maintenance ${node} on`,
       `maintenance ${node} off`,
       `state ${id} stopped`,
+      `state ${id} started`,
+      `state ${id} disabled`,
+      `state ${id} ignored`,
+      `remove ${id}`,
       `state ${id} started`,
     ]) ?? "";
     return { at: prng.between(CALM_MS, safetyMs), order };
@@ -114,6 +148,12 @@ export function printDcFault({ at, phase, delay, fault, ms, calls }: DcFault): s
   return `at ${
     (at / 1000).toFixed(2)
   } s: dc ${fault} in ${phase} delay=${delay} ms=${ms} calls=${calls}`;
+}
+
+/** How one resource is defined, for people. */
+export function printProperties(properties: Readonly<Record<string, string>>, at: number): string {
+  const rest = Object.entries(properties).map(([key, value]) => `${key}=${value}`).join(" ");
+  return `${drawnResource(at)} ${rest}`;
 }
 
 /** One rule for people. */

@@ -25,7 +25,7 @@ export {
   type SimulationAsk,
 } from "./simulation.ts";
 export { drawPlan, type RunPlan } from "./plan.ts";
-export { drawCrowd, printCrowdRule, printDcFault } from "./crowd_plan.ts";
+export { drawCrowd, printCrowdRule, printDcFault, printProperties } from "./crowd_plan.ts";
 export { NAMES_KEY, type Recorded, type RecordedInput } from "./registers.ts";
 export { play, type RunResult } from "./run.ts";
 export { playScenario, printScenario, readScenario, type ScenarioFile } from "./scenario.ts";

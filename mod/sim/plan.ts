@@ -40,6 +40,8 @@ export interface RunPlan {
   /** Rules for the resources, and when the manager is struck: see `crowd_plan.ts`. */
   readonly rules: readonly CrowdRule[];
   readonly dc: readonly DcFault[];
+  /** What resources are defined with, by their places. */
+  readonly properties: readonly Readonly<Record<string, string>>[];
   /** What becomes of resources whose host goes down; null for what it is by default. */
   readonly policy: string | null;
 }
@@ -74,12 +76,15 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
   ].sort((a, b) => a.at - b.at);
   const clients = prng.between(2, 30);
   const contenders = prng.chance(0.5) ? prng.between(2, 6) : 0;
-  const orders = drawOrders();
+  const wanted = drawOrders();
   // What is left of a pair has to be elected anew, with the witness or when the other one is back.
   const isQuiet = shape.nodes > 2 || members.every(({ order }) => order !== "stop");
   const calm = members.length > 0 && isQuiet && seed % 8 === 0;
   const worst = new Prng(seed * 4 + 3_000_003);
   const isForced = spares === 0 && !calm && worst.chance(0.08);
+  // Who goes on alone has lost all whose guards would have to be held again.
+  const modes = isForced ? [] : drawModes(new Prng(seed * 4 + 4_000_003), safetyMs);
+  const orders = [...wanted, ...modes].sort((a, b) => a.at - b.at);
   const rest = {
     force: isForced ? worst.between(0, shape.nodes - 1) : null,
     seed,
@@ -96,6 +101,7 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     calm,
     rules: [],
     dc: [],
+    properties: Array.from({ length: resources }, () => ({ max_restart: "2", max_relocate: "2" })),
     policy: null,
   };
   return calm ? { ...rest, world: {}, faults: [] } : { ...rest, world, faults };
@@ -119,6 +125,16 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
       return { at, order: order ?? "" };
     }).sort((a, b) => a.at - b.at);
   }
+}
+
+/** A third of all clusters is disarmed for a while, one or several times; whatever fails, fails then too. */
+function drawModes(prng: Prng, safetyMs: number): RunPlan["orders"] {
+  if (!prng.chance(0.33)) return [];
+  return Array.from({ length: prng.between(1, 3) }, () => {
+    const at = prng.between(CALM_MS, safetyMs);
+    const ms = prng.chance(0.3) ? prng.between(0, 300) : prng.between(300, 20_000);
+    return [{ at, order: "disarm" }, { at: Math.min(safetyMs, at + ms), order: "arm" }];
+  }).flat();
 }
 
 /** Draws what the world is like; what is kept of the log from a generator of its own. */

@@ -148,7 +148,10 @@ class Run {
     if (force !== null) this.#forced.begin(this.#cluster.node(force));
     this.#heal();
     const end = safetyMs + LIVENESS_MS;
-    while (world.now < end && this.#unrest() !== null) this.#runUntil(world.now + NUDGE_MS);
+    while (world.now < end && this.#unrest() !== null) {
+      this.#arm();
+      this.#runUntil(world.now + NUDGE_MS);
+    }
     const unrest = this.#unrest();
     if (unrest !== null) this.#checks.fail("a healed cluster comes to rest", unrest);
     else {
@@ -207,6 +210,12 @@ class Run {
     }
   }
 
+  /** Nobody leaves a cluster disarmed that is to come to rest. */
+  #arm(): void {
+    const modes = this.#present().map(({ runtime }) => runtime?.node.ha.view().mode);
+    if (modes.includes("disarmed")) this.#admin.order("arm");
+  }
+
   /** What is not as it must be at the end; null where all is. */
   #unrest(): string | null {
     if (this.#checks.violations.length > 0) return null;
@@ -238,6 +247,8 @@ class Run {
     for (const id of this.#ids) {
       const runs = this.#cluster.site.plant.running().get(id)?.size ?? 0;
       const shown = ha?.resources.find((each) => each.id === id);
+      // Nobody knows what a person does with it.
+      if (shown?.wanted === "ignored") continue;
       const wanted = shown?.wanted === "started";
       // One that failed everywhere was given up, which is an answer.
       const given = shown?.state === "error" || this.#crowd.excuses(id, ha?.resources ?? []);
@@ -286,13 +297,18 @@ class Run {
 
   #order(order: string): void {
     const [verb, id, state] = order.split(" ");
-    if (verb !== "state") return this.#admin.order(order);
-    this.#admin.set(resourceId(id ?? ""), { state: state ?? "started" });
+    if (verb === "remove") this.#admin.remove(resourceId(id ?? ""));
+    else if (verb !== "state") return this.#admin.order(order);
+    else this.#set(resourceId(id ?? ""), state ?? "started");
     this.#admin.apply();
   }
 
+  #set(id: ResourceId, state: string): void {
+    this.#admin.set(id, { ...this.#plan.properties[this.#ids.indexOf(id)], state });
+  }
+
   #define(): void {
-    for (const id of this.#ids) this.#admin.set(id, { max_restart: "2", max_relocate: "2" });
+    for (const id of this.#ids) this.#set(id, "started");
     if (this.#ids.length > 0) this.#crowd.define(() => this.#admin.apply());
   }
 }

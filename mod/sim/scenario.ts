@@ -15,7 +15,7 @@
  *
  * @module
  */
-import { formatReason } from "../base/reason.ts";
+import { formatReason, type Reason } from "../base/reason.ts";
 import { isResourceId, type NodeId, requestId, type ResourceId } from "../base/id.ts";
 import type { ShutdownHow } from "../base/shutdown.ts";
 import type { Fact, Request } from "../streams.ts";
@@ -49,8 +49,11 @@ export function printScenario({ story, log }: ScenarioFile): string {
   return `${story}${DASHES}\n${log}`;
 }
 
-/** Plays a story; returns its log. Throws a ScenarioFault with the line that is at fault. */
-export function playScenario(story: string): string {
+/**
+ * Plays a story; returns its log. Throws a ScenarioFault with the line that is at fault. `hear` is
+ * told every reason that a node gave, also of what is not in the log.
+ */
+export function playScenario(story: string, hear: (because: Reason) => void = () => {}): string {
   const lines = story.split("\n").map((text, at) => ({ text: text.trim(), at: at + 1 }))
     .filter(({ text }) => text !== "" && !text.startsWith("#"));
   const [first, ...rest] = lines;
@@ -68,6 +71,7 @@ export function playScenario(story: string): string {
     streams: value("streams")?.split(",") ?? null,
     spares: words.includes("spare") ? 1 : 0,
     aborts: !words.includes("no-abort"),
+    hear,
     ...(value("log") === undefined ? {} : { log: Number(value("log")) }),
   });
   for (const { text, at } of rest) stage.read(text, at);
@@ -85,6 +89,7 @@ interface StageAsk {
   readonly spares: number;
   /** `no-abort`: the disk's target has no PREEMPT AND ABORT. */
   readonly aborts: boolean;
+  readonly hear: (because: Reason) => void;
   /** `log=N`: a node keeps N applied entries, and sends its state in small chunks. */
   readonly log?: number;
 }
@@ -115,10 +120,12 @@ class Stage {
       events: {
         onFact: (node, fact) => {
           this.#checks.onFact(node, fact);
+          if ("because" in fact) ask.hear(fact.because);
           const answer = this.#answered(fact);
           if (answer !== null) say(node, answer);
         },
         onSaying: (node, { stream, text, routine, because }) => {
+          if (because !== null) ask.hear(because);
           if (routine || (ask.streams !== null && !ask.streams.includes(stream))) return;
           say(node, `${stream} ${text}${because === null ? "" : `  (${formatReason(because)})`}`);
         },
@@ -248,6 +255,10 @@ class Stage {
       case "full":
         host.store.failCommits(argument === "off" ? null : "database or disk is full");
         return null;
+      case "reboot": {
+        const { life } = this.#cluster.node(this.#index(name));
+        return this.#admin.order(`reboot ${name} ${life?.boot ?? ""}`), null;
+      }
       case "confirm-dead":
         return this.#admin.order(`confirm-dead ${name}`), null;
       case "transfer":

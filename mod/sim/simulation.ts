@@ -29,6 +29,15 @@ export type SimulatedEvent =
   | { readonly event: "power" | "network"; readonly node: string; readonly to: "on" | "off" }
   | { readonly event: "disk"; readonly node: string; readonly to: DiskPath }
   | { readonly event: "service"; readonly id: string; readonly state: string }
+  /** A resource is added, or these properties of it change; an empty value takes one away. */
+  | {
+    readonly event: "define";
+    readonly id: string;
+    readonly properties: Readonly<Record<string, string>>;
+  }
+  | { readonly event: "remove"; readonly id: string }
+  /** The file of the rules becomes this. */
+  | { readonly event: "rules"; readonly text: string }
   | { readonly event: "migrate"; readonly id: string; readonly node: string }
   | { readonly event: "maintenance"; readonly node: string; readonly to: "on" | "off" }
   | { readonly event: "shutdown"; readonly node: string; readonly how: ShutdownHow }
@@ -98,6 +107,8 @@ class Stage {
   readonly #lines: SimulatedLine[] = [];
   readonly #fenced: string[] = [];
   readonly #cut = new Set<number>();
+  /** Resources that an event defines. */
+  readonly #defined = new Set<string>();
   #zero: Millis = 0;
 
   constructor(ask: SimulationAsk) {
@@ -216,6 +227,18 @@ class Stage {
         if (!isResourceId(what.id)) return;
         this.#admin.set(what.id, { state: what.state });
         return this.#admin.apply();
+      case "define":
+        if (!isResourceId(what.id)) return;
+        // What a command does is not known here, of the new one neither.
+        this.#admin.set(what.id, { ...what.properties, command: "run" });
+        this.#defined.add(what.id);
+        return this.#admin.apply();
+      case "remove":
+        if (!isResourceId(what.id)) return;
+        this.#admin.remove(what.id);
+        return this.#admin.apply();
+      case "rules":
+        return this.#admin.write("ha/rules.cfg", what.text);
       case "migrate":
         return this.#admin.order(`migrate ${what.id} ${what.node}`);
       case "maintenance":
@@ -250,7 +273,8 @@ class Stage {
       .view();
     const running = site.plant.running();
     const nameOf = (id: NodeId | null) => nodes.find((each) => each.id === id)?.name ?? null;
-    const resources = [...this.#ask.resources.keys()].sort().map((id) => {
+    const ids = new Set([...this.#ask.resources.keys(), ...this.#defined]);
+    const resources = [...ids].sort().map((id) => {
       const shown = view?.resources.find((each) => each.id === id);
       return {
         id,
@@ -283,5 +307,10 @@ export function printLine({ at, node, text, because }: SimulatedLine): string {
 
 function told(what: SimulatedEvent): string {
   const { event, ...rest } = what;
-  return [event, ...Object.values(rest)].join(" ");
+  const words = Object.values(rest).map((value) =>
+    typeof value === "string"
+      ? value
+      : Object.entries(value).map(([key, each]) => `${key}=${each}`).join(" ")
+  );
+  return [event, ...words].join(" ");
 }

@@ -20,6 +20,8 @@ import type {
   ReaddressAsk,
   RenewKeyAnswer,
   RenewKeyAsk,
+  ResourceLog,
+  ResourceLogAsk,
   RestoreAsk,
   RestoreReport,
   RunningNode,
@@ -31,14 +33,17 @@ import type {
   UndoAnswer,
   UndoAsk,
 } from "../../mod/api/mod.ts";
-import type { FileDiff, FileDiffs, Point } from "../../mod/config/mod.ts";
+import type { FileDiffs, Point } from "../../mod/config/mod.ts";
+import type { StoryLine } from "../../mod/ha/mod.ts";
 import { timingOf, timingTable } from "../../mod/base/timing.ts";
 import type { Description } from "../../mod/join/mod.ts";
 import type { EventLine, StatusDocument } from "../../mod/node/view.ts";
-import { RENEWALS, TICKETS } from "./fake_states.ts";
+import { BINARY_DIFF, RENEWALS, TEXT_DIFF, TICKETS } from "./fake_states.ts";
 import { healthy, type Mutable } from "./healthy.ts";
 import type { Operation, Outcome } from "../../mod/streams.ts";
 import type { TicketState } from "../../mod/base/ticket_state.ts";
+
+export { BINARY_DIFF, TEXT_DIFF };
 
 interface Row {
   kind: "file" | "directory";
@@ -50,19 +55,6 @@ const LINE = {
   ...{ txn_id: 0x7f3e, term: 2, author: "root@nodeA", reason: "api PUT", time: 1 },
   ...{ diff: ["ha/resources.cfg +120"], problem: null },
 };
-/** A line of text for another, with what would steer a terminal. */
-export const TEXT_DIFF: FileDiff = {
-  ...{ path: "web.conf", change: "changed", kind: "file", binary: false },
-  before: { size: 4, crc32: "0x00000001" },
-  after: { size: 4, crc32: "0x00000002" },
-  diff: "--- a/web.conf\n+++ b/web.conf\n@@ -1 +1 @@\n-old\n+\tnew\x1b[2J\n",
-};
-export const BINARY_DIFF: FileDiff = {
-  ...{ path: "logo", change: "added", kind: "file", binary: true, before: null },
-  after: { size: 9, crc32: "0x00000003" },
-  diff: null,
-};
-
 export class FakeNode implements RunningNode, MembershipNode {
   readonly membership: MembershipNode = this;
   readonly tree = new Map<string, Row>();
@@ -126,6 +118,11 @@ export class FakeNode implements RunningNode, MembershipNode {
   }
   streamView(stream: string): unknown {
     return { stream, links: [{ peer: "nodeB", up: true }] };
+  }
+  readonly story: StoryLine[] = [];
+  resourceLog({ id, limit }: ResourceLogAsk): Promise<ResourceLog> {
+    this.calls.push({ resourceLog: { id, limit } });
+    return Promise.resolve({ id, lines: this.story, more: false, since: 0 });
   }
   readonly resourceOutput = (id: string) => Promise.resolve(id === "exec:web" ? "hello\n" : "");
   timing() {

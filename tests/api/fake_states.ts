@@ -1,4 +1,5 @@
 /** What a fake node begins with: tickets in every state, and a renewal of the key from end to end. */
+import type { FileDiff } from "../../mod/config/mod.ts";
 import type { RenewKeyAnswer } from "../../mod/api/mod.ts";
 import type { TicketState } from "../../mod/base/ticket_state.ts";
 
@@ -13,3 +14,16 @@ export const RENEWALS: readonly RenewKeyAnswer[] = [
   { stage: "use", id: "00112233aabbccdd", waiting: [] },
   { stage: "done", id: "00112233aabbccdd", waiting: [] },
 ];
+
+/** A line of text for another, with what would steer a terminal. */
+export const TEXT_DIFF: FileDiff = {
+  ...{ path: "web.conf", change: "changed", kind: "file", binary: false },
+  before: { size: 4, crc32: "0x00000001" },
+  after: { size: 4, crc32: "0x00000002" },
+  diff: "--- a/web.conf\n+++ b/web.conf\n@@ -1 +1 @@\n-old\n+\tnew\x1b[2J\n",
+};
+export const BINARY_DIFF: FileDiff = {
+  ...{ path: "logo", change: "added", kind: "file", binary: true, before: null },
+  after: { size: 9, crc32: "0x00000003" },
+  diff: null,
+};

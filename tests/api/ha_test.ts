@@ -147,3 +147,13 @@ Deno.test("what a resource printed is told by the node that is asked", async () 
     "ha.no-such-resource",
   );
 });
+
+Deno.test("more resources than the manager can decide about are refused, with the number", async () => {
+  const { node, send } = setUp();
+  const names = Array.from({ length: 10_000 }, (_, at) => `exec: r${at}\n\tcommand x\n`);
+  node.put(FILE, names.join("\n"));
+  const { body } = await send("POST", "/v1/ha/resources", WEB);
+  assert.equal(body.code, "ha.too-many");
+  assert.match(body.detail as string, /there are 10000; nothing of it holds: more than 10000/);
+  assert.equal(node.text(FILE), names.join("\n"));
+});

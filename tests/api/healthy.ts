@@ -10,6 +10,7 @@ export function healthy(): Mutable<StatusDocument> {
     name,
     id,
     self,
+    boot: self ? "0123456789abcdef" : "fedcba9876543210",
     role: "voter" as const,
     state: "online",
     vote: 1,
@@ -51,5 +52,6 @@ export function healthy(): Mutable<StatusDocument> {
       ...{ why: null, next: "2026-11-23T03:15:00.000Z" },
     },
     mount: { path: "/etc/pve", state: "mounted", why: null },
+    ha: { mode: "armed", unguarded: [] },
   };
 }

@@ -108,10 +108,11 @@ Deno.test("status --json is the document of the API, byte for byte a schema that
     assert.deepEqual(keys(status), [
       ...["schema", "cluster", "node", "at", "quorate", "votes", "armed", "watchdog", "guard"],
       ...["dc", "dc_epoch", "leader", "nodes", "streams", "resources", "config", "backup", "mount"],
+      "ha",
     ]);
     assert.deepEqual(keys(status.votes), ["present", "expected", "needed"]);
     assert.deepEqual(keys((status.nodes as unknown[])[0]), [
-      ...["name", "id", "self", "role", "state", "vote", "links", "rtt_ms", "disk_pulse_s"],
+      ...["name", "id", "self", "boot", "role", "state", "vote", "links", "rtt_ms", "disk_pulse_s"],
       ...["armed", "load", "memory", "io_delay", "resources"],
     ]);
     assert.deepEqual(keys((status.streams as unknown[])[0]), ["name", "state", "now"]);

@@ -102,10 +102,26 @@ Deno.test("the cluster as it is: simulate, --dry-run and ok-to-stop change nothi
     const before = node.text("ha/resources.cfg");
     const input = JSON.parse(done(await cli(["simulate", "--show-input"])).out);
     assert.deepEqual(input.nodes.map(({ name }: { name: string }) => name), ["nodeA", "nodeB"]);
-    const moved = done(await cli(["ha", "migrate", "exec:web", "nodeB", "--dry-run"])).out;
-    assert.match(moved, /exec:web moves from nodeA to nodeB: asked for by a person/);
-    const empty = done(await cli(["node", "maintenance", "nodeA", "--dry-run"])).out;
-    assert.match(empty, /nodeA is in maintenance/);
+    const dry = async (code: number, ...words: string[]) => {
+      const ran = await cli([...words, "--dry-run"]);
+      assert.equal(ran.code, code, ran.err);
+      return ran.out;
+    };
+    for (const verb of ["migrate", "relocate"]) {
+      const moved = await dry(10, "ha", verb, "exec:web", "nodeB");
+      assert.match(moved, /exec:web moves from nodeA to nodeB: asked for by a person/);
+    }
+    assert.match(await dry(10, "node", "maintenance", "nodeA"), /nodeA is in maintenance/);
+    assert.match(await dry(10, "ha", "stop", "exec:web"), /exec:web is wanted stopped/);
+    assert.match(await dry(10, "ha", "remove", "exec:web"), /exec:web is wanted removed/);
+    assert.match(await dry(10, "ha", "set", "exec:web", "--state", "disabled"), /wanted disabled/);
+    const more = await dry(10, "ha", "add", "ip:10.0.0.9", "--cidr", "24");
+    assert.match(more, /define ip:10.0.0.9 state=started cidr=24/);
+    assert.match(more, /ip:10.0.0.9 started on node/);
+    await dry(0, "ha", "start", "exec:web");
+    await dry(0, "ha", "set", "exec:web", "--max-restart", "3");
+    await dry(9, "ha", "stop", "exec:none");
+    await dry(9, "ha", "set", "exec:none", "--max-restart", "3");
     const stop = await cli(["node", "ok-to-stop", "nodeA"]);
     assert.ok(stop.err.includes("node.not-ok-to-stop"), stop.err);
     assert.match((await cli(["simulate", "--power-off", "nodeZ"])).err, /is no node of it/);

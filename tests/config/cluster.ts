@@ -147,6 +147,8 @@ export class Desk {
   readonly prng: Prng;
   readonly nodes: Node[];
   readonly outcomes = new Map<string, Outcome>();
+  /** Codes of all reasons that were said. */
+  readonly codes = new Set<string>();
   readonly barriers = new Map<string, { ok: boolean; index: number }>();
   readonly leaders = new Map<number, NodeId>();
   readonly facts: { node: NodeId; fact: Fact }[] = [];
@@ -304,7 +306,7 @@ export class Desk {
   #perform(node: Node, effect: ConfigEffect): void {
     if (effect.kind === "tell") return this.#heard(node, effect.fact);
     if (effect.kind === "ask") return this.#asked(node, effect.request);
-    if (effect.kind === "say") return;
+    if (effect.kind === "say") return void this.codes.add(effect.saying.because?.code ?? "");
     if (effect.kind === "fuse-reply" || effect.kind === "fuse-notice") {
       return this.onFuse(node.id, effect.bytes);
     }

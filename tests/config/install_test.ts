@@ -216,6 +216,7 @@ Deno.test("a snapshot that is no state is refused with a sentence, and nothing c
   assert.equal(lone.database.installs, 0);
   send(lone, bad, { transfer: 2 });
   assert.ok(isDone(lone), "and the next one is taken");
+  assert.ok(lone.codes.has("config.bad-snapshot"));
 });
 
 Deno.test("a replica that is told that it differs does not lead until it is rebuilt, come what may", () => {
@@ -249,6 +250,7 @@ Deno.test("a replica that is told that it differs does not lead until it is rebu
   lone.pass(10_000);
   lone.hear(3, { ...vote, term: TERM + 9 });
   assert.equal(lone.last(3, "vote-reply")?.granted, true);
+  assert.ok(lone.codes.has("config.rebuilt-by"));
 });
 
 Deno.test("after a snapshot the log goes on at once, whatever was under way before it", () => {

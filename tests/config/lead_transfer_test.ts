@@ -63,6 +63,7 @@ Deno.test("a target that does nothing is given up after an election timeout, and
   assert.match(outcome.problem.why, /node1 leads on/);
   assert.equal(lone.core.view().role, "leader");
   assert.equal(lone.outcomes.get("waits")?.ok, true);
+  assert.ok(lone.codes.has("config.kept-lead"));
 });
 
 Deno.test("a transfer to nobody, to a stranger, to a silent one or to a second one is refused", () => {

@@ -44,6 +44,8 @@ export class Lone {
   readonly asked: Request[] = [];
   readonly facts: Fact[] = [];
   readonly outcomes = new Map<string, Outcome>();
+  /** Codes of all reasons that were said. */
+  readonly codes = new Set<string>();
   now = 1000;
 
   constructor(
@@ -68,7 +70,8 @@ export class Lone {
         const message = decodeMessage(effect.bytes);
         assert.ok(message !== null, "what is sent can be read");
         this.sent.push({ to: effect.to, message });
-      } else if (effect.kind === "ask") this.asked.push(effect.request);
+      } else if (effect.kind === "say") this.codes.add(effect.saying.because?.code ?? "");
+      else if (effect.kind === "ask") this.asked.push(effect.request);
       else if (effect.kind === "tell") {
         this.facts.push(effect.fact);
         const { fact } = effect;

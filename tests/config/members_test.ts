@@ -98,6 +98,8 @@ Deno.test("a learner whose rounds take too long is told to be too slow, and does
     for (const id of [2, 3, 4]) lone.acknowledge(id, lastIndex);
   }
   assert.equal(roleOf(lone, 4), "voter");
+  assert.ok(lone.codes.has("config.learner-slow"));
+  assert.ok(lone.codes.has("join.promoted"));
 });
 
 Deno.test("the last voter is not removed, though there is a learner", () => {

@@ -100,6 +100,7 @@ Deno.test("a stale node cannot win with the witness: the cascade is refused with
   desk.run(5000);
   assert.notEqual(a.core?.view().role, "leader");
   assert.match(a.core?.view().blocked ?? "", /only node2 may hold/);
+  assert.ok(desk.codes.has("config.cascade"));
   desk.giveWitness(null);
   desk.start(b);
   desk.until(() => desk.leader() !== undefined);

@@ -197,6 +197,7 @@ Deno.test("an older copy put back is noticed by the leader that it acknowledged 
   });
   desk.until(() => isWhole(hurt) && hurt.database.content.recovery === null);
   assert.equal(desk.leader(), leader);
+  assert.ok(desk.codes.has("config.lost"));
 });
 
 Deno.test("judgeLoss() begins anew only where somebody else may hold what was lost", () => {
@@ -297,6 +298,7 @@ Deno.test("with a damaged seal nobody votes before a leader saw that nothing is 
     desk.until(() => desk.leader() !== undefined);
     const again = desk.propose(doubted, 2);
     desk.until(() => desk.outcomes.get(again)?.ok === true);
+    assert.ok(desk.codes.has("config.unproven"));
   }
 });
 

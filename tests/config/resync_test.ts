@@ -282,4 +282,5 @@ Deno.test("a leader from which most of its peers differ steps aside and is rebui
   desk.until(() => odd.core?.stat("f3") !== null && !odd.core?.view().diverged);
   assert.equal(others.some((node) => node.database.installs > 0), false, "nobody took its state");
   assertEqual(desk);
+  assert.ok(desk.codes.has("config.odd"));
 });

@@ -18,6 +18,7 @@ interface Known {
   readonly silence: Millis;
   readonly state?: MemberState;
   readonly armed?: boolean;
+  readonly unguarded?: boolean;
   readonly confirmed?: boolean;
   readonly storageFenced?: boolean;
   readonly boot?: typeof BOOT | null;
@@ -36,6 +37,7 @@ function evidence(known: Known): Evidence {
       vouched: instant(HEARD + known.silence),
     },
     armed: known.armed ?? false,
+    unguarded: known.unguarded ?? false,
     words: words === undefined ? null : { words, boot: by, at: instant(HEARD + readMs) },
     confirmed: known.confirmed ?? false,
     storageFenced: known.storageFenced ?? false,
@@ -46,6 +48,18 @@ const TABLE: readonly (readonly [string, Known, DeathProof | null])[] = [
   ["silence of an armed node for long enough", { silence: WAIT, armed: true }, "wait"],
   ["silence of an armed node, a moment too short", { silence: WAIT - 1, armed: true }, null],
   ["silence of a node without watchdog, however long", { silence: 100 * WAIT }, null],
+  ["silence of a node that was disarmed, however long", {
+    ...{ silence: 100 * WAIT, armed: true, unguarded: true },
+  }, null],
+  ["a clean stop of a node that was disarmed", {
+    ...{ silence: WAIT, armed: true, unguarded: true, words: "clean-stop" },
+  }, null],
+  ["that it fenced itself, of a node that was disarmed", {
+    ...{ silence: WAIT, unguarded: true, words: "self-fenced" },
+  }, null],
+  ["a person's word for a node that was disarmed", {
+    ...{ silence: LEASE, unguarded: true, confirmed: true },
+  }, "confirmed"],
   ["a person's word", { silence: LEASE, confirmed: true }, "confirmed"],
   ["a person's word while its lease may last", { silence: LEASE - 1, confirmed: true }, null],
   ["a clean stop", { silence: LEASE, words: "clean-stop" }, "clean-stop"],

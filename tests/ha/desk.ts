@@ -228,6 +228,11 @@ export class Desk {
     assert.ok(outcome.ok);
   }
 
+  /** Is there such a file? */
+  has(path: string): boolean {
+    return this.#tree.find(path) !== null;
+  }
+
   /** An administrator removes what the manager decided. */
   forget(): void {
     if (this.#tree.find("ha/manager_status") !== null) this.write("ha/manager_status", null);

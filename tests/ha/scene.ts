@@ -27,6 +27,7 @@ export interface Scene {
   /** By VMID: in whose folder its definition lies. */
   readonly machines?: Readonly<Record<number, string>>;
   readonly scheduling?: Situation["scheduling"];
+  readonly mode?: Situation["mode"];
   /** `ha/rules.cfg`. */
   readonly rules?: string;
   readonly commands?: readonly Command[];
@@ -75,7 +76,9 @@ export function sceneOf(scene: Scene): Situation {
   } as const;
   for (const { id } of spec.members) {
     const given = scene.nodes?.[id];
-    if (given !== null) nodes.set(id, { ...online, proof: null, ...given });
+    if (given !== null) {
+      nodes.set(id, { ...online, proof: null, unguarded: false, why: null, ...given });
+    }
   }
   const services = new Map<ResourceId, ServiceEntry>();
   const blank = {
@@ -109,6 +112,7 @@ export function sceneOf(scene: Scene): Situation {
     rules: new RuleBook(readRules(scene.rules ?? "")),
     machines: machinesOf(scene.machines ?? {}),
     scheduling: scene.scheduling ?? "dynamic",
+    mode: scene.mode ?? "armed",
     commands: scene.commands ?? [],
     out: new Map(),
     health: (node) =>
@@ -123,5 +127,6 @@ export function sceneOf(scene: Scene): Situation {
     words: (node) => scene.words?.[node] ?? null,
     storageFenced: (node) => scene.storageFenced?.includes(node) ?? false,
     steady: (id) => scene.steady?.includes(id) ?? false,
+    stops: () => false,
   };
 }

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { nodeId, resourceId } from "../../mod/base/id.ts";
+import { EPOCH, NEVER } from "../../mod/base/time.ts";
 import { Desk, type Letter, TIMING } from "./desk.ts";
 
 const WEB = resourceId("exec:web");
@@ -50,6 +51,16 @@ const happening = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant("confirm" as const), node }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("shutdown" as const), node }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("forget" as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("disarm" as const) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("arm" as const) }) },
+  // A hand in the tree.
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("mode" as const),
+      text: fc.constantFrom("disarmed\n", "arming\n", "odd", null),
+    }),
+  },
 );
 type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
 
@@ -79,6 +90,8 @@ class Swarm {
         return void desk.restart(at);
       case "reboot":
         desk.node(at).running.clear();
+        // The keeper goes with its host.
+        desk.node(at).keeper.until = EPOCH;
         return void desk.restart(at);
       case "fail": {
         const node = desk.node(at);
@@ -106,6 +119,8 @@ class Swarm {
         return desk.write("ha/crm_commands", `maintenance ${NAMES[at]} ${state}\n`);
       }
       case "confirm":
+        // A person looks first: nothing ends what runs there without a guard.
+        if (desk.node(at).keeper.until === NEVER && desk.node(at).running.size > 0) return;
         return desk.write("ha/crm_commands", `confirm-dead ${NAMES[at]}\n`);
       case "shutdown": {
         const request = { request: "ha.shutdown", tag: "api:1" } as const;
@@ -113,6 +128,13 @@ class Swarm {
       }
       case "forget":
         return desk.forget();
+      case "arm":
+      case "disarm":
+        return desk.write("ha/crm_commands", `${what.do}\n`);
+      case "mode":
+        // Who takes both away says of everybody that nobody runs anything.
+        if (what.text !== null || desk.has("ha/disarmed")) desk.write("ha/disarmed", what.text);
+        return;
     }
   }
 
@@ -126,6 +148,8 @@ class Swarm {
       desk.restart(at);
     }
     this.#lead();
+    desk.write("ha/crm_commands", "arm\n");
+    desk.run(2000);
     desk.write("ha/crm_commands", NAMES.map((name) => `maintenance ${name} off\n`).join(""));
     desk.define("state stopped");
     desk.run(12_000);

@@ -6,6 +6,12 @@ import { bootId, isResourceId, nodeId, resourceId } from "../../mod/base/id.ts";
 import { reason } from "../../mod/base/reason.ts";
 import { parseCommand } from "../../mod/ha/commands.ts";
 import {
+  decisionBytes,
+  DECISIONS_BYTES_MAX,
+  readResources,
+  RESOURCES_MAX,
+} from "../../mod/ha/resource.ts";
+import {
   EMPTY_STATUS,
   isSameStatus,
   type ManagerStatus,
@@ -69,8 +75,10 @@ const STATUS: fc.Arbitrary<ManagerStatus> = fc.record({
     fc.record({
       state: fc.constantFrom("online" as const, "fence" as const, "dead" as const),
       ...{ maintenance: fc.boolean(), armed: fc.boolean(), confirmed: fc.boolean() },
+      unguarded: fc.boolean(),
       shutdown: fc.constantFrom(null, { how: "freeze" as const, boot: bootId("0".repeat(16)) }),
       proof: fc.constantFrom(null, "wait" as const, "storage" as const, "confirmed" as const),
+      why: fc.constantFrom(null, reason("ha.node-back", { node: "nodeA" })),
     }, PLAIN),
   )).map((all) => new Map(all)),
   services: fc.array(fc.tuple(
@@ -174,6 +182,14 @@ Deno.test("parseCommand() reads orders and nothing else", () => {
     node: 2,
   });
   assert.deepEqual(read("maintenance nodeA on"), { order: "maintenance", node: 1, on: true });
+  assert.deepEqual(read("reboot nodeA 00000000000000aa"), {
+    ...{ order: "reboot", node: 1, boot: "00000000000000aa" },
+  });
+  assert.deepEqual(read("arm"), { order: "arm" });
+  assert.deepEqual(read("disarm"), { order: "disarm" });
+  for (const odd of ["arm nodeA", "disarm now", "reboot nodeA", "reboot nodeX 00000000000000aa"]) {
+    assert.equal(read(odd), null, odd);
+  }
   assert.deepEqual(read("maintenance nodeA off"), { order: "maintenance", node: 1, on: false });
   assert.deepEqual(read("confirm-dead nodeB"), { order: "confirm-dead", node: 2 });
   const none = ["", "migrate", "migrate web nodeB", "migrate exec:web nodeX", "maintenance nodeA"];
@@ -185,4 +201,57 @@ Deno.test("parseCommand() reads orders and nothing else", () => {
       command === null || ["migrate", "maintenance", "confirm-dead"].includes(command.order),
     );
   }));
+});
+
+Deno.test("printStatus() of as many resources as may be fits into a file: reasons go first", () => {
+  const FILE_BYTES_MAX = 1024 * 1024;
+  const node = {
+    maintenance: false,
+    armed: true,
+    confirmed: false,
+    proof: null,
+    shutdown: null,
+    unguarded: false,
+  };
+  const why = reason("ha.placed", {
+    id: "exec:x",
+    node: "n",
+    score: 9,
+    candidates: "n 9 ".repeat(60),
+  });
+  const statusOf = (ids: readonly string[]): ManagerStatus => ({
+    nodes: new Map(Array.from({ length: 64 }, (_, at) => [
+      nodeId(at + 1),
+      { state: "online", ...node, why },
+    ])),
+    services: new Map(ids.map((id) => [resourceId(id), {
+      ...{ state: "started", node: nodeId(64), target: null, home: null, tried: [], why },
+    }])),
+  });
+  const many = (count: number, length: number) =>
+    Array.from({ length: count }, (_, at) => `exec:r${String(at).padStart(length, "0")}`);
+  const few = statusOf(many(100, 5));
+  assert.deepEqual(parseStatus(printStatus(few)), few, "few keep their reasons");
+  for (const ids of [many(2000, 5), many(4000, 5), many(RESOURCES_MAX, 5), many(6000, 63)]) {
+    const status = statusOf(ids);
+    const bytes = printStatus(status);
+    assert.ok(bytes.length < FILE_BYTES_MAX, `${ids.length} take ${bytes.length} bytes`);
+    const again = parseStatus(bytes);
+    assert.ok(again !== null);
+    assert.deepEqual([...again.services.keys()].sort(), ids);
+    assert.deepEqual(printStatus(again), bytes, "what was left out is not missed");
+  }
+  assert.ok(decisionBytes(statusOf(many(6000, 63)).services.keys()) <= DECISIONS_BYTES_MAX);
+});
+
+Deno.test("readResources() takes no file whose decisions would not fit, and says so", () => {
+  const text = (count: number) =>
+    Array.from({ length: count }, (_, at) => `exec: ${"r".repeat(60)}${at}\n\tcommand x\n`).join(
+      "",
+    );
+  assert.equal(readResources(text(6000)).broken, false);
+  const { broken, faults } = readResources(text(7000));
+  assert.ok(broken);
+  assert.match(faults[0]?.why ?? "", /nothing of it holds: more than so many ids/);
+  assert.ok(readResources(text(RESOURCES_MAX + 1)).broken);
 });

@@ -122,6 +122,10 @@ Deno.test("HeartbeatCore.step() tells DOWN after more than five lost beats, and 
       );
       const what = `${losses} lost, phase ${phase}`;
       assert.equal(states.includes("down"), losses > 5, what);
+      const links = one.facts.flatMap((fact) =>
+        fact.fact === "heartbeat.link" ? [fact.because.code] : []
+      );
+      assert.ok(links.includes("heartbeat.link-up"), what);
       assert.equal(one.health(2).state, "online", what);
       assert.equal(one.view.quorate, true, what);
     }

@@ -3,7 +3,7 @@ import { resourceId } from "../../mod/base/id.ts";
 import { after, EPOCH } from "../../mod/base/time.ts";
 import { boottime, signalProcess } from "../../mod/host/ffi/pidfd.ts";
 import { ControlGroups } from "../../mod/host/linux/cgroup.ts";
-import { isAlive, parseStat, valueOf } from "../../mod/host/linux/proc.ts";
+import { isAlive, parseStat, readStat, valueOf } from "../../mod/host/linux/proc.ts";
 import { pause } from "../../mod/host/linux/process_hunt.ts";
 import { boundLog, readRecords, writeRecords } from "../../mod/host/linux/session.ts";
 import type { ProcessHealth, ProcessSpec } from "../../mod/host/ports.ts";
@@ -289,4 +289,61 @@ Deno.test("what is held and cannot be read is not taken for nothing", async () =
     assert.deepEqual(await new Promise((done) => port.list(done)), [], "of another boot");
     assert.equal(await killAll(world), null);
   });
+});
+
+/** A process in it is in state D: SIGKILL waits until it is thawed (cgroup v1). */
+const FREEZER = "/sys/fs/cgroup/freezer";
+const NO_FREEZER = freezerMissing();
+if (NO_FREEZER !== null) console.log(`skipped: a process in state D: ${NO_FREEZER}`);
+
+function freezerMissing(): string | null {
+  try {
+    const folder = `${FREEZER}/pentad-${crypto.randomUUID()}`;
+    Deno.mkdirSync(folder);
+    Deno.removeSync(folder);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+Deno.test({
+  name: "what others hold is undone at once, though a process of one resource hangs in the kernel",
+  ignore: NO_FREEZER !== null,
+  fn: () =>
+    withWorld(async (world) => {
+      const trace = `${world.folder}/trace`;
+      const freezer = `${FREEZER}/pentad-${crypto.randomUUID()}`;
+      const other = resourceId("ip:10.9.9.9");
+      const command = ["/bin/sh", "-c", `echo undone >>${trace}`];
+      const undo = [{ undo: "command", command, environment: {}, timeoutMs: 5000 }] as const;
+      const port = world.port();
+      const hold = { id: other, undo, note: "" };
+      assert.equal(await new Promise<string | null>((done) => port.hold(hold, done)), null);
+      port.made(other);
+      assert.equal(await start(world, ["sleep", "1000"]), null);
+      const pid = readRecords(`${world.folder}/resources.json`)[0]?.main.pid ?? 0;
+      Deno.mkdirSync(freezer);
+      try {
+        Deno.writeTextFileSync(`${freezer}/cgroup.procs`, String(pid));
+        Deno.writeTextFileSync(`${freezer}/freezer.state`, "FROZEN");
+        while (Deno.readTextFileSync(`${freezer}/freezer.state`).trim() !== "FROZEN") {
+          await pause(5);
+        }
+        const killed = killAll(world);
+        const undone = (async () => {
+          while (port.note(other) !== null) await pause(5);
+          return "undone";
+        })();
+        assert.equal(await Promise.race([undone, killed.then((why) => why ?? "killed")]), "undone");
+        assert.equal(Deno.readTextFileSync(trace), "undone\n");
+        assert.notEqual(readStat(pid), null, "it hangs still");
+        Deno.writeTextFileSync(`${freezer}/freezer.state`, "THAWED");
+        assert.equal(await killed, null);
+      } finally {
+        Deno.writeTextFileSync(`${freezer}/freezer.state`, "THAWED");
+        while (Deno.readTextFileSync(`${freezer}/cgroup.procs`) !== "") await pause(5);
+        Deno.removeSync(freezer);
+      }
+    }),
 });

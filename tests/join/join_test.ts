@@ -43,6 +43,14 @@ const HELLO: Hello = {
 };
 const T0 = instant(1000);
 
+/** Codes of all reasons that were given. */
+function codes(effects: readonly JoinEffect[]): string[] {
+  return effects.flatMap((effect) => {
+    if (effect.kind === "say") return effect.saying.because?.code ?? [];
+    return effect.kind === "tell" && "because" in effect.fact ? effect.fact.because.code : [];
+  });
+}
+
 class Gate {
   readonly core = new JoinCore({
     self: nodeId(1),
@@ -56,8 +64,9 @@ class Gate {
   constructor(validMs = 60_000) {
     const secret = Uint8Array.from({ length: 48 }, (_, at) => at);
     const request: Request = { request: "join.invite", tag: "api:1", secret, validMs };
-    const told = this.core.step({ kind: "request", request }, T0)
-      .flatMap((effect) => effect.kind === "tell" ? [effect.fact] : []);
+    const effects = this.core.step({ kind: "request", request }, T0);
+    assert.ok(codes(effects).includes("join.invited"));
+    const told = effects.flatMap((effect) => effect.kind === "tell" ? [effect.fact] : []);
     assert.equal(told[0]?.fact, "join.ticket");
     assert.ok(told[0]?.fact === "join.ticket");
     const ticket = parseTicket(told[0].ticket);
@@ -112,6 +121,7 @@ Deno.test("JoinCore.step() welcomes a machine once its learner is committed, and
   for (const effects of [gate.outcome(tag, { ok: true, index: 3, crc32: 0 }), gate.hello(HELLO)]) {
     const answer = answers(effects)[0];
     assert.ok(answer?.kind === "welcome");
+    assert.ok(codes(effects).includes("join.learner"));
     assert.equal(answer.node, 2);
     assert.deepEqual(answer.clusterKey, new Uint8Array(32).fill(7));
   }

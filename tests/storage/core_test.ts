@@ -133,6 +133,16 @@ Deno.test("StorageCore.step() claims the vote when the peer is down, and proves 
   assert.equal(a.told("storage.witness").at(-1)?.held, false);
 });
 
+Deno.test("StorageCore.step() claims alone where nobody else is registered", () => {
+  const world = new World(5);
+  const a = world.boot(1);
+  world.run(SETTLE);
+  world.member(a, 2, "down");
+  world.run(TIMING.claimMs);
+  assert.ok(a.held);
+  assert.ok(a.codes.has("storage.claim-alone"));
+});
+
 Deno.test("StorageCore.step() lets the node with more disk locks go first", () => {
   const { world, a, b } = pair(6);
   world.vitals(b, 3);

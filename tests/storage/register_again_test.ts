@@ -101,6 +101,8 @@ Deno.test("a registration that the target forgot is repaired, with everything ru
   assert.deepEqual(nodesOf(world), [1, 2]);
   assert.deepEqual([...a.told("storage.lost"), ...b.told("storage.lost")], []);
   assert.ok(a.said.some((text) => text.includes("lost every registration")));
+  assert.ok(a.codes.has("storage.forgotten") && a.codes.has("storage.ready"));
+  assert.ok(a.codes.has("storage.pulse-seen"));
 });
 
 Deno.test("a registration that the target forgot is not repaired by a node that nobody hears", () => {
@@ -174,6 +176,7 @@ Deno.test("a pill ends the life that it was left for, once, and no other", () =>
   world.run(SETTLE);
   assert.deepEqual(again.told("storage.lost"), []);
   assert.deepEqual(a.told("storage.lost"), []);
+  assert.ok(a.codes.has("storage.pill-left") && b.codes.has("storage.pill-read"));
 });
 
 Deno.test("a pill is taken back when its reader is heard again", () => {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { EPOCH, instant } from "../../mod/base/time.ts";
 import { timingOf } from "../../mod/base/timing.ts";
 import { isLossOfAll } from "../../mod/storage/reservation.ts";
-import { type Absence, type Loss, Standing } from "../../mod/storage/standing.ts";
+import { type Absence, absenceReason, type Loss, Standing } from "../../mod/storage/standing.ts";
 
 const TIMING = timingOf("fast");
 const { beatMs, deadMs } = TIMING;
@@ -131,4 +131,12 @@ Deno.test("isLossOfAll() never calls it that while a former key is there and the
       assert.equal(isLossOfAll(before, now, { recent: true, own: "a1" }), false);
     },
   ));
+});
+
+Deno.test("absenceReason() says of each absence what it is", () => {
+  const codeOf = (absence: Parameters<typeof absenceReason>[0]) =>
+    absenceReason(absence, "/dev/x").because.code;
+  assert.equal(codeOf("new"), "storage.unfence-waits");
+  assert.equal(codeOf("forgotten"), "storage.forgotten");
+  assert.equal(codeOf("ejected"), "storage.registration-lost");
 });

@@ -74,6 +74,8 @@ export class Host {
   readonly core: StorageCore;
   readonly facts: StorageFact[] = [];
   readonly said: string[] = [];
+  /** Codes of all reasons that it gave. */
+  readonly codes = new Set<string>();
   readonly nexuses: string[];
   /** No call gets to any disk. */
   cut = false;
@@ -250,9 +252,13 @@ export class World {
   feed(host: Host, event: StorageEvent): void {
     if (host.dead) return;
     for (const effect of host.core.step(event, instant(this.now))) {
-      if (effect.kind === "tell") host.facts.push(effect.fact as StorageFact);
-      else if (effect.kind === "say") host.said.push(effect.saying.text);
-      else if (effect.kind === "disk") this.#call(host, effect);
+      if (effect.kind === "tell") {
+        host.facts.push(effect.fact as StorageFact);
+        if ("because" in effect.fact) host.codes.add(effect.fact.because.code);
+      } else if (effect.kind === "say") {
+        host.said.push(effect.saying.text);
+        if (effect.saying.because !== null) host.codes.add(effect.saying.because.code);
+      } else if (effect.kind === "disk") this.#call(host, effect);
     }
   }
 

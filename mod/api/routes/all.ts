@@ -4,6 +4,8 @@ import { backupRoutes } from "./backup.ts";
 import { configRoutes } from "./config.ts";
 import { eventRoutes } from "./events.ts";
 import { haRoutes } from "./ha.ts";
+import { haLogRoutes } from "./ha_log.ts";
+import { haModeRoutes } from "./ha_mode.ts";
 import { heartbeatRoutes } from "./heartbeat.ts";
 import { historyRoutes } from "./history.ts";
 import { joinRoutes } from "./join.ts";
@@ -25,6 +27,8 @@ export const ROUTES: readonly Route[] = [
   ...watchRoutes,
   ...backupRoutes,
   ...haRoutes,
+  ...haLogRoutes,
+  ...haModeRoutes,
   ...ruleRoutes,
   ...storageRoutes,
   ...joinRoutes,

@@ -8,13 +8,13 @@ import {
   parseResources,
   printResources,
   RESOURCES_FILE,
-  RESOURCES_MAX,
   type Section,
 } from "../ha_files.ts";
 import { type Call, DONE, done, json, NOTHING, type Route, route } from "../route.ts";
 import { KIND_PROPERTIES } from "../../ha/agents/action.ts";
 import { readResources } from "../../ha/resource.ts";
 import { RESOURCE } from "../schemas.ts";
+import { mustBeArmed } from "./ha_mode.ts";
 import { readText, updateFile } from "../transact.ts";
 
 /** One line of text: what goes into the file must not be able to begin a new line. */
@@ -94,7 +94,7 @@ export const haRoutes: readonly Route[] = [
     summary: "Adds a resource; wanted started unless said otherwise",
     body: z.strictObject({ id: ID, ...PROPERTIES.shape }),
     answer: { status: 201, content: FULL },
-    problems: ["ha.exists", "ha.bad-resource", ...RESOURCE_PROBLEMS],
+    problems: ["ha.exists", "ha.bad-resource", "ha.too-many", ...RESOURCE_PROBLEMS],
     async handle(call) {
       const { id, ...properties } = call.body;
       checkKind(id, properties);
@@ -174,8 +174,9 @@ export const haRoutes: readonly Route[] = [
     summary: "Orders the manager to move a resource to a node",
     body: z.strictObject({ node: z.string() }),
     answer: { status: 202, content: DONE },
-    problems: ["ha.no-such-node", "ha.node-unfit", ...RESOURCE_PROBLEMS],
+    problems: ["ha.no-such-node", "ha.node-unfit", "ha.disarmed", ...RESOURCE_PROBLEMS],
     async handle(call) {
+      mustBeArmed(call);
       const { id } = find(sectionsOf(call), idOf(call));
       const target = memberNamed(call, call.body.node);
       if (target.state !== "online") {
@@ -191,10 +192,29 @@ export const haRoutes: readonly Route[] = [
     summary: "Moves every resource away from a node and keeps it empty, or ends that",
     body: z.strictObject({ on: z.boolean() }),
     answer: { status: 202, content: DONE },
-    problems: ["ha.no-such-node", "config.no-quorum"],
+    problems: ["ha.no-such-node", "ha.disarmed", "config.no-quorum"],
     async handle(call) {
+      mustBeArmed(call);
       const { name } = memberNamed(call, call.parameters.name ?? "");
       await order(call, `maintenance ${name} ${call.body.on ? "on" : "off"}`);
+      return done(202);
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/nodes/{name}/reboot",
+    summary:
+      "Moves every resource away from a node, has its host begin anew, and lets them go home",
+    body: NOTHING,
+    answer: { status: 202, content: DONE },
+    problems: ["ha.no-such-node", "ha.node-unfit", "ha.disarmed", "config.no-quorum"],
+    async handle(call) {
+      mustBeArmed(call);
+      const { name, state, boot } = memberNamed(call, call.parameters.name ?? "");
+      if ((state !== "online" && state !== "maintenance") || boot === null) {
+        throw new ProblemError("ha.node-unfit", `"${name}" is ${state}`);
+      }
+      await order(call, `reboot ${name} ${boot}`);
       return done(202);
     },
   }),
@@ -204,8 +224,9 @@ export const haRoutes: readonly Route[] = [
     summary: "A person vouches that this node is dead: its resources start elsewhere",
     body: NOTHING,
     answer: { status: 202, content: DONE },
-    problems: ["ha.no-such-node", "ha.node-unfit", "join.not-a-member"],
+    problems: ["ha.no-such-node", "ha.node-unfit", "ha.disarmed", "join.not-a-member"],
     async handle(call) {
+      mustBeArmed(call);
       const name = call.parameters.name ?? "";
       // One that is no member (any more) is the node's to judge.
       const member = call.node.status().nodes.find((each) => each.name === name);
@@ -277,10 +298,13 @@ async function add(call: AnyCall, id: string, properties: Properties): Promise<v
       if (call.mayBeRetry && printResources([old]) === printResources([added])) return null;
       throw new ProblemError("ha.exists", `"${id}" is there already`);
     }
-    if (sections.length >= RESOURCES_MAX) {
-      throw new ProblemError("ha.bad-resource", `there are ${RESOURCES_MAX} resources already`);
+    const next = printResources([...sections, added]);
+    const { broken, faults } = readResources(next);
+    if (broken) {
+      const why = faults[0]?.why ?? "the file could not be read";
+      throw new ProblemError("ha.too-many", `there are ${sections.length}; ${why}`);
     }
-    return printResources([...sections, added]);
+    return next;
   });
 }
 

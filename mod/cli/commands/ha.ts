@@ -1,14 +1,25 @@
 /** `pentad ha …`: stream 3. @module */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { isResourceId, type ResourceId } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
 import { shellWord } from "../../base/shell_word.ts";
-import type { ResourceStatus } from "../../node/view.ts";
+import type { ResourceStatus, StatusDocument } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
 import { wholeNumber } from "../options.ts";
+import { lookAt, untilDone } from "../outcome.ts";
 import { safeText } from "../print.ts";
+import { haLogCommand } from "./ha_log.ts";
+import {
+  addressOf,
+  checkedId,
+  DRY_RUN,
+  modeCommand,
+  moveCommand,
+  RESOURCES,
+  send,
+  wantCommand,
+} from "./ha_orders.ts";
 import { haRulesCommand } from "./ha_rules.ts";
-import { rehearseLive } from "./simulate.ts";
+import { dryRun } from "./simulate.ts";
 import { RESOURCE_HEAD, resourceRow } from "../status_page.ts";
 
 /** A resource with all that the file says of it. */
@@ -18,7 +29,6 @@ interface Output {
   readonly output: string;
 }
 
-const RESOURCES = "/v1/ha/resources";
 const WANTED = ["started", "stopped", "disabled", "ignored"] as const;
 const TRIES_MAX = 100;
 const SECONDS_MAX = 86_400;
@@ -53,7 +63,13 @@ export function haCommand(cli: Cli): CommandUnknownOpts {
     .addCommand(addCommand(cli))
     .addCommand(setCommand(cli))
     .addCommand(removeCommand(cli))
-    .addCommand(migrateCommand(cli))
+    .addCommand(haLogCommand(cli))
+    .addCommand(wantCommand(cli, "started"))
+    .addCommand(wantCommand(cli, "stopped"))
+    .addCommand(moveCommand(cli, "relocate"))
+    .addCommand(moveCommand(cli, "migrate"))
+    .addCommand(modeCommand(cli, "disarm"))
+    .addCommand(modeCommand(cli, "arm"))
     .addCommand(haRulesCommand(cli));
 }
 
@@ -103,46 +119,71 @@ function showResource(cli: Cli, resource: FullResource): void {
 function addCommand(cli: Cli): CommandUnknownOpts {
   return withProperties(new Command("add").description("let pentad keep a resource alive"))
     .argument("<id>", "kind:name; kinds are exec, ip, ocf, systemd, vm")
-    .action(async (id, options) => {
-      await send(cli, "POST", { path: RESOURCES, json: { id, ...bodyOf(options) } });
+    .option("--dry-run", DRY_RUN)
+    .action(async (id, { dryRun: dry, ...options }) => {
+      const json = { id, ...bodyOf(options) };
+      if (dry === true) {
+        return await dryRun(cli, [{
+          ...{ event: "define", id: checkedId(id) },
+          properties: { state: "started", ...textOf(options) },
+        }]);
+      }
+      await send(cli, "POST", { path: RESOURCES, json });
       cli.print.note(`"${id}" is added; next: pentad ha list`);
+      if (cli.waits) await settled(cli, id);
     });
 }
 
 function setCommand(cli: Cli): CommandUnknownOpts {
   return withProperties(new Command("set").description("change a resource"))
     .argument("<id>")
-    .action(async (id, options) => {
+    .option("--dry-run", DRY_RUN)
+    .action(async (id, { dryRun: dry, ...options }) => {
       const json = bodyOf(options);
       if (Object.keys(json).length === 0) {
         throw new ProblemError("cli.usage", "there is nothing to set; name an option");
       }
+      if (dry === true) {
+        await cli.client.get(addressOf(id));
+        const properties = textOf(options);
+        return await dryRun(cli, [{ event: "define", id: checkedId(id), properties }]);
+      }
       await send(cli, "PATCH", { path: addressOf(id), json });
       cli.print.note(`"${id}" is changed`);
+      if (cli.waits) await settled(cli, id);
     });
 }
 
 function removeCommand(cli: Cli): CommandUnknownOpts {
-  return new Command("remove").description("take a resource out of pentad's care")
+  return new Command("remove").description("take a resource out of pentad's care; it is stopped")
     .argument("<id>")
-    .action(async (id) => {
+    .option("--dry-run", DRY_RUN)
+    .action(async (id, { dryRun: dry }) => {
+      if (dry === true) return await dryRun(cli, [{ event: "remove", id: checkedId(id) }]);
       await send(cli, "DELETE", { path: addressOf(id) });
       cli.print.note(`"${id}" is removed`);
+      if (cli.waits) await gone(cli, id);
     });
 }
 
-function migrateCommand(cli: Cli): CommandUnknownOpts {
-  return new Command("migrate").description("order the manager to move a resource")
-    .argument("<id>")
-    .argument("<node>")
-    .option("--dry-run", "only say what would move, and why")
-    .action(async (id, node, { dryRun }) => {
-      if (dryRun === true) {
-        return void await rehearseLive(cli, [{ event: "migrate", id: checkedId(id), node }]);
-      }
-      await send(cli, "POST", { path: `${addressOf(id)}/migrate`, json: { node } });
-      cli.print.note(`ordered: "${id}" to "${node}"; see pentad events -f`);
-    });
+/** It is what it is now wanted to be. */
+async function settled(cli: Cli, id: string): Promise<void> {
+  await untilDone(cli, async () => {
+    const now = await cli.client.get<FullResource>(addressOf(id));
+    if (now.wanted === "ignored") return { done: `"${id}" is left alone` };
+    return lookAt(now, { runs: now.wanted === "started" });
+  });
+}
+
+/** Nothing is decided of it any more: that happens once nothing of it runs. */
+async function gone(cli: Cli, id: string): Promise<void> {
+  await untilDone(cli, async () => {
+    const { resources } = await cli.client.get<StatusDocument>("/v1/status");
+    const left = resources.find((each) => each.id === id);
+    if (left === undefined) return { done: `nothing of "${id}" runs any more` };
+    const look = lookAt(left, { runs: false });
+    return "done" in look ? { now: look.done } : look;
+  });
 }
 
 function withProperties(command: Command) {
@@ -178,6 +219,13 @@ function withProperties(command: Command) {
     .option("--comment <text>", "for people");
 }
 
+/** The same as the file has it. */
+function textOf(options: Properties): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(bodyOf(options)).map(([key, value]) => [key, String(value)]),
+  );
+}
+
 function bodyOf(options: Properties): Record<string, string | number> {
   const { param, ...plain } = options;
   const body: Record<string, string | number> = {};
@@ -188,24 +236,4 @@ function bodyOf(options: Properties): Record<string, string | number> {
   }
   if (param !== undefined) body.params = param.map(shellWord).join(" ");
   return body;
-}
-
-function addressOf(id: string): string {
-  return `${RESOURCES}/${encodeURIComponent(checkedId(id))}`;
-}
-
-function checkedId(id: string): ResourceId {
-  // "." and ".." would make another address of it.
-  if (isResourceId(id)) return id;
-  throw new ProblemError("ha.no-such-resource", `"${id}" is not kind:name`);
-}
-
-async function send(
-  cli: Cli,
-  method: string,
-  { path, json }: { path: string; json?: unknown },
-): Promise<void> {
-  const ask = json === undefined ? {} : { json };
-  const answer = await cli.client.change(method, path, { ...ask, limitMs: cli.waitMs });
-  if (cli.print.format === "json") cli.print.json(answer);
 }

@@ -2,18 +2,13 @@
 import { Argument, Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { isNodeName } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
-import type { NodeStatus, ResourceStatus } from "../../node/view.ts";
+import type { NodeStatus } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
+import { DRY_RUN } from "./ha_orders.ts";
+import { drainCommand, mustBeOkToStop } from "./node_drain.ts";
 import { nameCommands } from "./node_name.ts";
-import { rehearseLive } from "./simulate.ts";
+import { dryRun } from "./simulate.ts";
 import { NODE_HEAD, nodeRow } from "../status_page.ts";
-
-/** Between two looks at a node that empties. */
-const LOOK_MS = 200;
-/** States in which a resource does not run on its node. */
-const AT_REST: readonly string[] = ["stopped", "error", "recovery", "unknown"];
-/** A node that stops in order has stopped after so long, in a rehearsal. */
-const GONE_SECONDS = 30;
 
 export function nodeCommand(cli: Cli): CommandUnknownOpts {
   const list = new Command("list").description("the members as this node sees them")
@@ -26,12 +21,10 @@ export function nodeCommand(cli: Cli): CommandUnknownOpts {
     .description("move every resource away from a node and keep it empty")
     .argument("<node>")
     .addArgument(new Argument("[switch]").choices(["on", "off"]).default("on"))
-    .option("--dry-run", "only say what would move, and why")
-    .action(async (node, wanted, { dryRun }) => {
-      if (dryRun === true) {
-        const to = wanted === "off" ? "off" : "on";
-        return void await rehearseLive(cli, [{ event: "maintenance", node, to }]);
-      }
+    .option("--dry-run", DRY_RUN)
+    .action(async (node, wanted, { dryRun: dry }) => {
+      const to = wanted === "off" ? "off" : "on";
+      if (dry === true) return await dryRun(cli, [{ event: "maintenance", node, to }]);
       await post(cli, node, { verb: "maintenance", json: { on: wanted === "on" } });
       cli.print.note(`ordered: maintenance of "${node}" ${wanted}; see pentad status`);
     });
@@ -48,29 +41,12 @@ export function nodeCommand(cli: Cli): CommandUnknownOpts {
       cli.print.note(`"${node}" counts as dead`);
     });
   const node = new Command("node").description("the members").addCommand(list)
-    .addCommand(maintenance).addCommand(drainCommand(cli)).addCommand(stopCommand(cli))
+    .addCommand(maintenance).addCommand(
+      drainCommand(cli, (name, verb, json) => post(cli, name, { verb, json })),
+    ).addCommand(stopCommand(cli))
     .addCommand(confirm);
   for (const command of nameCommands(cli)) node.addCommand(command);
   return node;
-}
-
-function drainCommand(cli: Cli): CommandUnknownOpts {
-  return new Command("drain")
-    .description("move every resource away from a node, and wait until that is done")
-    .argument("<node>")
-    .action(async (node) => {
-      await post(cli, node, { verb: "maintenance", json: { on: true } });
-      const end = performance.now() + cli.waitMs;
-      for (let left = await held(cli, node); left.length > 0; left = await held(cli, node)) {
-        if (performance.now() > end) {
-          throw new ProblemError("node.timeout", `still on "${node}": ${left.join("; ")}`);
-        }
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-      }
-      cli.print.note(
-        `"${node}" is empty; when it may work again: pentad node maintenance ${node} off`,
-      );
-    });
 }
 
 function stopCommand(cli: Cli): CommandUnknownOpts {
@@ -78,25 +54,9 @@ function stopCommand(cli: Cli): CommandUnknownOpts {
     .description("what would become of the cluster if this node were shut down now")
     .argument("<node>")
     .action(async (node) => {
-      const { quorate, resources } = await rehearseLive(cli, [
-        { event: "shutdown", node, how: "poweroff" },
-        { event: "delay", seconds: GONE_SECONDS },
-        { event: "power", node, to: "off" },
-      ]);
-      const lost = resources.filter(({ wanted, runs }) => wanted && !runs).map(({ id }) => id);
-      if (!quorate) throw new ProblemError("node.not-ok-to-stop", "the others have no quorum then");
-      if (lost.length > 0) {
-        throw new ProblemError("node.not-ok-to-stop", `${lost.join(", ")} would run nowhere`);
-      }
+      await mustBeOkToStop(cli, node);
       cli.print.note(`"${node}" may be stopped: the cluster goes on, and everything runs`);
     });
-}
-
-/** What is decided to be on a node, with why it is still there. */
-async function held(cli: Cli, node: string): Promise<string[]> {
-  const { resources } = await cli.client.get<{ resources: ResourceStatus[] }>("/v1/ha/resources");
-  return resources.filter((each) => each.node === node && !AT_REST.includes(each.state))
-    .map(({ id, state, reason }) => `${id} ${state}${reason === "" ? "" : ` (${reason})`}`);
 }
 
 async function post(

@@ -56,8 +56,30 @@ export async function rehearseLive(
   events: SimulationFile["events"],
 ): Promise<Simulation> {
   const { liveCluster } = await import("../live_cluster.ts");
-  const { readSimulation } = await import("../simulation_file.ts");
+  return await rehearseFrom(cli, await liveCluster(cli.client), events);
+}
+
+/**
+ * What a command would do (`--dry-run`): ends with 10 where something would run elsewhere than now,
+ * with 3 where something that is wanted would not run, with 0 where nothing would change.
+ */
+export async function dryRun(cli: Cli, events: SimulationFile["events"]): Promise<void> {
+  const { liveCluster } = await import("../live_cluster.ts");
   const live = await liveCluster(cli.client);
+  const before = new Map(live.resources.map(({ id, node }) => [String(id), node ?? null]));
+  const { resources } = await rehearseFrom(cli, live, events);
+  const moves = resources.some(({ id, node, runs }) =>
+    (runs ? node : null) !== (before.get(id) ?? null)
+  );
+  if (moves && cli.exit === EXIT.ok) cli.exit = EXIT.changes;
+}
+
+async function rehearseFrom(
+  cli: Cli,
+  live: SimulationFile,
+  events: SimulationFile["events"],
+): Promise<Simulation> {
+  const { readSimulation } = await import("../simulation_file.ts");
   // Read like a file: whatever does not fit is said before anything is played.
   return await rehearse(cli, readSimulation(JSON.stringify({ ...live, events })));
 }

@@ -93,10 +93,10 @@ export class Holdings {
     this.#keeper.tell({ verb: "gone", id });
   }
 
-  /** The keeper's part, where there is none; null, or why it is not all undone. */
-  async undoAll(): Promise<string | null> {
+  /** The keeper's part, where there is none, but for these; null, or why it is not all undone. */
+  async undoAll(living: ReadonlySet<ResourceId> = new Set()): Promise<string | null> {
     const failures = await Promise.all(
-      this.ids().map(async (id) => {
+      this.ids().filter((id) => !living.has(id)).map(async (id) => {
         const why = await this.#held.undo(id, UNDO_LIMIT_MS);
         if (why === null) this.free(id);
         return why;

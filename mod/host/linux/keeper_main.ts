@@ -22,6 +22,8 @@ import { NODE_VARIABLE, pause, ProcessHunt } from "./process_hunt.ts";
 
 /** Timers count no suspended time, so the clock is looked at this often while a deadline is set. */
 const LOOK_MS: Millis = 50;
+/** A process that a SIGKILL has not ended by then hangs in the kernel (state D), or on its way out. */
+const SOON_MS: Millis = 300;
 /** How often a keeper without a daemon looks whether it may end. */
 const IDLE_MS: Millis = 400;
 /** Empty looks in a row before it ends: the daemon may have died in the midst of a start. */
@@ -221,7 +223,12 @@ class Keeper {
     this.#waiting = [];
     const before = this.#hunt.find({ environments: false });
     for (const each of before) signal(each, SIGKILL);
-    const left = await this.#hunt.killAll({}, KILL_LIMIT_MS);
+    let left = await this.#hunt.killAll({}, SOON_MS);
+    if (left.length > 0) {
+      // One that is stuck in the kernel must not keep what all others hold.
+      await this.#undoBeside(new Set(left.map(({ id }) => id)));
+      left = await this.#hunt.killAll({}, KILL_LIMIT_MS - SOON_MS);
+    }
     const why = left.length > 0 ? describeLeft(left) : await this.#undoAll();
     this.#sweeping = false;
     if (why === null) this.#duty.killed(wanted);
@@ -233,8 +240,16 @@ class Keeper {
 
   /** Whatever is held besides processes; null, or why it is not all undone. */
   async #undoAll(): Promise<string | null> {
+    const why = await this.#undoBeside(new Set());
+    // What an undo left running, or what it was kept from ending.
+    const left = await this.#hunt.killAll({}, KILL_LIMIT_MS);
+    return why ?? (left.length > 0 ? describeLeft(left) : null);
+  }
+
+  /** What is held by all resources but these. */
+  async #undoBeside(living: ReadonlySet<ResourceId>): Promise<string | null> {
     const failures = await Promise.all(
-      this.#held.ids().map(async (id) => {
+      this.#held.ids().filter((id) => !living.has(id)).map(async (id) => {
         await this.#held.interrupt(id);
         const why = await this.#held.undo(id, UNDO_LIMIT_MS);
         this.#write(why ?? `undone: ${id}`);
@@ -245,9 +260,7 @@ class Keeper {
         return null;
       }),
     );
-    // What an undo left running, or what it was kept from ending.
-    const left = await this.#hunt.killAll({}, KILL_LIMIT_MS);
-    return failures.find((why) => why !== null) ?? (left.length > 0 ? describeLeft(left) : null);
+    return failures.find((why) => why !== null) ?? null;
   }
 
   /** The watchdog was not petted: resources first, then the daemon and all its helpers. */

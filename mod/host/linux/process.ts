@@ -336,7 +336,11 @@ export class LinuxProcessPort implements ProcessPort {
     const left = await this.#hunt.killAll({}, KILL_LIMIT_MS);
     // A later kill by the keeper must not meet what is started after this one.
     const why = await keeper;
-    if (left.length > 0) return describeLeft(left);
+    if (left.length > 0) {
+      const living = new Set(left.map(({ id }) => id));
+      if (this.#keeper.process === null) await this.#holdings.undoAll(living);
+      return describeLeft(left);
+    }
     for (const [id, entry] of entries) this.#forget(id, entry);
     if (this.#holdings.ids().length === 0) return null;
     if (this.#keeper.process === null) return await this.#holdings.undoAll();

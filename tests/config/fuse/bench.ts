@@ -51,6 +51,7 @@ export class Seat {
   readonly notices: FuseNotice[] = [];
   readonly unlocks: { path: string; version: number }[] = [];
   readonly sayings: string[] = [];
+  readonly codes = new Set<string>();
   frozen: string | null = null;
   /** Whom it sends its locks to; null: nobody leads. */
   leader: number | null = 9;
@@ -86,7 +87,10 @@ export class Seat {
       propose: (tag, transaction) => void bench.propose({ from: this, tag, transaction }),
       withdraw: (tag) => bench.withdraw(this, tag),
       unlock: (path, version) => this.unlocks.push({ path, version }),
-      say: (text) => this.sayings.push(text),
+      say: (text, because) => {
+        this.sayings.push(text);
+        this.codes.add(because?.code ?? "");
+      },
     }, bench.now);
     this.mount.tick(bench.now);
   }

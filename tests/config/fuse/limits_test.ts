@@ -69,6 +69,7 @@ Deno.test("better: a warning is said at 80 %, once until there was room again", 
   system.put("a", new Uint8Array(10));
   system.put("a", new Uint8Array(95));
   assert.equal(seat.sayings.length, 2);
+  assert.ok(seat.codes.has("config.filling"));
 });
 
 Deno.test("better: statfs tells how much room there is, and is never negative", () => {
