@@ -57,6 +57,7 @@ Deno.test("a vote on a disk without ABORT counts only after the loser was gone l
   assert.equal(a.held, false);
   world.run(TIMING.claimMs);
   assert.ok(a.held);
+  assert.equal(a.told("storage.witness")[0]?.because.code, "storage.claimed-plain");
 });
 
 Deno.test("what the loser had sent before lands before the winner reads the register", () => {

@@ -6,6 +6,7 @@ import { StorageContext } from "../../mod/storage/context.ts";
 import type { DiskCall, DiskResult, TestStep } from "../../mod/storage/events.ts";
 import type { ProcedureStep } from "../../mod/storage/procedure.ts";
 import { SelfTest, TEST_AGAIN_MS, TEST_FIRST_BEATS } from "../../mod/storage/self_test.ts";
+import type { Saying } from "../../mod/streams.ts";
 import { pairSpec, TIMING, UUID, World } from "./world.ts";
 
 const KEY = "c0ffee0000010001";
@@ -44,10 +45,8 @@ function tested() {
   return { context, test, target };
 }
 
-function aloud(context: StorageContext): string[] {
-  return context.take().flatMap((effect) =>
-    effect.kind === "say" && !effect.saying.routine ? [effect.saying.text] : []
-  );
+function sayings(context: StorageContext): Saying[] {
+  return context.take().flatMap((effect) => effect.kind === "say" ? [effect.saying] : []);
 }
 
 Deno.test("SelfTest.run() keeps a result for a day, and a good one is no news", () => {
@@ -55,25 +54,28 @@ Deno.test("SelfTest.run() keeps a result for a day, and a good one is no news", 
   assert.equal(test.last?.test.verdict, "fences");
   assert.deepEqual(test.last?.test.steps.map(({ seen }) => seen), ["yes", "yes", "yes"]);
   assert.equal(test.deadline, 1000 + TEST_AGAIN_MS);
-  assert.deepEqual(aloud(context), []);
+  const said = sayings(context).map(({ routine, because }) => [routine, because?.code]);
+  assert.deepEqual(said, [[true, "storage.tested"]]);
 });
 
 Deno.test("SelfTest.run() says aloud, once, what a disk can no more", () => {
   const { context, test, target } = tested();
-  aloud(context);
+  sayings(context);
   target.aborts = false;
   for (const day of [1, 2]) {
     context.begin(instant(1000 + day * TEST_AGAIN_MS));
     run(test, context, target);
     assert.equal(test.last?.test.verdict, "unproven");
-    const said = day === 1 ? ["self-test: /lun, verdict=unproven, it was better"] : [];
-    assert.deepEqual(aloud(context), said);
+    const [saying] = sayings(context);
+    assert.equal(saying?.routine, day > 1);
+    assert.equal(saying?.because?.code, "storage.tested-short");
+    assert.equal(saying?.text.endsWith("verdict=unproven, it was better"), day === 1);
   }
 });
 
 Deno.test("SelfTest.run() says nothing of a disk from which we were just ejected", () => {
   const { context, test, target } = tested();
-  aloud(context);
+  sayings(context);
   target.keys = ["c0ffee0000020001"];
   context.begin(instant(1000 + TEST_AGAIN_MS));
   run(test, context, target);
