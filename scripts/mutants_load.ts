@@ -40,7 +40,7 @@ export const LOAD_MUTANTS: readonly Mutant[] = [
     file: "config/replication.ts",
     find: "if (term < raft.term) return reply(false, raft.log.last + 1, 0);",
     put: "if (term < 0) return reply(false, raft.log.last + 1, 0);",
-    shape: "tests/config/raft_test.ts",
+    shape: "tests/config/promise_test.ts",
     seeds: 1,
   },
   {

@@ -26,6 +26,22 @@ Deno.test("ConfigCore.step() does not acknowledge a write whose entry another le
   assert.equal(lone.last(3, "forward")?.ask.kind, "propose", "it is asked for anew");
 });
 
+Deno.test("an append of an older term is refused, and changes nothing", () => {
+  const lone = new Lone();
+  const entry = (term: number) => entryOfTerm(term);
+  const append = { kind: "append", round: 0, prevIndex: 0, prevTerm: 0 } as const;
+  lone.hear(2, { ...append, term: 5, entries: [entry(4), entry(5)], commit: 0 });
+  const before = lone.core.view();
+  assert.deepEqual([before.lastIndex, before.term, before.leader], [2, 5, 2]);
+  for (const entries of [[], [entry(4)], [entry(4), entry(4), entry(4)]]) {
+    lone.hear(3, { ...append, term: 4, entries, commit: entries.length });
+    const { term, ok } = lone.last(3, "append-reply") ?? {};
+    assert.deepEqual([term, ok], [5, false]);
+    const { lastIndex, committed, leader } = lone.core.view();
+    assert.deepEqual([lastIndex, committed, leader], [2, before.committed, 2]);
+  }
+});
+
 Deno.test("a leader of an older term than the register's steps down and does not widen its set", () => {
   const lone = new Lone(specOf(2, true));
   lone.lead(2);
