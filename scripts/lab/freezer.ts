@@ -9,26 +9,39 @@ import { until } from "./shell.ts";
 
 const V1 = "/sys/fs/cgroup/freezer";
 const V2 = "/sys/fs/cgroup";
-const FREEZE_SECONDS = 20;
+const EMPTY_SECONDS = 20;
+/** One try: a process and the one that traces it may stop in an order in which one waits for ever. */
+const TRY_SECONDS = 3;
+const TRIES_MAX = 10;
 
 /** Freezes the process `pid` and all that descend from it. */
 export async function freeze(cage: string, pid: number): Promise<void> {
   const old = isDirectory(V1);
   const folder = `${old ? V1 : V2}/${cage}`;
   await Deno.mkdir(folder, { recursive: true });
-  for (const each of familyOf(pid)) {
-    try {
-      Deno.writeTextFileSync(`${folder}/cgroup.procs`, String(each));
-    } catch {
-      // It has ended in the meantime.
-    }
-  }
-  const [file, word] = old ? ["freezer.state", "FROZEN"] : ["cgroup.freeze", "1"];
-  await Deno.writeTextFile(`${folder}/${file}`, word);
-  await until("the host is frozen", FREEZE_SECONDS, async () => {
+  const [file, word, back] = old
+    ? ["freezer.state", "FROZEN", "THAWED"]
+    : ["cgroup.freeze", "1", "0"];
+  const isFrozen = async () => {
     if (old) return (await Deno.readTextFile(`${folder}/${file}`)).trim() === word;
     return /frozen 1/.test(await Deno.readTextFile(`${folder}/cgroup.events`));
-  });
+  };
+  for (let tries = 1;; tries++) {
+    for (const each of familyOf(pid)) {
+      try {
+        Deno.writeTextFileSync(`${folder}/cgroup.procs`, String(each));
+      } catch {
+        // It has ended in the meantime.
+      }
+    }
+    await Deno.writeTextFile(`${folder}/${file}`, word);
+    try {
+      return await until("the host is frozen", TRY_SECONDS, isFrozen);
+    } catch (error) {
+      if (tries === TRIES_MAX) throw error;
+      await Deno.writeTextFile(`${folder}/${file}`, back);
+    }
+  }
 }
 
 /** Lets it go on, and takes the control group away; nothing where there is none. */
@@ -44,7 +57,7 @@ export async function thaw(cage: string): Promise<void> {
         // It has ended in the meantime.
       }
     }
-    await until("the control group is empty", FREEZE_SECONDS, () => {
+    await until("the control group is empty", EMPTY_SECONDS, () => {
       try {
         Deno.removeSync(folder);
         return true;

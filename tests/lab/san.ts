@@ -18,6 +18,8 @@ const WORKER = new URL("../host/disk_worker_main.ts", import.meta.url).pathname;
 export const UNIT_BYTES = 64 * 4096;
 /** No call takes this long, unless its target hangs. */
 const CALL_SECONDS = 60;
+/** In half of it a command of ours, two disk processes and the test's own are too many. */
+const MEMORY = "512M";
 
 export type Kind = "lio" | "tgt";
 
@@ -37,7 +39,7 @@ export class San {
 
   /** Boots it and logs both users in to both targets. */
   static async make(): Promise<San> {
-    const lab = await Lab.make({ hosts: 3 });
+    const lab = await Lab.make({ hosts: 3, memory: MEMORY });
     try {
       const san = new San(lab, await lab.program(WORKER));
       await lab.host(3).must(
