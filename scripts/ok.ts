@@ -7,7 +7,7 @@
 import { parallelStep, runStep, simStep, STATIC_STEPS, UNIT_FOLDERS } from "./steps.ts";
 
 /** Of each shape. */
-const SEEDS = 100;
+const SEEDS = 80;
 
 let failed = 0;
 for (const step of [...STATIC_STEPS, parallelStep("unit tests and scenarios", ...UNIT_FOLDERS)]) {
