@@ -125,8 +125,8 @@ export class LocalNode {
       try {
         let environ = readEnvironment(pid);
         // Within execve(2) a process shows nothing for a moment.
-        for (let look = 0; environ === "" && look < LOOKS && isBlank(pid); look++) {
-          environ = (readStat(pid)?.session ?? 0) === 0 ? " " : readEnvironment(pid);
+        for (let look = 0; environ === "" && look < LOOKS && isStarting(pid); look++) {
+          environ = readEnvironment(pid);
         }
         if (!environ.split("\0").includes(`${MARK}=${this.#mark}`)) continue;
         if (Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes(word)) found.push(pid);
@@ -384,6 +384,11 @@ export class LocalCluster {
 /** How to run this pentad: its arguments to the runtime. */
 export function pentad(): readonly string[] {
   return ["run", "-A", "--quiet", "--no-check", `${ROOT}main.ts`];
+}
+
+/** Neither an ended process, nor a thread of the kernel, which have nothing to show for good. */
+function isStarting(pid: number): boolean {
+  return isBlank(pid) && (readStat(pid)?.session ?? 0) !== 0;
 }
 
 /** Waits; only for polling the outside, never instead of an event. */

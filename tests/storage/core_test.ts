@@ -11,13 +11,11 @@ import {
   REGISTER_BLOCK,
   slotOffset,
 } from "../../mod/storage/layout.ts";
-import { parseKey } from "../../mod/storage/reservation.ts";
 import { FRESH } from "../../mod/host/linux/lun_state.ts";
 import type { WitnessRegister } from "../../mod/streams.ts";
-import { pairSpec, TIMING, UUID, World } from "./world.ts";
+import { bothUp, nodesOf, pairSpec, SETTLE, TIMING, UUID, World } from "./world.ts";
 
 const BEAT = TIMING.beatMs;
-const SETTLE = 10 * BEAT;
 
 function pulseOf(world: World, node: number) {
   const at = slotOffset(node);
@@ -34,19 +32,9 @@ function registerOf(world: World): WitnessRegister {
   return found.value;
 }
 
-function nodesOf(world: World): number[] {
-  return world.state.registrations.map(({ key }) => Number(parseKey(key)?.node)).sort();
-}
-
 /** Both nodes up, each knowing the other as online. */
 function pair(seed: number) {
-  const world = new World(seed);
-  const a = world.boot(1);
-  const b = world.boot(2);
-  world.run(SETTLE);
-  world.member(a, 2, "online");
-  world.member(b, 1, "online");
-  return { world, a, b };
+  return bothUp(new World(seed));
 }
 
 Deno.test("StorageCore.step() registers both nodes under one reservation of type 5", () => {

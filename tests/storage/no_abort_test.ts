@@ -4,26 +4,15 @@ import fc from "fast-check";
 import { nodeId } from "../../mod/base/id.ts";
 import { BLOCK_BYTES } from "../../mod/storage/block.ts";
 import { encodeRegister, REGISTER_BLOCK } from "../../mod/storage/layout.ts";
-import { parseKey } from "../../mod/storage/reservation.ts";
-import { TIMING, UUID, World } from "./world.ts";
+import { bothUp, nodesOf, SETTLE, TIMING, UUID, World } from "./world.ts";
 
-const SETTLE = 10 * TIMING.beatMs;
 const WAIT = TIMING.fenceWaitMs;
-
-function nodesOf(world: World): number[] {
-  return world.state.registrations.map(({ key }) => Number(parseKey(key)?.node)).sort();
-}
 
 /** Both nodes up on disks without ABORT, each knowing the other as online. */
 function pair(seed: number, shape: { readonly disks?: number } = {}) {
   const world = new World(seed, shape);
   world.aborts = false;
-  const a = world.boot(1);
-  const b = world.boot(2);
-  world.run(SETTLE);
-  world.member(a, 2, "online");
-  world.member(b, 1, "online");
-  return { world, a, b };
+  return bothUp(world);
 }
 
 Deno.test("a disk without ABORT says so, and what its vote is worth", () => {

@@ -2,28 +2,16 @@
 import assert from "node:assert/strict";
 import { nodeId } from "../../mod/base/id.ts";
 import { FRESH } from "../../mod/host/linux/lun_state.ts";
-import { parseKey } from "../../mod/storage/reservation.ts";
 import type { Host } from "./world.ts";
-import { TIMING, UUIDS, World } from "./world.ts";
+import { bothUp, nodesOf, SETTLE, TIMING, UUIDS, World } from "./world.ts";
 
 const BEAT = TIMING.beatMs;
-const SETTLE = 10 * BEAT;
 const FENCE = { request: "storage.fence", node: nodeId(1), disks: null } as const;
-
-function nodesOf(world: World): number[] {
-  return world.state.registrations.map(({ key }) => Number(parseKey(key)?.node)).sort();
-}
 
 /** Both nodes up; something runs on both, and both are heard, until told otherwise. */
 function pair(seed: number): { world: World; a: Host; b: Host } {
-  const world = new World(seed);
-  const a = world.boot(1);
-  const b = world.boot(2);
-  world.run(SETTLE);
-  for (const [host, peer] of [[a, 2], [b, 1]] as const) {
-    world.member(host, peer, "online");
-    world.vitals(host, 1, 1);
-  }
+  const { world, a, b } = bothUp(new World(seed));
+  for (const host of [a, b]) world.vitals(host, 1, 1);
   return { world, a, b };
 }
 

@@ -4,17 +4,11 @@ import { nodeId } from "../../mod/base/id.ts";
 import { FRESH } from "../../mod/host/linux/lun_state.ts";
 import { BLOCK_BYTES } from "../../mod/storage/block.ts";
 import { decodeStored, encodeRegister, REGISTER_BLOCK } from "../../mod/storage/layout.ts";
-import { parseKey } from "../../mod/storage/reservation.ts";
 import type { Host } from "./world.ts";
-import { TIMING, UUIDS, World } from "./world.ts";
+import { bothUp, nodesOf, SETTLE, TIMING, UUIDS, World } from "./world.ts";
 
 const BEAT = TIMING.beatMs;
-const SETTLE = 10 * BEAT;
 const AT = REGISTER_BLOCK * BLOCK_BYTES;
-
-function nodesOf(world: World, disk: number): number[] {
-  return world.disk(disk).state.registrations.map(({ key }) => Number(parseKey(key)?.node)).sort();
-}
 
 function storedOf(world: World, at: number) {
   const { data, uuid } = world.disk(at);
@@ -25,13 +19,7 @@ function storedOf(world: World, at: number) {
 
 /** Both nodes up on three disks that judge together. */
 function trio(seed: number, shape: { disks?: number; data?: number } = {}) {
-  const world = new World(seed, { disks: 3, ...shape });
-  const a = world.boot(1);
-  const b = world.boot(2);
-  world.run(SETTLE);
-  world.member(a, 2, "online");
-  world.member(b, 1, "online");
-  return { world, a, b };
+  return bothUp(new World(seed, { disks: 3, ...shape }));
 }
 
 function cut(world: World, a: Host, b: Host): void {

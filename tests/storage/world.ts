@@ -27,6 +27,7 @@ import type { DiskCall, DiskResult, StorageEvent } from "../../mod/storage/event
 import { freshBlocks } from "../../mod/storage/format.ts";
 import { BLOCK_BYTES } from "../../mod/storage/block.ts";
 import { AREA_BYTES, encodeRegister } from "../../mod/storage/layout.ts";
+import { parseKey } from "../../mod/storage/reservation.ts";
 import type { Fact, MemberState, Request, StorageFact, Vitals } from "../../mod/streams.ts";
 
 export const CLUSTER = clusterId("c0ffee00112233445566778899aabbcc");
@@ -348,4 +349,22 @@ function vitalsOf(diskLocks: number): Vitals {
     diskLocks,
     resources: 0,
   };
+}
+
+/** By then a node that came to its disks has them. */
+export const SETTLE = 10 * TIMING.beatMs;
+
+/** The nodes that are registered on a disk. */
+export function nodesOf(world: World, disk = 0): number[] {
+  return world.disk(disk).state.registrations.map(({ key }) => Number(parseKey(key)?.node)).sort();
+}
+
+/** Boots both nodes; each has its disks, and knows the other as online. */
+export function bothUp(world: World): { world: World; a: Host; b: Host } {
+  const a = world.boot(1);
+  const b = world.boot(2);
+  world.run(SETTLE);
+  world.member(a, 2, "online");
+  world.member(b, 1, "online");
+  return { world, a, b };
 }

@@ -2,7 +2,7 @@
 import { EXIT } from "../../base/exit.ts";
 import { ProblemError } from "../../base/problem.ts";
 import type { Cli } from "../cli.ts";
-import { STEPS } from "../join/steps.ts";
+import { LOGIN_STEPS } from "../join/steps.ts";
 import { type JoinOrder, JoinWork } from "../join/work.ts";
 import { type Finding, ill, type Level, well } from "./finding.ts";
 
@@ -23,9 +23,7 @@ const LEVELS: readonly Level[] = ["ok", "warn", "fail"];
 export async function checkFar(cli: Cli, order: JoinOrder): Promise<FarCheck> {
   const work = new JoinWork(cli, order);
   try {
-    for (const name of ["programs", "host-key", "login"]) {
-      await STEPS.find((step) => step.name === name)?.run(work);
-    }
+    for (const step of LOGIN_STEPS) await step.run(work);
     const before = Date.now();
     const said = await work.far(["check"], undefined, [EXIT.ok, EXIT.degraded, EXIT.failed]);
     const read = readFar(said);

@@ -3,6 +3,7 @@ import { Argument, Command, type CommandUnknownOpts, Option } from "@commander-j
 import { ProblemError } from "../../base/problem.ts";
 import type { Cli } from "../cli.ts";
 import { wholeNumber } from "../options.ts";
+import { send } from "./ha_orders.ts";
 
 const RULES = "/v1/ha/rules";
 const RULE_KINDS = ["node-affinity", "resource-affinity", "ordering"] as const;
@@ -140,14 +141,4 @@ function addressOf(id: string): string {
     throw new ProblemError("ha.no-such-rule", `"${id}" is not a rule's name`);
   }
   return `${RULES}/${id}`;
-}
-
-async function send(
-  cli: Cli,
-  method: string,
-  { path, json }: { readonly path: string; readonly json?: unknown },
-): Promise<void> {
-  const ask = json === undefined ? {} : { json };
-  const answer = await cli.client.change(method, path, { ...ask, limitMs: cli.waitMs });
-  if (cli.print.format === "json") cli.print.json(answer);
 }

@@ -11,7 +11,7 @@ import { sha256 } from "../../base/seal.ts";
 import { type Description, readDescription } from "../../join/mod.ts";
 import type { Cli } from "../cli.ts";
 import { versionOf } from "../install/program_file.ts";
-import { STEPS } from "./steps.ts";
+import { LOGIN_STEPS } from "./steps.ts";
 import { type JoinOrder, JoinWork } from "./work.ts";
 
 /** What the user asked for. */
@@ -39,12 +39,7 @@ interface Step {
 export async function deploy(cli: Cli, order: DeployOrder): Promise<void> {
   const work = new JoinWork(cli, order);
   try {
-    const looks = ["programs", "host-key", "login"].map((name) =>
-      STEPS.find((step) => step.name === name)
-    ).filter((step) => step !== undefined).map(({ name, does, run }) => ({
-      ...{ name, does },
-      run: () => run(work),
-    }));
+    const looks = LOGIN_STEPS.map(({ name, does, run }) => ({ name, does, run: () => run(work) }));
     const far = new FarHost(cli, work, order);
     const steps: readonly Step[] = [...looks, ...far.looks(), ...far.changes()];
     const done: { step: string; note: string }[] = [];

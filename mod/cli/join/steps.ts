@@ -226,3 +226,7 @@ async function isSettled(cli: JoinWork["cli"]): Promise<boolean> {
   const { mount } = await cli.client.get<StatusDocument>("/v1/status");
   return mount.state === "mounted" || mount.path === null || mount.why !== null;
 }
+
+/** What stands before anything that is done there, whatever that is. */
+const WAY_IN: readonly string[] = ["programs", "host-key", "login"];
+export const LOGIN_STEPS: readonly Step[] = STEPS.filter(({ name }) => WAY_IN.includes(name));
