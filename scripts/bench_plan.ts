@@ -73,6 +73,7 @@ function situationOf(dead: number): Situation {
       scheduling: "dynamic",
       mode: "armed",
       commands: [],
+      statusVersion: 7,
       out: new Map(),
     },
     spec: {
@@ -89,7 +90,7 @@ function situationOf(dead: number): Situation {
     }),
     vitals: () => null,
     ...{ present, report: present, words: () => null },
-    ...{ storageFenced: () => false, steady: () => false, stops: () => false },
+    ...{ news: () => null, storageFenced: () => false, steady: () => false, stops: () => false },
   };
 }
 

@@ -12,17 +12,24 @@ import {
   type KindDriver,
   once,
   readNote,
+  type Starting,
+  type StartSpec,
   undoHeld,
 } from "./agents/kind_driver.ts";
+import type { Arrival } from "./agents/migration.ts";
+import type { Failure } from "./agents/ocf.ts";
 import { OcfDriver } from "./agents/ocf_driver.ts";
 import { SystemdDriver } from "./agents/systemd_driver.ts";
 import { VmDriver } from "./agents/vm_driver.ts";
 import type { HaEffect, HaEvent } from "./events.ts";
 
-const KINDS = ["sample", "start", "stop", "monitor", "list", "kill-all", "guard-until"] as const;
-type Kind = typeof KINDS[number];
+type Kind =
+  | ("sample" | "start" | "stop" | "monitor" | "list" | "kill-all" | "guard-until")
+  | ("receive" | "hand-over" | "call-off" | "resume");
 export type ActionEffect = Extract<HaEffect, { readonly kind: Kind }>;
 type Stop = Extract<HaEffect, { readonly kind: "stop" }>;
+/** As {@link Done}, of a machine that is awaited. */
+type Ending = (failure: Failure | null, arrival?: Arrival) => void;
 
 /** What the driver works on. */
 export interface ActionPorts {
@@ -31,6 +38,8 @@ export interface ActionPorts {
   readonly guest: GuestPort;
   readonly load: LoadPort;
   readonly clock: ClockPort;
+  /** The secret that both ends of this migration derive from the cluster's key. */
+  readonly migrationKey: (name: string) => Uint8Array;
 }
 
 /** One per node. */
@@ -39,6 +48,7 @@ export class ActionDriver {
   readonly #feed: (event: HaEvent) => void;
   readonly #ip: IpDriver;
   readonly #exec: ExecDriver;
+  readonly #vm: VmDriver;
   readonly #kinds: { readonly [Kind in Action["kind"]]: KindDriver<never> };
   /** Starts and stops of one resource go one by one. */
   readonly #lanes = new Map<ResourceId, (() => void)[]>();
@@ -50,12 +60,13 @@ export class ActionDriver {
     this.#feed = feed;
     this.#ip = new IpDriver(ports);
     this.#exec = new ExecDriver(ports.process);
+    this.#vm = new VmDriver(ports);
     this.#kinds = {
       exec: this.#exec,
       ip: this.#ip,
       ocf: new OcfDriver(ports.process),
       systemd: new SystemdDriver(ports.process),
-      vm: new VmDriver(ports),
+      vm: this.#vm,
     };
     ports.process.onExit((id, how) => feed({ kind: "exited", id, how }));
   }
@@ -67,15 +78,21 @@ export class ActionDriver {
       case "sample":
         return load.sample((now) => feed({ kind: "sampled", ...now }));
       case "start": {
-        const { spec, tag } = effect;
-        const driver = this.#of(spec.action);
-        const kills = this.#kills;
-        const calledOff = () => kills !== this.#kills;
-        return this.#inLane(spec.id, tag, (done) => {
-          if (calledOff()) return done(once(CALLED_OFF));
-          driver.start({ ...spec, calledOff }, done);
-        });
+        const driver = this.#of(effect.spec.action);
+        return this.#unlessKilled(effect, (spec, done) => driver.start(spec, done));
       }
+      case "receive": {
+        const { on } = effect;
+        return this.#unlessKilled(effect, (spec, done) => this.#vm.receive(spec, on, done));
+      }
+      case "resume":
+        return this.#unlessKilled(effect, (spec, done) => this.#vm.resume(spec, done));
+      case "hand-over": {
+        const { id, live, to } = effect;
+        return this.#inLane(id, effect.tag, (done) => this.#vm.handOver({ id, live, to }, done));
+      }
+      case "call-off":
+        return this.#vm.callOff(effect.id);
       case "stop":
         return this.#inLane(effect.id, effect.tag, (done) => this.#stop(effect, done));
       case "monitor": {
@@ -100,6 +117,19 @@ export class ActionDriver {
     }
   }
 
+  /** A start of some kind: nothing of it is made after a kill of everything. */
+  #unlessKilled(
+    { spec, tag }: { readonly spec: StartSpec; readonly tag: number },
+    work: (spec: Starting<never>, done: Ending) => void,
+  ): void {
+    const kills = this.#kills;
+    const calledOff = () => kills !== this.#kills;
+    this.#inLane(spec.id, tag, (done) => {
+      if (calledOff()) return done(once(CALLED_OFF));
+      work({ ...spec, calledOff } as unknown as Starting<never>, done);
+    });
+  }
+
   /** What was started is stopped, as it was noted then. */
   #stop({ id, graceMs }: Stop, done: Done): void {
     const { process: processes } = this.#ports;
@@ -116,18 +146,19 @@ export class ActionDriver {
     return this.#kinds[kind] as unknown as KindDriver;
   }
 
-  #inLane(id: ResourceId, tag: number, work: (done: Done) => void): void {
+  #inLane(id: ResourceId, tag: number, work: (done: Ending) => void): void {
     let lane = this.#lanes.get(id);
     if (lane === undefined) this.#lanes.set(id, lane = []);
     const waiting = lane;
     waiting.push(() =>
-      work((failed) => {
+      work((failed, arrival) => {
         waiting.shift();
         const next = waiting[0];
         if (next === undefined) this.#lanes.delete(id);
         else next();
         const failure = failed?.why ?? null;
-        this.#feed({ kind: "done", tag, failure, ...(failed && { scope: failed.scope }) });
+        const more = { ...(failed && { scope: failed.scope }), ...(arrival && { arrival }) };
+        this.#feed({ kind: "done", tag, failure, ...more });
       })
     );
     if (waiting.length === 1) waiting[0]?.();

@@ -5,12 +5,17 @@
  * @module
  */
 import { clipText } from "../base/bytes.ts";
-import type { ResourceId } from "../base/id.ts";
+import type { NodeId, ResourceId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
-import { after, earliest, EPOCH, type Instant, type Millis, NEVER } from "../base/time.ts";
+import { after, earliest, type Instant, type Millis, NEVER } from "../base/time.ts";
 import type { FailureScope, ProcessHealth } from "../host/ports.ts";
+import type { StartSpec } from "./agents/kind_driver.ts";
+import type { Arrival } from "./agents/migration.ts";
 import type { HaContext } from "./context.ts";
+import { freshLocal, isDown, isGuestRoom, type Local, type LocalPhase } from "./local.ts";
 import type { Machines } from "./machines.ts";
+import { Migrations } from "./migrations.ts";
+import type { MigrationNews } from "./migration_wire.ts";
 import type { Definitions, Resource } from "./resource.ts";
 import { spoken } from "./resource.ts";
 import type { ManagerStatus } from "./status.ts";
@@ -36,6 +41,8 @@ export interface Permit {
   readonly machines: Machines;
   /** So many may be starting at a time. */
   readonly maxWorkers: number;
+  /** What a node says of live migrations, in its present life. */
+  readonly news: (node: NodeId) => MigrationNews | null;
 }
 
 /** A start or a stop that ended. */
@@ -43,34 +50,36 @@ export interface Ended {
   readonly tag: number;
   readonly failure: string | null;
   readonly scope?: FailureScope;
+  /** Of a `receive`: where the machine is awaited. */
+  readonly arrival?: Arrival;
 }
 
-interface Local {
-  readonly id: ResourceId;
-  /** `waiting`: down, to be started again. */
-  state: "starting" | "running" | "stopping" | "waiting" | "failed" | "invalid" | "stuck";
-  /** The call under way. */
-  op: number | null;
-  /** What it is once the stop under way has ended. */
-  then: "gone" | "waiting" | "failed" | "invalid";
-  tries: number;
-  why: string;
-  since: Instant;
-  notBefore: Instant;
-  monitorAt: Instant;
-  monitor: number | null;
-}
+/** How a phase is told. */
+const REPORTED: Readonly<Record<LocalPhase, LocalState>> = {
+  starting: "starting",
+  waiting: "starting",
+  running: "running",
+  moving: "running",
+  arriving: "stopped",
+  arrived: "stopped",
+  stopping: "stopping",
+  failed: "failed",
+  invalid: "invalid",
+  stuck: "stuck",
+};
 
 /** See the module's note. */
 export class Agent {
   readonly #context: HaContext;
   readonly #locals = new Map<ResourceId, Local>();
+  readonly #migrations: Migrations;
   #listed = false;
   /** See {@link Permit.hold}, as it was last said. */
   #holds = false;
 
   constructor(context: HaContext) {
     this.#context = context;
+    this.#migrations = new Migrations(context, this.#locals);
   }
 
   /** What runs here from a former life is known. */
@@ -85,20 +94,23 @@ export class Agent {
 
   /** Ids of resources that take this node's strength. */
   busy(): ResourceId[] {
-    return [...this.#locals.values()].filter((local) => !isDown(local)).map(({ id }) => id);
+    const all = [...this.#locals.values()];
+    return all.filter((local) => !isDown(local) && !isGuestRoom(local)).map(({ id }) => id);
+  }
+
+  /** What is to be told of live migrations. */
+  migrations(): ReturnType<Migrations["told"]> {
+    return this.#migrations.told();
   }
 
   services(): Report["services"] {
-    return [...this.#locals.values()].map(({ id, state, why }) => ({
+    // What only waits for another one's memory does not run here.
+    const here = [...this.#locals.values()].filter((local) => !isGuestRoom(local));
+    return here.map(({ id, state, why }) => ({
       id,
-      state: state === "waiting" ? "starting" : state,
+      state: REPORTED[state],
       why: clipText(why, WHY_BYTES_MAX),
     }));
-  }
-
-  stateOf(id: ResourceId): LocalState {
-    const state = this.#locals.get(id)?.state ?? "stopped";
-    return state === "waiting" ? "starting" : state;
   }
 
   /** It has run well for long. */
@@ -111,19 +123,24 @@ export class Agent {
     this.#listed = true;
     for (const id of running) {
       if (this.#locals.has(id)) continue;
-      this.#locals.set(id, { ...this.#fresh(id), state: "running" });
+      this.#locals.set(id, { ...freshLocal(id, this.#context.now), state: "running" });
       const because = reason("ha.adopted", { id, node: this.#context.name(this.#context.self) });
       this.#context.say(`${spoken(id)} adopted`, because);
     }
   }
 
   /** A start or a stop ended; returns why the node must be fenced for it, if it must. */
-  onDone({ tag, failure, scope }: Ended, definitions: Definitions): Reason | null {
+  onDone({ tag, failure, scope, arrival }: Ended, definitions: Definitions): Reason | null {
     const local = [...this.#locals.values()].find(({ op }) => op === tag);
     if (local === undefined) return null;
     local.op = null;
     if (local.state === "starting") this.#onStarted(local, { failure, scope }, definitions);
-    else if (local.state === "stopping") return this.#onStopped(local, failure, definitions);
+    else if (local.state === "moving") {
+      if (this.#migrations.onSent(local, failure)) this.#stop(local, "gone", definitions);
+    } else if (local.state === "arriving") {
+      const ready = this.#migrations.onReceived(local, { failure, ...arrival });
+      if (!ready) this.#stop(local, "gone", definitions);
+    } else if (local.state === "stopping") return this.#onStopped(local, failure, definitions);
     return null;
   }
 
@@ -201,9 +218,11 @@ export class Agent {
     // What failed while the cluster was disarmed is seen to at once.
     if (this.#holds && !permit.hold) this.#lookAtAll();
     this.#holds = permit.hold;
+    const { services } = permit.status;
+    this.#migrations.review(permit.drain ? null : (id) => services.get(id));
     for (const local of [...this.#locals.values()]) {
       if (local.op !== null || (permit.hold && !permit.drain)) continue;
-      if (this.#keeps(local.id, permit)) {
+      if (this.#keeps(local, permit)) {
         // It failed, and what is left of it is in the way of its next start.
         if (local.state === "stuck") this.#stop(local, local.then, permit.definitions);
         continue;
@@ -211,8 +230,9 @@ export class Agent {
       if (isDown(local)) this.#locals.delete(local.id);
       else if (permit.stop || permit.drain) this.#stop(local, "gone", permit.definitions);
     }
+    if (permit.stop) this.#migrate(permit);
     if (permit.start) {
-      for (const [id, entry] of permit.status.services) {
+      for (const [id, entry] of services) {
         if (entry.state !== "started" || entry.node !== this.#context.self) continue;
         const resource = permit.definitions.resources.get(id);
         if (resource !== undefined && this.#starting < permit.maxWorkers) {
@@ -229,35 +249,55 @@ export class Agent {
       ...[...this.#locals.values()].map((local) => {
         if (local.op !== null) return NEVER;
         if (local.state === "waiting" || local.state === "stuck") return local.notBefore;
-        return local.state === "running" && local.monitor === null ? local.monitorAt : NEVER;
+        const due = local.state === "running" && local.monitor === null ? local.monitorAt : NEVER;
+        return earliest(due, this.#migrations.deadline(local));
       }).filter((at) => at > this.#context.now),
     );
   }
 
   get #starting(): number {
-    return [...this.#locals.values()].filter(({ state }) => state === "starting").length;
+    const states = ["starting", "arriving"];
+    return [...this.#locals.values()].filter(({ state }) => states.includes(state)).length;
   }
 
   /** It is ours, or it is not ours to judge. */
-  #keeps(id: ResourceId, { drain, status }: Permit): boolean {
+  #keeps(local: Local, { drain, status }: Permit): boolean {
     if (drain) return false;
-    const entry = status.services.get(id);
+    const entry = status.services.get(local.id);
     const ours = entry?.node === this.#context.self;
-    return ours && (entry.state === "started" || entry.state === "fence");
+    if (ours && entry.state === "started") {
+      // A machine that waited for memory which will not be its own is in the way of a start.
+      return !isGuestRoom(local) || this.#migrations.keeps(local, entry);
+    }
+    return (ours && entry.state === "fence") || this.#migrations.keeps(local, entry);
+  }
+
+  /** Whatever a decision of a live migration asks for here. */
+  #migrate({ status, definitions, machines, start, maxWorkers, news }: Permit): void {
+    for (const [id, entry] of status.services) {
+      const { live } = entry;
+      const resource = live === undefined ? undefined : definitions.resources.get(id);
+      if (live === undefined || resource === undefined) continue;
+      const room = start && this.#starting < maxWorkers;
+      const spec = this.#specOf(resource, machines);
+      this.#migrations.tend({ ...entry, live }, { news, resource, spec }, room);
+    }
   }
 
   #startIfDown(resource: Resource, machines: Machines): void {
     const { now } = this.#context;
-    const local = this.#locals.get(resource.id) ?? this.#fresh(resource.id);
+    const local = this.#locals.get(resource.id) ?? freshLocal(resource.id, this.#context.now);
     const known = this.#locals.has(resource.id);
     if (known && (local.state !== "waiting" || local.op !== null || now < local.notBefore)) return;
     this.#locals.set(resource.id, local);
     local.state = "starting";
     local.op = this.#context.tag();
-    const { id, startTimeoutMs: timeoutMs } = resource;
-    const action = machines.complete(resource.action);
-    const spec = { id, action, timeoutMs, node: this.#context.name(this.#context.self) };
-    this.#context.do({ kind: "start", tag: local.op, spec });
+    this.#context.do({ kind: "start", tag: local.op, spec: this.#specOf(resource, machines) });
+  }
+
+  #specOf({ id, action, startTimeoutMs: timeoutMs }: Resource, machines: Machines): StartSpec {
+    const node = this.#context.name(this.#context.self);
+    return { id, action: machines.complete(action), timeoutMs, node };
   }
 
   #stop(local: Local, then: Local["then"], definitions: Definitions): void {
@@ -325,25 +365,4 @@ export class Agent {
     const node = this.#context.name(this.#context.self);
     this.#context.say(`${spoken(id)} failed`, reason("ha.monitor-failed", { id, node, why }));
   }
-
-  #fresh(id: ResourceId): Local {
-    const { now } = this.#context;
-    return {
-      id,
-      state: "waiting",
-      op: null,
-      then: "gone",
-      tries: 0,
-      why: "",
-      since: now,
-      notBefore: EPOCH,
-      monitorAt: now,
-      monitor: null,
-    };
-  }
-}
-
-/** Nothing of it runs, and nothing is under way. */
-function isDown({ state }: Local): boolean {
-  return state === "failed" || state === "invalid" || state === "waiting";
 }

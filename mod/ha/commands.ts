@@ -3,7 +3,13 @@ import { type BootId, bootId, isResourceId, type NodeId, type ResourceId } from 
 import type { ClusterSpec } from "../base/cluster.ts";
 
 export type Command =
-  | { readonly order: "migrate"; readonly id: ResourceId; readonly node: NodeId }
+  /** `cold`: by a stop and a start, whatever else it could. */
+  | {
+    readonly order: "migrate";
+    readonly id: ResourceId;
+    readonly node: NodeId;
+    readonly cold?: true;
+  }
   | { readonly order: "maintenance"; readonly node: NodeId; readonly on: boolean }
   | {
     readonly order: "shutdown";
@@ -31,7 +37,8 @@ export function parseCommand(
   const idOf = (name: string) => spec.members.find((member) => member.name === name)?.id;
   if (order === "migrate") {
     const node = idOf(second);
-    return isResourceId(first) && node !== undefined ? { order, id: first, node } : null;
+    const cold = third === "cold" && { cold: true as const };
+    return isResourceId(first) && node !== undefined ? { order, id: first, node, ...cold } : null;
   }
   const node = idOf(first);
   if (node === undefined) {

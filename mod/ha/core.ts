@@ -94,6 +94,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#knowledge = {
       present,
       health,
+      news: (node) => this.#herald.news(node),
       vitals: (node) => node === self ? this.#herald.vitals : health(node)?.vitals ?? null,
       report: (node) => {
         const report = present(node);
@@ -343,6 +344,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       definitions,
       machines: this.#files.machines,
       maxWorkers: this.#files.datacenter.maxWorkers,
+      news: this.#knowledge.news,
     };
   }
 

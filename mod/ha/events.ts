@@ -5,6 +5,7 @@ import type { Instant, Millis } from "../base/time.ts";
 import type { CommonEffect, CommonEvent } from "../streams.ts";
 import type { FailureScope, ProcessHealth } from "../host/ports.ts";
 import type { MonitorSpec, StartSpec } from "./agents/kind_driver.ts";
+import type { Arrival, MigrationGround, MigrationTarget } from "./agents/migration.ts";
 
 export type HaEvent =
   | CommonEvent
@@ -16,12 +17,14 @@ export type HaEvent =
     readonly memory: number;
     readonly ioDelay: number;
   }
-  /** A start, stop or kill-all ended; `scope` of a failure: where it is of use to try again. */
+  /** A start, stop, kill-all or part of a migration ended; `scope` of a failure: where it is of use to try again. */
   | {
     readonly kind: "done";
     readonly tag: number;
     readonly failure: string | null;
     readonly scope?: FailureScope;
+    /** Of a `receive`. */
+    readonly arrival?: Arrival;
   }
   | { readonly kind: "monitored"; readonly tag: number; readonly health: ProcessHealth }
   | { readonly kind: "listed"; readonly running: readonly ResourceId[] }
@@ -41,6 +44,25 @@ export type HaEffect =
     /** Null: as its kind has it. */
     readonly graceMs: Millis | null;
   }
+  /** Makes a halted machine that waits for another one's memory. */
+  | {
+    readonly kind: "receive";
+    readonly tag: number;
+    readonly spec: StartSpec;
+    readonly on: MigrationGround;
+  }
+  /** Sends a machine's memory to one that waits for it. `done` without failure: it halted for good. */
+  | {
+    readonly kind: "hand-over";
+    readonly tag: number;
+    readonly id: ResourceId;
+    readonly live: number;
+    readonly to: MigrationTarget;
+  }
+  /** Gives that up; its own `done` follows. */
+  | { readonly kind: "call-off"; readonly id: ResourceId }
+  /** Lets a machine run that was received. */
+  | { readonly kind: "resume"; readonly tag: number; readonly spec: StartSpec }
   | { readonly kind: "monitor"; readonly tag: number; readonly spec: MonitorSpec }
   | { readonly kind: "list" }
   /** SIGKILL to everything; the answer is `done` with this tag. */

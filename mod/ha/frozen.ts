@@ -24,8 +24,8 @@ export function unsettled(situation: Situation): string | null {
     }
     if (entry.shutdown !== null) return `node ${name} stops`;
   }
-  for (const [id, { state }] of status.services) {
-    if (MOVING.has(state)) return `${id} is in ${state}`;
+  for (const [id, { state, live }] of status.services) {
+    if (MOVING.has(state) || live !== undefined) return `${id} is in ${state}`;
   }
   return null;
 }

@@ -11,6 +11,7 @@ import type { Arming } from "./arming.ts";
 import type { HaContext } from "./context.ts";
 import type { HaFiles } from "./files.ts";
 import type { Guard } from "./guard.ts";
+import { decodeNews, encodeNews, type MigrationNews } from "./migration_wire.ts";
 import { locksOf } from "./resource.ts";
 import { decodeReport, encodeReport, type Report } from "./wire.ts";
 
@@ -28,8 +29,10 @@ export class Herald {
   readonly #context: HaContext;
   readonly #parts: HeraldParts;
   readonly #reports = new Map<NodeId, Report>();
+  readonly #news = new Map<NodeId, MigrationNews>();
   #vitals: Vitals | null = null;
   #said = "";
+  #newsSaid = "";
   /** The node stops in order, and nothing runs here any more. */
   leaving = false;
 
@@ -45,9 +48,21 @@ export class Herald {
 
   /** A frame from another node; null where it is no report. */
   onFrame(from: NodeId, bytes: Uint8Array): Report | null {
-    const report = decodeReport(bytes);
+    const news = decodeNews(bytes);
+    if (news !== null) this.#news.set(from, news);
+    const report = news === null ? decodeReport(bytes) : null;
     if (report !== null) this.#reports.set(from, report);
     return report;
+  }
+
+  /** As {@link present}, of live migrations. */
+  news(node: NodeId): MigrationNews | null {
+    const { agent, health } = this.#parts;
+    const { self, boot } = this.#context;
+    if (node === self) return { version: 2, boot, ...agent.migrations() };
+    const known = health(node);
+    const news = this.#news.get(node);
+    return known?.state === "online" && news?.boot === known.boot ? news : null;
   }
 
   /** The newest report of a node that is online, in its present life; our own is made now. */
@@ -63,6 +78,8 @@ export class Herald {
   /** Sends a report to all where it says something new, or `anyway`. */
   report(anyway: boolean): void {
     if (!this.#parts.agent.ready) return;
+    // Before the report: who hears that a machine is gone knows by then whether it was handed over.
+    this.#reportNews(anyway);
     const { version: _version, ...report } = this.#own();
     const { status, leaving, watchdog, services } = report;
     const states = services.map((each) => `${each.id}=${each.state}`).join();
@@ -70,11 +87,24 @@ export class Herald {
     const changed = text !== this.#said;
     if (!anyway && !changed) return;
     this.#said = text;
-    const bytes = encodeReport(report);
+    this.#toAll(encodeReport(report));
+    if (changed) this.tellVitals();
+  }
+
+  /** Of machines and migrations; a node without any says it once. */
+  #reportNews(anyway: boolean): void {
+    const news = this.#parts.agent.migrations();
+    const empty = Object.values(news).every(({ length }) => length === 0);
+    const text = empty ? "" : JSON.stringify(news);
+    if (text === this.#newsSaid && (empty || !anyway)) return;
+    this.#newsSaid = text;
+    this.#toAll(encodeNews({ boot: this.#context.boot, ...news }));
+  }
+
+  #toAll(bytes: Uint8Array): void {
     for (const { id } of this.#context.spec.members) {
       if (id !== this.#context.self) this.#context.do({ kind: "frame", to: id, bytes });
     }
-    if (changed) this.tellVitals();
   }
 
   /** Tells the vitals; with the load where it was just measured. */

@@ -30,6 +30,7 @@ export type Knowledge = Omit<
   | "spec"
   | "timing"
   | "status"
+  | "statusVersion"
   | "definitions"
   | "rules"
   | "machines"
@@ -170,12 +171,13 @@ export class Manager {
 
   #plan(knowledge: Knowledge): void {
     const { spec, self, timing } = this.#context;
-    const { status, definitions, rules, machines, mode, commands: lines, out } = this.#files;
+    const { status, statusVersion, definitions, rules, machines, mode, out } = this.#files;
+    const lines = this.#files.commands;
     const { scheduling } = this.#files.datacenter;
     const former = this.#files.former(spec);
     const commands = lines.flatMap((line) => parseCommand(line, spec, former) ?? []);
-    const decided = { self, spec, timing, status, definitions, rules, scheduling, commands };
-    const next = plan({ ...knowledge, ...decided, machines, mode, out });
+    const decided = { status, statusVersion, definitions, rules, scheduling, commands };
+    const next = plan({ ...knowledge, self, spec, timing, ...decided, machines, mode, out });
     for (const [node, disks] of next.eject) {
       this.#context.ask({ request: "storage.fence", node, disks });
     }

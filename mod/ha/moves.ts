@@ -19,6 +19,8 @@ export interface Move {
   /** Where it goes back to once that is possible. */
   readonly home: NodeId | null;
   readonly because: Reason;
+  /** A person wants it: live, where that can be, or by a stop and a start; null for a rule's. */
+  readonly asked: "live" | "cold" | null;
 }
 
 /** What runs where. */
@@ -59,7 +61,7 @@ export function orderedMove(
   }
   const from = nameOf(spec, node);
   const because = reason("ha.migrated", { id, from, node: to, why: "asked for by a person" });
-  return { target: order.node, home: null, because };
+  return { target: order.node, home: null, because, asked: order.cold === true ? "cold" : "live" };
 }
 
 /** A move that rules or maintenance want; null: it stays. */
@@ -85,20 +87,20 @@ export function wantedMove(situation: Situation, draft: Draft, placed: Placed): 
         rule: closed?.rule ?? "",
         why: closed?.why ?? "",
       });
-    return { target, home: maintained ? placed.home ?? node : null, because };
+    return { target, home: maintained ? placed.home ?? node : null, because, asked: null };
   }
   const home = homeTarget(situation, draft, placed);
   if (home !== null) {
     draft.place(home);
     const because = reason("ha.home", { id, from, node: nameOf(spec, home) });
-    return { target: home, home: null, because };
+    return { target: home, home: null, because, asked: null };
   }
   const back = failbackTarget(situation, draft, placed);
   if (back !== null) {
     const to = nameOf(spec, back.target);
     draft.place(back.target);
     const because = reason("ha.failback", { id, from, node: to, rule: back.rule });
-    return { target: back.target, home: null, because };
+    return { target: back.target, home: null, because, asked: null };
   }
   const group = rules.group(id);
   if (group === null) return null;
@@ -114,7 +116,7 @@ export function wantedMove(situation: Situation, draft: Draft, placed: Placed): 
   draft.place(best.node);
   const why = "the others are there";
   const because = reason("ha.rule-moved", { id, from, node: best.name, rule: group.by, why });
-  return { target: best.node, home: placed.home, because };
+  return { target: best.node, home: placed.home, because, asked: null };
 }
 
 /** Where it was before it gave way, if it may have it again and no rule prefers another. */

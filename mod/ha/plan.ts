@@ -14,6 +14,7 @@ import { Draft } from "./draft.ts";
 import { found } from "./found.ts";
 import { MACHINE_MOVES_MAX, ownerOf } from "./machines.ts";
 import { frozenPlan, modeAfter, modeOrder, unsettled } from "./frozen.ts";
+import { cold, liveMove, turnOf, withoutPast } from "./live_move.ts";
 import { orderedMove, wantedMove } from "./moves.ts";
 import { choose } from "./placement.ts";
 import { inOrder, localOf, waitsFor } from "./ordering.ts";
@@ -94,7 +95,7 @@ class Planner {
     // What was removed has to be gone before as much can come.
     if (known === undefined && (this.#room -= decisionBytes([id])) < 0) return;
     const next = this.#next(id, old, resource);
-    this.#draft.set(id, next);
+    this.#draft.set(id, next === null ? null : withoutPast(old, next));
   }
 
   /** What becomes of a resource; null: it is forgotten. */
@@ -156,10 +157,15 @@ class Planner {
       const may = state === "running" || maintenance === true || shutdown?.how === "migrate";
       const move = order ?? (may ? wantedMove(this.#situation, this.#draft, placed) : null);
       if (move !== null) {
-        const { target, home, because } = move;
-        return this.#say(id, { ...old, state: "relocate", target, home, tried: [] }, because);
+        const { target, home, because, asked } = move;
+        const live = asked === "cold" || state !== "running"
+          ? null
+          : liveMove(this.#situation, { id, node, asked: asked !== null });
+        const next = { ...cold(old), target, home, tried: [], ...(live !== null && { live }) };
+        return this.#say(id, { ...next, state: "relocate" }, because);
       }
     }
+    if (old.live !== undefined && state === "running") return cold(old);
     const forgive = old.tried.length > 0 && this.#situation.steady(id);
     return forgive ? { ...old, tried: [] } : old;
   }
@@ -213,8 +219,35 @@ class Planner {
       const because = reason("ha.requested", { id, state: "stopped" });
       return this.#say(id, { ...old, state: "request_stop", target: null }, because);
     }
-    if (!this.#isGone(id, node)) return old;
-    return this.#place(id, { ...old, target: null }, { preferred: target, except: old.tried });
+    const gone = this.#isGone(id, node);
+    const { turn, why } = turnOf(this.#situation, this.#draft, { id, entry: old, gone });
+    if (turn === "stays") {
+      const because = reason("ha.migration-failed", { id, node: name, why });
+      return this.#say(id, { ...cold(old), state: "started", target: null }, because);
+    }
+    if (turn === "handed" && target !== null) return this.#handed(id, old, { target, name });
+    if (!gone) return old;
+    return this.#place(id, { ...cold(old), target: null }, {
+      preferred: target,
+      except: old.tried,
+    });
+  }
+
+  /** Its memory is there, and nobody runs it: it goes on where its definition goes with it. */
+  #handed(
+    id: ResourceId,
+    old: ServiceEntry,
+    { target, name }: { readonly target: NodeId; readonly name: string },
+  ): ServiceEntry {
+    const owner = ownerOf(this.#situation, id);
+    const mine = owner !== null && "node" in owner && owner.node === old.node;
+    if (!mine) return this.#place(id, { ...cold(old), target: null }, { except: old.tried });
+    if (this.#moved++ >= MACHINE_MOVES_MAX) return old;
+    this.#draft.place(target);
+    const to = nameOf(this.#situation.spec, target);
+    const because = reason("ha.handed-over", { id, from: name, node: to });
+    const home = old.home === target ? null : old.home;
+    return this.#say(id, { ...old, state: "started", node: target, target: null, home }, because);
   }
 
   /** Its node stopped in order and is to come back; a person's word that it will not frees it. */

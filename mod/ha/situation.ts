@@ -11,6 +11,7 @@ import type { Machines } from "./machines.ts";
 import type { Mode } from "./mode.ts";
 import type { Definitions } from "./resource.ts";
 import type { RuleBook } from "./rule_book.ts";
+import type { MigrationNews } from "./migration_wire.ts";
 import type { ManagerStatus } from "./status.ts";
 import type { Report } from "./wire.ts";
 
@@ -21,6 +22,7 @@ export interface Situation {
   readonly timing: Timing;
   /** As applied here. */
   readonly status: ManagerStatus;
+  readonly statusVersion: number;
   readonly definitions: Definitions;
   readonly rules: RuleBook;
   readonly machines: Machines;
@@ -36,6 +38,8 @@ export interface Situation {
   present(node: NodeId): Report | null;
   /** The same, if it obeys the very status that this plan starts from: only then is a "no" final. */
   report(node: NodeId): Report | null;
+  /** What a node that is online says of live migrations, in its present life. */
+  news(node: NodeId): MigrationNews | null;
   words(node: NodeId): Words | null;
   /** Its key is gone from these disks (none: from every one) since it is in `fence`. */
   storageFenced(node: NodeId, luns: readonly string[]): boolean;

@@ -63,6 +63,11 @@ export interface ServiceEntry {
   readonly target: NodeId | null;
   /** Where it was before that node's maintenance or orderly stop; it goes back there. */
   readonly home: NodeId | null;
+  /**
+   * Number of the live migration by which it moves, or was just taken over; without one it moves by a
+   * stop and a start, and so it does for a version that does not know this.
+   */
+  readonly live?: number;
   /** Nodes on which it failed since it last ran well. */
   readonly tried: readonly NodeId[];
   /** Why it is as it is; null where nothing was said yet. */
@@ -205,6 +210,7 @@ export function parseStatus(bytes: Uint8Array): ManagerStatus | null {
       node: node === null ? null : nodeId(node),
       target: target === null ? null : nodeId(target),
       home: isNode(value.home) ? nodeId(value.home) : null,
+      ...(isCount(value.live) && { live: value.live }),
       tried: tried.map((each) => nodeId(each)),
       why: reasonIn(value.why),
     });
@@ -233,6 +239,10 @@ function reasonIn(value: unknown): Reason | null {
 
 function isNode(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= NODE_ID_MAX;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 function isProof(value: unknown): value is DeathProof {

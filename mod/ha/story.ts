@@ -215,6 +215,7 @@ class Teller {
       case "ha.requested":
         return this.#definition;
       case "ha.migrated":
+      case "ha.migration-failed":
         return this.#orders.get(this.#id) ?? this.#resource;
       case "ha.node-fail":
       case "ha.drained":

@@ -10,6 +10,13 @@ export interface GuestPort {
   socketsOf(id: ResourceId): string;
   /** Connects to a Unix socket; `onClose` alone is told where nobody listens. */
   connect(path: string, events: TcpEvents): TcpConnection;
+  /**
+   * Keeps the key of a migration where only root and QEMU read it: the absolute path of the folder
+   * that has it as `keys.psk`, or in a clause why there is none.
+   */
+  keepKey(id: ResourceId, text: string): string;
+  /** It was read, or is not needed any more. */
+  forgetKey(id: ResourceId): void;
   /** Why nothing can be joined to this bridge, or null. */
   bridgeFault(bridge: string): string | null;
   /** Joins an interface to a bridge and switches it on; null, or why not. */

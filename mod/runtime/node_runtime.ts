@@ -11,6 +11,7 @@ import { assert, unreachable } from "../base/assert.ts";
 import { type ClusterSpec, peersOf } from "../base/cluster.ts";
 import type { BootId, NodeId } from "../base/id.ts";
 import type { KeyRing } from "../base/key_ring.ts";
+import { deriveKey } from "../base/seal.ts";
 import { after, type Instant, NEVER } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
 import type {
@@ -265,8 +266,9 @@ export class NodeRuntime {
           feed: (event) => this.#feed({ stream: "storage", event }),
         }),
       );
+      const migrationKey = (name: string) => deriveKey(clusterKey, `pentad migration ${name}`);
       const action = new ActionDriver(
-        this.#ports,
+        { ...this.#ports, migrationKey },
         (event) => this.#feed({ stream: "ha", event }),
       );
       const dog = new WatchdogDriver(watchdog, (event) => this.#feed({ stream: "ha", event }));

@@ -46,6 +46,9 @@ export class Checks {
     this.#cluster = cluster;
     const { plant } = cluster.site;
     plant.onChange((id, host, runs) => runs && this.#onStart(id, host));
+    plant.onPast = (id, host) => {
+      this.fail("memory of the past is not run", `${id} on host ${host}`);
+    };
     cluster.site.udp.onReceive = ({ from, to }, sentAt) => {
       const key = `${to} ${from}`;
       this.#got.set(key, Math.max(this.#got.get(key) ?? 0, sentAt));

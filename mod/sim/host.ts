@@ -125,7 +125,7 @@ export class SimHost {
       watchdog: new SimWatchdog(this.watchdog, life),
       process: new SimProcesses(world, { life, clock, keeper, processes, prng: prng.split() }),
       address: new SimAddresses(world, processes, life),
-      guest: new SimGuests(world, processes, life),
+      guest: new SimGuests(world, { processes, plant: this.#site.plant, life }),
       load: new SimLoad(world, this.load, life),
     };
   }

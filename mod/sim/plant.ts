@@ -9,6 +9,9 @@ import { isFailingCommand, type Proc } from "./proc.ts";
 import { draw } from "./options.ts";
 import type { World } from "./world.ts";
 
+/** Where the first machine waits for memory. */
+const FIRST_PORT = 40_000;
+
 type OnChange = (id: ResourceId, host: number, runs: boolean) => void;
 
 /** See the module's note. */
@@ -17,6 +20,12 @@ export class SimPlant {
   readonly #running = new Map<ResourceId, Set<number>>();
   readonly #hosts = new Map<number, HostProcesses>();
   readonly #listeners: OnChange[] = [];
+  /** How often each was let run, anywhere. */
+  readonly #ages = new Map<ResourceId, number>();
+  /** Machines that wait for memory, by port. */
+  readonly #awaited = new Map<number, { readonly proc: Proc; readonly processes: HostProcesses }>();
+  /** A machine is let run with memory of the past: it, or another one, ran since. */
+  onPast: ((id: ResourceId, host: number) => void) | null = null;
 
   constructor(world: World) {
     this.world = world;
@@ -46,13 +55,43 @@ export class SimPlant {
 
   /** Makes room for a host's processes. */
   addHost(host: number, name: string): HostProcesses {
-    const note = (id: ResourceId, runs: boolean) => this.#note(id, host, runs);
+    const note = (proc: Proc, runs: boolean) => this.#note(proc, host, runs);
     const processes = new HostProcesses(this.world, name, note);
     this.#hosts.set(host, processes);
     return processes;
   }
 
-  #note(id: ResourceId, host: number, runs: boolean): void {
+  /** A machine waits for memory; the port at which it does. */
+  await(proc: Proc, processes: HostProcesses): number {
+    const port = FIRST_PORT + this.#awaited.size;
+    this.#awaited.set(port, { proc, processes });
+    proc.migration.port = port;
+    return port;
+  }
+
+  /** The machine that waits at a port, if it lives. */
+  awaitedAt(port: number): Proc | null {
+    const { proc, processes } = this.#awaited.get(port) ?? {};
+    return proc !== undefined && processes?.get(proc.id) === proc ? proc : null;
+  }
+
+  /** Its memory arrives. What its source does with its own copy from now on makes this one old. */
+  deliver(proc: Proc): void {
+    proc.migration.status = "completed";
+    proc.migration.age = this.#ages.get(proc.id) ?? 0;
+  }
+
+  /** It goes on with what it has sent. */
+  outlive(id: ResourceId): void {
+    this.#ages.set(id, (this.#ages.get(id) ?? 0) + 1);
+  }
+
+  #note(proc: Proc, host: number, runs: boolean): void {
+    const { id, migration } = proc;
+    if (runs) {
+      if (migration.waits && migration.age !== (this.#ages.get(id) ?? 0)) this.onPast?.(id, host);
+      this.outlive(id);
+    }
     let hosts = this.#running.get(id);
     if (hosts === undefined) this.#running.set(id, hosts = new Set());
     if (runs) hosts.add(host);
@@ -66,12 +105,12 @@ export class SimPlant {
 export class HostProcesses {
   readonly world: World;
   readonly #prng;
-  readonly #note: (id: ResourceId, runs: boolean) => void;
+  readonly #note: (proc: Proc, runs: boolean) => void;
   readonly #procs = new Map<ResourceId, Proc>();
   /** Is told when one ends that was not told to. */
   #onExit: ((proc: Proc, how: string) => void) | null = null;
 
-  constructor(world: World, name: string, note: (id: ResourceId, runs: boolean) => void) {
+  constructor(world: World, name: string, note: (proc: Proc, runs: boolean) => void) {
     this.world = world;
     this.#prng = world.prng(`processes ${name}`);
     this.#note = note;
@@ -158,21 +197,33 @@ export class HostProcesses {
     this.#onExit = null;
     for (const proc of this.all()) {
       this.#procs.delete(proc.id);
-      this.#note(proc.id, false);
+      if (!proc.halted) this.#note(proc, false);
     }
   }
 
+  /** A virtual machine executes nothing from now on, or goes on. */
+  halt(proc: Proc, halted: boolean): void {
+    if (this.#procs.get(proc.id) !== proc || proc.halted === halted) return;
+    proc.halted = halted;
+    this.#note(proc, !halted);
+    if (!halted) proc.migration.waits = false;
+  }
+
   #begin(id: ResourceId, life: number, note: string | null): Proc {
-    const proc: Proc = { id, life, note, quiet: false, killed: false, sick: null, onGone: [] };
+    const waits = note?.includes('"received":true') === true;
+    const proc: Proc = {
+      ...{ id, life, note, quiet: false, killed: false, sick: null, onGone: [], halted: waits },
+      migration: { status: "none", port: 0, age: null, waits },
+    };
     this.#procs.set(id, proc);
-    this.#note(id, true);
+    if (!waits) this.#note(proc, true);
     return proc;
   }
 
   #end(proc: Proc, how: string): void {
     if (this.#procs.get(proc.id) !== proc) return;
     this.#procs.delete(proc.id);
-    this.#note(proc.id, false);
+    if (!proc.halted) this.#note(proc, false);
     this.#onExit?.(proc, how);
     for (const gone of proc.onGone) gone();
   }

@@ -16,6 +16,20 @@ export interface Proc {
   sick: string | null;
   /** Run once it is gone. */
   readonly onGone: (() => void)[];
+  /** A virtual machine that executes nothing, as one that waits for memory or has given it away. */
+  halted: boolean;
+  readonly migration: ProcMigration;
+}
+
+/** What a virtual machine's monitor tells of its migration. */
+export interface ProcMigration {
+  status: "none" | "active" | "completed" | "failed" | "cancelled";
+  /** Where it waits for memory; 0 for nowhere. */
+  port: number;
+  /** How often a machine of that name had run when this one got its memory; null: it got none. */
+  age: number | null;
+  /** It was made to receive, and was not let run yet. */
+  waits: boolean;
 }
 
 /** A command that ends by itself soon, with an exit status other than 0: `false`. Others last. */

@@ -32,6 +32,8 @@ class Monitor {
     const guest = {
       ...{ connect, bridgeFault: none, attach: none, kvm: () => false },
       socketsOf: () => "",
+      keepKey: () => "/",
+      forgetKey: () => {},
     };
     const timer = (fire: () => void) => {
       this.#fire = fire;

@@ -4,6 +4,7 @@ import { instant, type Millis } from "../../mod/base/time.ts";
 import type { Command } from "../../mod/ha/commands.ts";
 import type { Words } from "../../mod/ha/death.ts";
 import { Machines } from "../../mod/ha/machines.ts";
+import type { MigrationNews } from "../../mod/ha/migration_wire.ts";
 import { readResources } from "../../mod/ha/resource.ts";
 import { RuleBook } from "../../mod/ha/rule_book.ts";
 import { readRules } from "../../mod/ha/rules.ts";
@@ -37,6 +38,8 @@ export interface Scene {
   readonly vitals?: Readonly<Record<number, Partial<Vitals>>>;
   /** What each node reports of its resources; null for no report. */
   readonly reports?: Readonly<Record<number, Readonly<Record<string, LocalState>> | null>>;
+  /** What each node says of live migrations. */
+  readonly news?: Readonly<Record<number, MigrationNews>>;
   readonly watchdog?: Readonly<Record<number, Report["watchdog"]>>;
   /** Nodes that report by an older status than this one. */
   readonly behind?: readonly number[];
@@ -108,6 +111,8 @@ export function sceneOf(scene: Scene): Situation {
     spec,
     timing: TIMING,
     status: { nodes, services },
+    statusVersion: 7,
+    news: (node) => stateOf(node) === "online" || node === self ? scene.news?.[node] ?? null : null,
     definitions: readResources(scene.resources ?? "exec: web\n\tcommand run\n"),
     rules: new RuleBook(readRules(scene.rules ?? "")),
     machines: machinesOf(scene.machines ?? {}),

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { type ResourceId, resourceId } from "../../mod/base/id.ts";
 import { SIGKILL } from "../../mod/host/ffi/pidfd.ts";
 import type { Action } from "../../mod/ha/agents/action.ts";
+import type { Arrival } from "../../mod/ha/agents/migration.ts";
+import type { HaEffect } from "../../mod/ha/mod.ts";
 import type { FailureScope, ProcessHealth } from "../../mod/host/ports.ts";
 import { ControlGroups } from "../../mod/host/linux/cgroup.ts";
 import { readAllStats, readEnvironment, valueOf } from "../../mod/host/linux/proc.ts";
@@ -16,6 +18,10 @@ export interface AgentEnd {
   readonly failure: string | null;
   readonly scope?: FailureScope;
 }
+
+type Effect = Extract<HaEffect, { kind: "receive" | "hand-over" | "resume" }>;
+/** What a node is told of a migration. */
+export type Migrating = Effect extends infer E ? E extends Effect ? Omit<E, "tag"> : never : never;
 
 type Event = { kind: string; tag?: number } & Record<string, unknown>;
 
@@ -68,6 +74,8 @@ export class AgentNode {
   readonly #waiting = new Map<string, (event: Event) => void>();
   #helper: Helper | null = null;
   #reading: Promise<void> = Promise.resolve();
+  /** Lines go one by one. */
+  #writing: Promise<void> = Promise.resolve();
   #tag = 0;
 
   constructor(prefix: readonly string[] = [], ocf = "/usr/lib/ocf") {
@@ -87,6 +95,15 @@ export class AgentNode {
   start(id: ResourceId, action: Action, timeoutMs: number | null = null): Promise<AgentEnd> {
     const tag = ++this.#tag;
     return this.#ask({ kind: "start", tag, spec: { id, node: "nodeA", action, timeoutMs } });
+  }
+
+  /** Its half of a live migration, as the driver's effect. */
+  async migrate(effect: Migrating): Promise<AgentEnd & { readonly arrival?: Arrival }> {
+    return await this.#ask({ ...effect, tag: ++this.#tag });
+  }
+
+  callOff(id: ResourceId): Promise<void> {
+    return this.#write({ kind: "call-off", id });
   }
 
   stop(id: ResourceId, graceMs: number | null = null): Promise<AgentEnd> {
@@ -158,10 +175,18 @@ export class AgentNode {
   }
 
   async #write(effect: Record<string, unknown>): Promise<void> {
-    const writer = this.#helper?.child.stdin.getWriter();
-    assert.ok(writer, "the daemon lives");
-    await writer.write(new TextEncoder().encode(`${JSON.stringify(effect)}\n`));
-    writer.releaseLock();
+    const before = this.#writing;
+    const turn = Promise.withResolvers<void>();
+    this.#writing = turn.promise;
+    await before;
+    try {
+      const writer = this.#helper?.child.stdin.getWriter();
+      assert.ok(writer, "the daemon lives");
+      await writer.write(new TextEncoder().encode(`${JSON.stringify(effect)}\n`));
+      writer.releaseLock();
+    } finally {
+      turn.resolve();
+    }
   }
 
   async #read(helper: Helper): Promise<void> {

@@ -8,6 +8,7 @@
  */
 import { toHex } from "../../mod/base/bytes.ts";
 import { resourceId } from "../../mod/base/id.ts";
+import { deriveKey } from "../../mod/base/seal.ts";
 import { after } from "../../mod/base/time.ts";
 import { boottime } from "../../mod/host/ffi/pidfd.ts";
 import { ActionDriver } from "../../mod/ha/action_driver.ts";
@@ -51,7 +52,8 @@ async function agents(args: readonly string[]): Promise<void> {
   const process = new LinuxProcessPort(new Keeper({ selfCommand, runDirectory: run }), { ocf });
   process.guardUntil(after(boottime(), Number(guardMs)));
   const host = { address: new LinuxAddressPort(), guest: new LinuxGuestPort(run) };
-  const ports = { process, ...host, load: NO_LOAD, clock: linuxClock() };
+  const migrationKey = (name: string) => deriveKey(new Uint8Array(32), name);
+  const ports = { process, ...host, load: NO_LOAD, clock: linuxClock(), migrationKey };
   const print = (event: HaEvent) => Deno.stdout.writeSync(line(JSON.stringify(event)));
   const driver = new ActionDriver(ports, print);
   const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream())

@@ -53,6 +53,10 @@ export interface VmAction {
   readonly by: "qemu" | "qm" | null;
   /** What of its definition had no effect when it was started. */
   readonly remarks: readonly string[];
+  /** Of one that was started here: what its command line was made of. See `Arrival.build`. */
+  readonly build?: number;
+  /** It was made to receive another one's memory, and did not run before that was there. */
+  readonly received?: true;
 }
 
 /** Properties by kind; of each, whether it must be there. */

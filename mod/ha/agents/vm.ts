@@ -16,6 +16,7 @@ const FAILED: ReadonlyMap<string, string> = new Map([
   ["watchdog", "the guest's watchdog halted it"],
   // Whoever started it ended in between.
   ["prelaunch", "it was never let run"],
+  ["postmigrate", "its memory was handed over"],
 ]);
 
 /** Where the definition of a machine lies, once in the whole cluster. */

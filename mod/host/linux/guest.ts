@@ -33,6 +33,28 @@ export class LinuxGuestPort implements GuestPort {
     return connectUnix(path, events);
   }
 
+  keepKey(id: ResourceId, text: string): string {
+    const folder = `${this.socketsOf(id)}.keys`;
+    try {
+      this.forgetKey(id);
+      Deno.mkdirSync(folder, { mode: 0o700 });
+      const file = `${folder}/keys.psk`;
+      Deno.writeTextFileSync(file, text, { mode: 0o600, createNew: true });
+      return Deno.realPathSync(folder);
+    } catch (error) {
+      this.forgetKey(id);
+      return `the key of the migration cannot be kept: ${String(error)}`;
+    }
+  }
+
+  forgetKey(id: ResourceId): void {
+    try {
+      Deno.removeSync(`${this.socketsOf(id)}.keys`, { recursive: true });
+    } catch {
+      // There is none.
+    }
+  }
+
   bridgeFault(bridge: string): string | null {
     const link = linkOf(bridge);
     if (typeof link === "string") return `there is no bridge "${bridge}" here`;
