@@ -17,6 +17,13 @@ export function drawnResource(at: number): ResourceId {
   return resourceId(names[at % names.length] ?? "");
 }
 
+/** What a run's virtual machines are called. */
+export function drawnMachine(at: number): ResourceId {
+  return resourceId(`vm:${FIRST_VMID + at}`);
+}
+
+const FIRST_VMID = 100;
+
 /** See the module's note. */
 export class Admin {
   readonly #cluster: SimCluster;
@@ -96,5 +103,7 @@ export class Admin {
 /** What a resource of this kind cannot do without. */
 function wantsOf(id: ResourceId): readonly (readonly [string, string])[] {
   if (id.startsWith("exec:")) return [["command", "run"]];
+  // A machine is given two minutes otherwise, longer than a healed cluster may take to come to rest.
+  if (id.startsWith("vm:")) return [["stop_timeout", "10"]];
   return id.startsWith("ocf:") ? [["agent", "sim:Dummy"]] : [];
 }

@@ -6,7 +6,7 @@
  */
 import { Prng } from "../base/prng.ts";
 import type { Millis } from "../base/time.ts";
-import { drawnResource } from "./admin.ts";
+import { drawnMachine, drawnResource } from "./admin.ts";
 import type { ClusterShape } from "./cluster.ts";
 import { type CrowdRule, DC_PHASES, type DcFault } from "./crowd.ts";
 import { drawFaults } from "./faults.ts";
@@ -14,6 +14,9 @@ import { CALM_MS, drawWorld, type RunPlan } from "./plan.ts";
 
 const SAFETY_MS = [25_000, 50_000] as const;
 const RESOURCES = [20, 32] as const;
+const MACHINES_MAX = 4;
+/** Orders for each. */
+const MIGRATIONS = 4;
 const LONGEST_MS = 15_000;
 /** An agent that cannot stop what it started. */
 const STUCK = "sim:Stuck";
@@ -24,6 +27,8 @@ export function drawCrowd(seed: number, shape: ClusterShape): RunPlan {
   const prng = new Prng(seed * 64 + shape.nodes * 2 + (shape.witness ? 1 : 0));
   const safetyMs = prng.between(...SAFETY_MS);
   const resources = prng.between(...RESOURCES);
+  const own = new Prng(seed * 64 + 1_000_003);
+  const machines = own.chance(0.7) ? own.between(1, MACHINES_MAX) : 0;
   const world = {
     ...drawWorld(prng, new Prng(seed * 4 + 3)),
     // What fails everywhere is given up, and then says nothing any more.
@@ -52,15 +57,18 @@ export function drawCrowd(seed: number, shape: ClusterShape): RunPlan {
   // What cannot stop and is nobody's any more stays where it is, for nothing starts elsewhere.
   const stays = properties.flatMap(({ agent }, at) => agent === STUCK ? [drawnResource(at)] : []);
   return {
-    ...{ seed, shape, world, resources, faults, dc, safetyMs },
+    ...{ seed, shape, world, resources, machines, faults, dc, safetyMs },
     ...{ clients: 4, contenders: 0, registers: 1, scribes: 0, lockers: 0 },
     ...{ spares: 0, force: null, calm: false },
     members: drawMembers(prng, nodes, safetyMs),
     policy: prng.pick(["freeze", "failover", "conditional", "migrate", null] as const) ?? null,
     properties,
     rules: drawRules(prng, resources, nodes),
-    orders: drawOrders(prng, { resources, nodes, safetyMs })
-      .filter(({ order }) => !stays.some((id) => order === `remove ${id}`)),
+    orders: [
+      ...drawOrders(prng, { resources, nodes, safetyMs })
+        .filter(({ order }) => !stays.some((id) => order === `remove ${id}`)),
+      ...drawMigrations(own, { machines, nodes, safetyMs }),
+    ].sort((a, b) => a.at - b.at),
   };
 }
 
@@ -141,6 +149,19 @@ function drawOrders(
     ]) ?? "";
     return { at: prng.between(CALM_MS, safetyMs), order };
   }).sort((a, b) => a.at - b.at);
+}
+
+/** Machines are sent about, most of them while they run. */
+function drawMigrations(
+  prng: Prng,
+  { machines, nodes, safetyMs }: { machines: number; nodes: number; safetyMs: Millis },
+): RunPlan["orders"] {
+  return Array.from({ length: machines * MIGRATIONS }, () => {
+    const id = drawnMachine(prng.between(0, machines - 1));
+    const node = `node${"ABCDEFGH".charAt(prng.between(0, nodes - 1))}`;
+    const order = `migrate ${id} ${node}${prng.chance(0.1) ? " cold" : ""}`;
+    return { at: prng.between(CALM_MS, safetyMs), order };
+  });
 }
 
 /** One strike for people. */

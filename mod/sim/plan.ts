@@ -17,6 +17,8 @@ export interface RunPlan {
   readonly shape: ClusterShape;
   readonly world: Partial<WorldOptions>;
   readonly resources: number;
+  /** Virtual machines beside these, which may move while they run. */
+  readonly machines: number;
   readonly clients: number;
   /** Clients that all write the same files. */
   readonly contenders: number;
@@ -90,6 +92,7 @@ export function drawPlan(seed: number, shape: ClusterShape): RunPlan {
     seed,
     shape,
     resources,
+    machines: 0,
     clients,
     contenders,
     registers: 2,

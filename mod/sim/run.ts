@@ -5,7 +5,7 @@
  * @module
  */
 import { type ResourceId, resourceId } from "../base/id.ts";
-import { Admin, drawnResource } from "./admin.ts";
+import { Admin, drawnMachine, drawnResource } from "./admin.ts";
 import { Checks, type Violation } from "./checks.ts";
 import { Clients } from "./clients.ts";
 import { Contenders } from "./contenders.ts";
@@ -119,7 +119,9 @@ class Run {
     this.#membership = new Membership(this.#cluster, this.#admin);
     this.#forced = new Forced(this.#cluster, this.#checks, this.#admin);
     this.#forced.onDone = () => this.#goOn();
-    this.#ids = Array.from({ length: plan.resources }, (_, at) => drawnResource(at));
+    const machines = Array.from({ length: plan.machines }, (_, at) => drawnMachine(at));
+    const others = Array.from({ length: plan.resources }, (_, at) => drawnResource(at));
+    this.#ids = [...others, ...machines];
     const { rules, dc, policy } = plan;
     const whole = { checks: this.#checks, admin: this.#admin, ids: this.#ids };
     const parts = { ...whole, rules, dc, policy };
@@ -308,7 +310,13 @@ class Run {
   }
 
   #define(): void {
-    for (const id of this.#ids) this.#set(id, "started");
+    for (const [at, id] of this.#ids.entries()) {
+      this.#set(id, "started");
+      const [kind, number] = id.split(":");
+      const { name } = this.#cluster.node(at % this.#plan.shape.nodes);
+      const path = `nodes/${name}/qemu-server/${number}.conf`;
+      if (kind === "vm") this.#admin.write(path, "memory: 64\n");
+    }
     if (this.#ids.length > 0) this.#crowd.define(() => this.#admin.apply());
   }
 }

@@ -23,7 +23,7 @@ import {
 import type { Failure } from "./ocf.ts";
 import { QemuStart, type VmPorts } from "./qemu_start.ts";
 import { statusIn } from "./qmp.ts";
-import type { QmpCommand, QmpResult } from "./qmp_talk.ts";
+import type { QmpCommand } from "./qmp_talk.ts";
 
 /** Credentials of a machine that waits; it goes when it is let run, and shows that it was not. */
 export const ARRIVAL_OBJECT = "arrival";
