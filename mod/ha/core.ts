@@ -88,6 +88,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       guard: this.#guard,
       arming: this.#arming,
       agent: this.#agent,
+      departure: this.#departure,
       health,
     });
     const present = (node: NodeId) => this.#herald.present(node);
@@ -102,7 +103,6 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       words: (node) => this.#words.get(node) ?? null,
       storageFenced: (node, luns) => this.#ejected.covers(node, luns),
       steady: (id) => this.#agent.isSteady(id),
-      stops: (node) => node === self && this.#departure.draining,
     };
   }
 
@@ -247,7 +247,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
 
   #onFrame(from: NodeId, bytes: Uint8Array): void {
     const report = this.#herald.onFrame(from, bytes);
-    if (report?.leaving !== true) return;
+    if (report?.departure !== "over") return;
     const boot = bootId(report.boot);
     this.#words.set(from, { words: "clean-stop", boot, at: this.#context.now });
   }

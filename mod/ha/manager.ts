@@ -159,7 +159,7 @@ export class Manager {
     const { lock } = this.#files;
     if (lock === null || lock.holder === this.#context.self) return true;
     if (memberOf(this.#context.spec, lock.holder) === undefined) return true;
-    if (present(lock.holder)?.leaving === true) return true;
+    if (present(lock.holder)?.departure === "over") return true;
     const state = health(lock.holder)?.state ?? "unknown";
     return state === "down" || state === "isolated";
   }

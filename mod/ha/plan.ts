@@ -308,12 +308,14 @@ class Planner {
     const { proof = null, preferred = null, except = [] } = how;
     const from = old.node;
     const waits = old.state === "relocate" ? null : waitsFor(this.#situation, this.#draft, id);
-    if (waits !== null) return this.#unplaced(old, proof, waits);
+    if (waits !== null) return this.#unplaced(id, old, { proof, because: waits });
     const owned = this.#owned(id, old, proof);
     if (owned !== null) return owned;
     // A node that is in `fence` or dead is no candidate anyway.
     const choice = choose(this.#situation, this.#draft, { id, except, preferred });
-    if (choice.node === null) return this.#unplaced(old, proof, choice.because);
+    if (choice.node === null) {
+      return this.#unplaced(id, old, { proof, because: choice.because });
+    }
     if (proof !== null && from !== null && from !== choice.node) {
       this.#takeovers.push({ id, from, to: choice.node, proof });
     }
@@ -326,7 +328,8 @@ class Planner {
     const owner = this.#situation.out.size > 0 ? null : ownerOf(this.#situation, id);
     if (owner === null) return null;
     if ("why" in owner) {
-      return this.#unplaced(old, proof, reason("ha.no-node", { id, why: owner.why }));
+      const because = reason("ha.no-node", { id, why: owner.why });
+      return this.#unplaced(id, old, { proof, because });
     }
     const { node, name } = owner;
     if (node === old.node && (proof !== null || old.state === "relocate")) {
@@ -337,10 +340,18 @@ class Planner {
   }
 
   /** Nobody may have it now: it waits, and says for what. */
-  #unplaced(old: ServiceEntry, proof: DeathProof | null, because: Reason): ServiceEntry {
+  #unplaced(
+    id: ResourceId,
+    old: ServiceEntry,
+    { proof, because }: { readonly proof: DeathProof | null; readonly because: Reason },
+  ): ServiceEntry {
     const state = proof !== null || old.state === "recovery" ? "recovery" : "stopped";
     const same = old.why !== null && formatReason(old.why) === formatReason(because);
-    return old.state === state && same ? old : { ...old, state, why: because };
+    const next: ServiceEntry = { ...old, state, why: because };
+    // What is new is said; of a large status that has no room for reasons it would be all, each time.
+    const isKnown = this.#situation.status.services.has(id) && old.state === state;
+    if (isKnown && (old.why === null || old.why.code === because.code)) return same ? old : next;
+    return this.#say(id, next, because);
   }
 
   /** It runs nowhere and is not wanted to; forgotten if nobody defines it. */

@@ -8,6 +8,8 @@ export interface Proc {
   readonly life: number;
   /** The daemon of now wants its end, or was told of it. */
   quiet: boolean;
+  /** It does not heed SIGTERM. */
+  deaf: boolean;
   /** SIGKILL is under way. */
   killed: boolean;
   /** Of a resource that is held: its owner's words. */
@@ -16,6 +18,11 @@ export interface Proc {
   sick: string | null;
   /** Run once it is gone. */
   readonly onGone: (() => void)[];
+}
+
+/** One that lasts, and does not heed SIGTERM: `deaf`. */
+export function isDeafCommand([program]: readonly string[]): boolean {
+  return program === "deaf";
 }
 
 /** A command that ends by itself soon, with an exit status other than 0: `false`. Others last. */
