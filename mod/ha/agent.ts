@@ -53,6 +53,8 @@ interface Local {
   /** What it is once the stop under way has ended. */
   then: "gone" | "waiting" | "failed" | "invalid";
   tries: number;
+  /** Stops that failed, one after the other. */
+  stops: number;
   why: string;
   since: Instant;
   notBefore: Instant;
@@ -98,12 +100,6 @@ export class Agent {
   stateOf(id: ResourceId): LocalState {
     const state = this.#locals.get(id)?.state ?? "stopped";
     return state === "waiting" ? "starting" : state;
-  }
-
-  /** It has run well for long. */
-  isSteady(id: ResourceId): boolean {
-    const local = this.#locals.get(id);
-    return local?.state === "running" && this.#context.now - local.since >= STEADY_MS;
   }
 
   onListed(running: readonly ResourceId[]): void {
@@ -152,11 +148,12 @@ export class Agent {
       local.why = failure;
       local.notBefore = after(this.#context.now, this.#context.timing.haRoundMs);
       const because = reason("ha.stop-failed", { id, node, why: failure });
-      this.#context.say(`${spoken(id)} does not stop`, because);
+      if (isTold(++local.stops)) this.#context.say(`${spoken(id)} does not stop`, because);
       // Of one that nobody defines nothing starts elsewhere: it may stay.
       const fences = definitions.resources.get(id)?.onStopFailure === "fence";
       return fences ? reason("ha.stop-fenced", { id, node }) : null;
     }
+    local.stops = 0;
     if (local.then !== "gone") local.state = local.then;
     else {
       this.#locals.delete(id);
@@ -172,11 +169,11 @@ export class Agent {
     if (local.state !== "running" || local.op !== null) return;
     if (health.state === "running") {
       if (health.why !== undefined) local.why = health.why;
-      if (this.isSteady(local.id)) local.tries = 0;
+      if (this.#context.now - local.since >= STEADY_MS) local.tries = 0;
       return;
     }
     const failure = health.state === "failed" ? health : { why: "nothing of it runs any more" };
-    if (this.#holds) return this.#leave(local, failure.why);
+    if (this.#isLeft(local.id, definitions)) return this.#leave(local, failure.why);
     this.#sayFailed(local.id, failure.why);
     this.#onFailure(local, failure, definitions.resources.get(local.id));
   }
@@ -185,7 +182,7 @@ export class Agent {
     const local = this.#locals.get(id);
     if (local === undefined || local.state !== "running" || local.op !== null) return;
     const why = `its main process ended: ${how}`;
-    if (this.#holds) return this.#leave(local, why);
+    if (this.#isLeft(id, definitions)) return this.#leave(local, why);
     this.#sayFailed(id, why);
     this.#onFailure(local, { why }, definitions.resources.get(id));
   }
@@ -210,15 +207,7 @@ export class Agent {
       if (isDown(local)) this.#locals.delete(local.id);
       else if (permit.stop || permit.drain) this.#stop(local, "gone", permit.definitions);
     }
-    if (permit.start) {
-      for (const [id, entry] of permit.status.services) {
-        if (entry.state !== "started" || entry.node !== this.#context.self) continue;
-        const resource = permit.definitions.resources.get(id);
-        if (resource !== undefined && this.#starting < permit.maxWorkers) {
-          this.#startIfDown(resource, permit.machines);
-        }
-      }
-    }
+    if (permit.start) this.#startWhatIsDue(permit);
     for (const local of this.#locals.values()) this.#monitorIfDue(local, permit.definitions);
   }
 
@@ -245,11 +234,30 @@ export class Agent {
     return ours && (entry.state === "started" || entry.state === "fence");
   }
 
-  #startIfDown(resource: Resource, machines: Machines): void {
-    const { now } = this.#context;
+  /** The highest priority first, for only so many may be starting at a time. */
+  #startWhatIsDue({ status, definitions, machines, maxWorkers }: Permit): void {
+    const due: Resource[] = [];
+    for (const [id, { state, node }] of status.services) {
+      if (state !== "started" || node !== this.#context.self || !this.#isDown(id)) continue;
+      const resource = definitions.resources.get(id);
+      if (resource !== undefined && resource.wanted !== "ignored") due.push(resource);
+    }
+    if (due.length === 0) return;
+    due.sort((a, b) => b.priority - a.priority);
+    for (const each of due.slice(0, Math.max(0, maxWorkers - this.#starting))) {
+      this.#start(each, machines);
+    }
+  }
+
+  /** It may be started now. */
+  #isDown(id: ResourceId): boolean {
+    const local = this.#locals.get(id);
+    if (local === undefined) return true;
+    return local.state === "waiting" && local.op === null && this.#context.now >= local.notBefore;
+  }
+
+  #start(resource: Resource, machines: Machines): void {
     const local = this.#locals.get(resource.id) ?? this.#fresh(resource.id);
-    const known = this.#locals.has(resource.id);
-    if (known && (local.state !== "waiting" || local.op !== null || now < local.notBefore)) return;
     this.#locals.set(resource.id, local);
     local.state = "starting";
     local.op = this.#context.tag();
@@ -294,8 +302,8 @@ export class Agent {
   #monitorIfDue(local: Local, { resources }: Definitions): void {
     const { now } = this.#context;
     if (local.state !== "running" || local.op !== null || local.monitor !== null) return;
-    if (now < local.monitorAt) return;
     const resource = resources.get(local.id);
+    if (now < local.monitorAt || resource?.wanted === "ignored") return;
     local.monitorAt = this.#nextMonitor(resource);
     if (resource === undefined) return;
     local.monitor = this.#context.tag();
@@ -313,7 +321,12 @@ export class Agent {
     for (const local of this.#locals.values()) local.monitorAt = this.#context.now;
   }
 
-  /** It is as it is until the cluster is armed; said once. */
+  /** Nobody wants it started again, whatever becomes of it. */
+  #isLeft(id: ResourceId, { resources }: Definitions): boolean {
+    return this.#holds || resources.get(id)?.wanted === "ignored";
+  }
+
+  /** It is as it is until the cluster is armed, or it is wanted; said once. */
   #leave(local: Local, why: string): void {
     if (local.why === why) return;
     local.why = why;
@@ -333,6 +346,7 @@ export class Agent {
       op: null,
       then: "gone",
       tries: 0,
+      stops: 0,
       why: "",
       since: now,
       notBefore: EPOCH,
@@ -340,6 +354,11 @@ export class Agent {
       monitor: null,
     };
   }
+}
+
+/** What fails again and again is told ever more seldom: the first, second, fourth, eighth time … */
+export function isTold(failures: number): boolean {
+  return Number.isInteger(Math.log2(failures));
 }
 
 /** Nothing of it runs, and nothing is under way. */

@@ -14,7 +14,7 @@ import { Draft } from "./draft.ts";
 import { found } from "./found.ts";
 import { MACHINE_MOVES_MAX, ownerOf } from "./machines.ts";
 import { frozenPlan, modeAfter, modeOrder, unsettled } from "./frozen.ts";
-import { orderedMove, wantedMove } from "./moves.ts";
+import { idleOrders, orderedMove, wantedMove } from "./moves.ts";
 import { choose } from "./placement.ts";
 import { inOrder, localOf, waitsFor } from "./ordering.ts";
 import { decisionBytes, DECISIONS_BYTES_MAX, type Resource, spoken } from "./resource.ts";
@@ -61,6 +61,7 @@ class Planner {
       const ids = new Set([...status.services.keys(), ...definitions.resources.keys()]);
       for (const id of inOrder(ids, this.#situation)) this.#service(id);
     }
+    for (const because of idleOrders(this.#situation)) this.say("an order is dropped", because);
     const { nodes, services } = this.#draft;
     const { out } = this.#situation;
     return {
@@ -93,6 +94,7 @@ class Planner {
     if (old === null) return;
     // What was removed has to be gone before as much can come.
     if (known === undefined && (this.#room -= decisionBytes([id])) < 0) return;
+    if (known === undefined && old.why !== null) this.#say(id, old, old.why);
     const next = this.#next(id, old, resource);
     this.#draft.set(id, next);
   }
@@ -360,8 +362,12 @@ class Planner {
     old: ServiceEntry,
     resource: Resource | undefined,
   ): ServiceEntry | null {
+    const { spec, self } = this.#situation;
     if (resource === undefined) return null;
-    const because = reason("ha.requested", { id, state: resource.wanted });
+    // It is wanted again since its end was asked for: then it is placed by the next plan.
+    const because = resource.wanted === "started"
+      ? reason("ha.stopped", { id, node: nameOf(spec, old.node ?? self) })
+      : reason("ha.requested", { id, state: resource.wanted });
     const next: ServiceEntry = { ...old, state: "stopped", target: null, home: null, tried: [] };
     return this.#say(id, next, because);
   }

@@ -276,6 +276,8 @@ class Stage {
     if (!isResourceId(id)) return `"${id}" is no resource id`;
     const pairs = properties.map((each) => each.split("=") as [string, string]);
     this.#admin.set(id, Object.fromEntries(pairs));
+    // By such a proof it may run where it was, too: there it can write no more.
+    if (properties.includes("recover_on=storage")) this.#checks.writers.add(id);
     return this.#admin.apply(), null;
   }
 

@@ -45,6 +45,8 @@ export class Hands {
       case "break":
       case "mend":
         return host.processes.refuse(argument as ResourceId, command === "break"), null;
+      case "free":
+        return host.processes.free(argument as ResourceId), null;
       case "disk": {
         if (argument !== "ok" && argument !== "hung" && argument !== "failing") {
           return "ok|hung|failing";
