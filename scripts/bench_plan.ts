@@ -63,7 +63,7 @@ function situationOf(dead: number): Situation {
   });
   const present = (node: NodeId): Report | null =>
     isDead(node) ? null : {
-      ...{ version: 1, boot, status: 7, leaving: false, watchdog: "armed" },
+      ...{ version: 1, boot, status: 7, departure: "none", watchdog: "armed" },
       services: reports.get(node) ?? [],
     };
   return {
@@ -90,7 +90,8 @@ function situationOf(dead: number): Situation {
     }),
     vitals: () => null,
     ...{ present, report: present, words: () => null },
-    ...{ news: () => null, storageFenced: () => false, steady: () => false, stops: () => false },
+    news: () => null,
+    ...{ storageFenced: () => false, steady: () => false },
   };
 }
 

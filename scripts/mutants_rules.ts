@@ -22,6 +22,14 @@ export const RULES_MUTANTS: readonly Mutant[] = [
     seeds: 1,
   },
   {
+    name: "something given to a node that is to stop",
+    file: "ha/fit.ts",
+    find: 'report.departure !== "none"',
+    put: 'report.departure === "over"',
+    shape: PLAN,
+    seeds: 1,
+  },
+  {
     name: "order of a person stronger than a strict rule",
     file: "ha/moves.ts",
     find: 'if (closed !== null) return refuse(`rule "${closed.rule}": ${closed.why}`);',

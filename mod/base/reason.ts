@@ -100,6 +100,7 @@ export const REASONS = {
   "ha.thawed": "{node} is back, and {id} goes on there",
   "ha.waits-for": '{id} starts after {other} runs, by rule "{rule}"',
   "ha.order-refused": "{id} is not moved to {node}: {why}",
+  "ha.order-dropped": 'the order "{order}" is dropped: {why}',
   "ha.disarmed":
     "a person disarmed HA: nothing is started, stopped, moved or fenced until it is armed",
   "ha.disarmed-refused": 'the order "{order}" is dropped: HA is disarmed',

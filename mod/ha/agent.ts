@@ -170,11 +170,12 @@ export class Agent {
       local.why = failure;
       local.notBefore = after(this.#context.now, this.#context.timing.haRoundMs);
       const because = reason("ha.stop-failed", { id, node, why: failure });
-      this.#context.say(`${spoken(id)} does not stop`, because);
+      if (isTold(++local.stops)) this.#context.say(`${spoken(id)} does not stop`, because);
       // Of one that nobody defines nothing starts elsewhere: it may stay.
       const fences = definitions.resources.get(id)?.onStopFailure === "fence";
       return fences ? reason("ha.stop-fenced", { id, node }) : null;
     }
+    local.stops = 0;
     if (local.then !== "gone") local.state = local.then;
     else {
       this.#locals.delete(id);
@@ -190,11 +191,11 @@ export class Agent {
     if (local.state !== "running" || local.op !== null) return;
     if (health.state === "running") {
       if (health.why !== undefined) local.why = health.why;
-      if (this.isSteady(local.id)) local.tries = 0;
+      if (this.#context.now - local.since >= STEADY_MS) local.tries = 0;
       return;
     }
     const failure = health.state === "failed" ? health : { why: "nothing of it runs any more" };
-    if (this.#holds) return this.#leave(local, failure.why);
+    if (this.#isLeft(local.id, definitions)) return this.#leave(local, failure.why);
     this.#sayFailed(local.id, failure.why);
     this.#onFailure(local, failure, definitions.resources.get(local.id));
   }
@@ -203,7 +204,7 @@ export class Agent {
     const local = this.#locals.get(id);
     if (local === undefined || local.state !== "running" || local.op !== null) return;
     const why = `its main process ended: ${how}`;
-    if (this.#holds) return this.#leave(local, why);
+    if (this.#isLeft(id, definitions)) return this.#leave(local, why);
     this.#sayFailed(id, why);
     this.#onFailure(local, { why }, definitions.resources.get(id));
   }
@@ -231,15 +232,7 @@ export class Agent {
       else if (permit.stop || permit.drain) this.#stop(local, "gone", permit.definitions);
     }
     if (permit.stop) this.#migrate(permit);
-    if (permit.start) {
-      for (const [id, entry] of services) {
-        if (entry.state !== "started" || entry.node !== this.#context.self) continue;
-        const resource = permit.definitions.resources.get(id);
-        if (resource !== undefined && this.#starting < permit.maxWorkers) {
-          this.#startIfDown(resource, permit.machines);
-        }
-      }
-    }
+    if (permit.start) this.#startWhatIsDue(permit);
     for (const local of this.#locals.values()) this.#monitorIfDue(local, permit.definitions);
   }
 
@@ -284,11 +277,30 @@ export class Agent {
     }
   }
 
-  #startIfDown(resource: Resource, machines: Machines): void {
-    const { now } = this.#context;
+  /** The highest priority first, for only so many may be starting at a time. */
+  #startWhatIsDue({ status, definitions, machines, maxWorkers }: Permit): void {
+    const due: Resource[] = [];
+    for (const [id, { state, node }] of status.services) {
+      if (state !== "started" || node !== this.#context.self || !this.#isDown(id)) continue;
+      const resource = definitions.resources.get(id);
+      if (resource !== undefined && resource.wanted !== "ignored") due.push(resource);
+    }
+    if (due.length === 0) return;
+    due.sort((a, b) => b.priority - a.priority);
+    for (const each of due.slice(0, Math.max(0, maxWorkers - this.#starting))) {
+      this.#start(each, machines);
+    }
+  }
+
+  /** It may be started now. */
+  #isDown(id: ResourceId): boolean {
+    const local = this.#locals.get(id);
+    if (local === undefined) return true;
+    return local.state === "waiting" && local.op === null && this.#context.now >= local.notBefore;
+  }
+
+  #start(resource: Resource, machines: Machines): void {
     const local = this.#locals.get(resource.id) ?? freshLocal(resource.id, this.#context.now);
-    const known = this.#locals.has(resource.id);
-    if (known && (local.state !== "waiting" || local.op !== null || now < local.notBefore)) return;
     this.#locals.set(resource.id, local);
     local.state = "starting";
     local.op = this.#context.tag();
@@ -335,8 +347,8 @@ export class Agent {
   #monitorIfDue(local: Local, { resources }: Definitions): void {
     const { now } = this.#context;
     if (local.state !== "running" || local.op !== null || local.monitor !== null) return;
-    if (now < local.monitorAt) return;
     const resource = resources.get(local.id);
+    if (now < local.monitorAt || resource?.wanted === "ignored") return;
     local.monitorAt = this.#nextMonitor(resource);
     if (resource === undefined) return;
     local.monitor = this.#context.tag();
@@ -354,7 +366,12 @@ export class Agent {
     for (const local of this.#locals.values()) local.monitorAt = this.#context.now;
   }
 
-  /** It is as it is until the cluster is armed; said once. */
+  /** Nobody wants it started again, whatever becomes of it. */
+  #isLeft(id: ResourceId, { resources }: Definitions): boolean {
+    return this.#holds || resources.get(id)?.wanted === "ignored";
+  }
+
+  /** It is as it is until the cluster is armed, or it is wanted; said once. */
   #leave(local: Local, why: string): void {
     if (local.why === why) return;
     local.why = why;
@@ -365,4 +382,9 @@ export class Agent {
     const node = this.#context.name(this.#context.self);
     this.#context.say(`${spoken(id)} failed`, reason("ha.monitor-failed", { id, node, why }));
   }
+}
+
+/** What fails again and again is told ever more seldom: the first, second, fourth, eighth time … */
+export function isTold(failures: number): boolean {
+  return Number.isInteger(Math.log2(failures));
 }

@@ -4,8 +4,10 @@
  * @module
  */
 import type { NodeId, ResourceId } from "../base/id.ts";
+import { after, type Instant, NEVER } from "../base/time.ts";
 import { formatReason, type Reason, reason } from "../base/reason.ts";
 import type { ServiceState } from "../streams.ts";
+import { STEADY_MS } from "./agent.ts";
 import type { HaContext } from "./context.ts";
 import type { HaFiles } from "./files.ts";
 import { spoken } from "./resource.ts";
@@ -30,6 +32,10 @@ const NOTHING: Pick<Report, "services"> = { services: [] };
 export class ResourceBoard {
   readonly #context: HaContext;
   readonly #shown = new Map<ResourceId, Shown>();
+  /** When what runs well will have done so for long enough. */
+  readonly #steadyAt = new Map<ResourceId, Instant>();
+  /** What was said of those that are decided to be here. */
+  readonly #said = new Map<ResourceId, ServiceState>();
   /** The sentences of reasons in force. */
   readonly #sentences = new WeakMap<Reason, string>();
 
@@ -41,6 +47,11 @@ export class ResourceBoard {
     return [...this.#shown.values()];
   }
 
+  /** It was reported to run well on its node, without a break, for so long that failures are forgiven. */
+  isSteady(id: ResourceId): boolean {
+    return this.#context.now >= (this.#steadyAt.get(id) ?? NEVER);
+  }
+
   /** Looks at everything once more; `onRunning` hears what is reported to run on its node. */
   refresh(
     files: HaFiles,
@@ -48,6 +59,8 @@ export class ResourceBoard {
     watch: {
       readonly vitals: () => string;
       readonly onRunning: (id: ResourceId, node: NodeId) => void;
+      /** What is applied here is not what a database held long ago. */
+      readonly isNews: boolean;
     },
   ): void {
     for (const [id, entry] of files.status.services) {
@@ -62,7 +75,15 @@ export class ResourceBoard {
       const before = this.#shown.get(id);
       const why = entry.why === null ? "" : this.#sentence(entry.why);
       this.#shown.set(id, { id, state, node, wanted, reason: why, detail });
+      if (node !== this.#context.self) this.#said.delete(id);
+      else if (watch.isNews && this.#said.get(id) !== state) {
+        this.#said.set(id, state);
+        const text = `ha_state: ${spoken(id)}=${state}${watch.vitals()}`;
+        this.#context.say(text, this.#because(id, entry, state));
+      }
       if (before?.state === state && before.node === node) continue;
+      if (state === "started") this.#steadyAt.set(id, after(this.#context.now, STEADY_MS));
+      else this.#steadyAt.delete(id);
       this.#context.tell({
         fact: "ha.resource",
         id,
@@ -70,14 +91,12 @@ export class ResourceBoard {
         node,
         because: this.#because(id, entry, state),
       });
-      if (node === this.#context.self) {
-        const text = `ha_state: ${spoken(id)}=${state}${watch.vitals()}`;
-        this.#context.say(text, this.#because(id, entry, state));
-      }
     }
     for (const id of this.#shown.keys()) {
       if (files.status.services.has(id)) continue;
       this.#shown.delete(id);
+      this.#steadyAt.delete(id);
+      this.#said.delete(id);
       const because = reason("ha.requested", { id, state: "removed" });
       this.#context.tell({ fact: "ha.resource", id, state: "stopped", node: null, because });
     }

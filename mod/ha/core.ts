@@ -13,7 +13,7 @@ import { bootId, type NodeId, requestId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import { after, earliest, type Instant } from "../base/time.ts";
 import type { Fact, MemberHealth, Position, Request } from "../streams.ts";
-import { Agent } from "./agent.ts";
+import { Agent, isTold } from "./agent.ts";
 import { Arming } from "./arming.ts";
 import { ResourceBoard } from "./board.ts";
 import { isOfConcern } from "./concern.ts";
@@ -84,10 +84,9 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#departure = new Departure(this.#context, this.#files, this.#clerk);
     const health = (node: NodeId) => this.#healths.get(node) ?? null;
     this.#herald = new Herald(this.#context, {
-      files: this.#files,
-      guard: this.#guard,
-      arming: this.#arming,
+      ...watched,
       agent: this.#agent,
+      departure: this.#departure,
       health,
     });
     const present = (node: NodeId) => this.#herald.present(node);
@@ -102,8 +101,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       },
       words: (node) => this.#words.get(node) ?? null,
       storageFenced: (node, luns) => this.#ejected.covers(node, luns),
-      steady: (id) => this.#agent.isSteady(id),
-      stops: (node) => node === self && this.#departure.draining,
+      steady: (id) => this.#board.isSteady(id),
     };
   }
 
@@ -129,6 +127,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#board.refresh(this.#files, this.#knowledge.present, {
       vitals: () => this.#herald.vitalsText(),
       onRunning: (id, node) => this.#manager.onRunning(id, node),
+      isNews: this.#isFresh || this.#guard.suspended,
     });
     this.#arming.pet(this.#guard.held);
     return this.#context.take();
@@ -248,9 +247,9 @@ export class HaCore implements Core<HaEvent, HaEffect> {
 
   #onFrame(from: NodeId, bytes: Uint8Array): void {
     const report = this.#herald.onFrame(from, bytes);
-    if (report?.leaving !== true) return;
-    const boot = bootId(report.boot);
-    this.#words.set(from, { words: "clean-stop", boot, at: this.#context.now });
+    if (report?.departure !== "over") return;
+    const words = { words: "clean-stop", boot: bootId(report.boot) } as const;
+    this.#words.set(from, { ...words, at: this.#context.now });
   }
 
   // ------------------------------------------------------------------------------- the guard
@@ -304,6 +303,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     this.#killTag = null;
     if (failure !== null) {
       // Tried again each round; until then the watchdog is not petted and the node owns nothing.
+      if (!isTold(this.#guard.failed())) return;
       return this.#context.say(`killed resources remain: ${failure}`, reason("ha.guard-stuck"));
     }
     this.#agent.onKilled();
@@ -391,8 +391,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     const now = lock === null ? "" : `${lock.holder} ${lock.epoch}`;
     if (now === this.#dc) return;
     this.#dc = now;
-    const node = lock?.holder ?? null;
-    const epoch = lock?.epoch ?? 0;
+    const [node, epoch] = [lock?.holder ?? null, lock?.epoch ?? 0];
     const name = node === null ? "nobody" : this.#context.name(node);
     const because = reason(node === null ? "ha.lost-dc" : "ha.elected-dc", { node: name, epoch });
     this.#context.tell({ fact: "ha.dc", node, epoch, because });

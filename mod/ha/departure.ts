@@ -47,6 +47,11 @@ export class Departure {
     this.#clerk = clerk;
   }
 
+  /** This node is to stop, sooner or later: nothing more is to come here. */
+  get begun(): boolean {
+    return this.#phase !== "none";
+  }
+
   /** Everything here is to stop now. */
   get draining(): boolean {
     return this.#phase === "draining";

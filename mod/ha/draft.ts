@@ -61,6 +61,10 @@ export class Draft {
     }
   }
 
+  isOnline(node: NodeId): boolean {
+    return this.nodes.get(node)?.state === "online";
+  }
+
   /** Resources that a node has. */
   held(node: NodeId): number {
     return this.#held.get(node) ?? 0;

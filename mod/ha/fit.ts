@@ -1,9 +1,18 @@
-/** Which nodes strict rules close to a resource, as things are or as they will be. @module */
+/** Which nodes take nothing now, and which strict rules close to a resource, now or later. @module */
 import type { NodeId, ResourceId } from "../base/id.ts";
 import { type Draft, willBeOn } from "./draft.ts";
 import type { NodeRule } from "./rules.ts";
 import type { Situation } from "./situation.ts";
 import { stateIn } from "./wire.ts";
+
+/** Why nothing may be given to a node now, as a verb; null: it takes what it is given. */
+export function unfit(situation: Situation, draft: Draft, node: NodeId): string | null {
+  const entry = draft.nodes.get(node);
+  const report = situation.present(node);
+  if (entry?.state !== "online" || report === null) return "is not online";
+  if (entry.maintenance) return "is in maintenance";
+  return entry.shutdown !== null || report.departure !== "none" ? "stops" : null;
+}
 
 /** A node is closed: by which rule, and a clause that says why. */
 export interface Closed {

@@ -1,5 +1,7 @@
 /** A resource of which nothing is decided: new, or the decisions were lost. @module */
 import type { NodeId, ResourceId } from "../base/id.ts";
+import { nameOf } from "../base/cluster.ts";
+import { reason } from "../base/reason.ts";
 import type { Draft } from "./draft.ts";
 import { isLongSilent } from "./node_plan.ts";
 import type { Situation } from "./situation.ts";
@@ -19,7 +21,9 @@ export function found(situation: Situation, draft: Draft, id: ResourceId): Servi
   for (const { id: node } of spec.members) {
     const report = situation.present(node);
     if (report === null || stateIn(report, id).state === "stopped") continue;
-    if (draft.nodes.get(node)?.state === "online") return { ...BLANK, state: "started", node };
+    if (draft.nodes.get(node)?.state !== "online") continue;
+    const why = reason("ha.adopted", { id, node: nameOf(spec, node) });
+    return { ...BLANK, state: "started", node, why };
   }
   const isKnown = (node: NodeId) =>
     status.nodes.has(node) || draft.nodes.has(node) || isLongSilent(situation, node);

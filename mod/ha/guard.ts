@@ -24,6 +24,7 @@ export class Guard {
   /** Killed resources are not known to be gone. */
   #dirty = false;
   #suspended = false;
+  #failures = 0;
   #tenure = 0;
 
   get held(): boolean {
@@ -107,8 +108,14 @@ export class Guard {
     return "lapsed";
   }
 
+  /** A kill left something; how many did, one after the other. */
+  failed(): number {
+    return ++this.#failures;
+  }
+
   /** Nothing runs here any more. */
   clean(): void {
+    this.#failures = 0;
     this.#dirty = false;
   }
 

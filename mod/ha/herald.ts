@@ -8,6 +8,7 @@ import type { NodeId } from "../base/id.ts";
 import type { MemberHealth, Vitals } from "../streams.ts";
 import type { Agent } from "./agent.ts";
 import type { Arming } from "./arming.ts";
+import type { Departure } from "./departure.ts";
 import type { HaContext } from "./context.ts";
 import type { HaFiles } from "./files.ts";
 import type { Guard } from "./guard.ts";
@@ -21,6 +22,7 @@ export interface HeraldParts {
   readonly guard: Guard;
   readonly arming: Arming;
   readonly agent: Agent;
+  readonly departure: Departure;
   readonly health: (node: NodeId) => MemberHealth | null;
 }
 
@@ -81,9 +83,9 @@ export class Herald {
     // Before the report: who hears that a machine is gone knows by then whether it was handed over.
     this.#reportNews(anyway);
     const { version: _version, ...report } = this.#own();
-    const { status, leaving, watchdog, services } = report;
+    const { status, departure, watchdog, services } = report;
     const states = services.map((each) => `${each.id}=${each.state}`).join();
-    const text = `${status} ${leaving} ${watchdog} ${states}`;
+    const text = `${status} ${departure} ${watchdog} ${states}`;
     const changed = text !== this.#said;
     if (!anyway && !changed) return;
     this.#said = text;
@@ -134,12 +136,12 @@ export class Herald {
   }
 
   #own(): Report {
-    const { files, guard, arming, agent } = this.#parts;
+    const { files, guard, arming, agent, departure } = this.#parts;
     return {
       version: 1,
       boot: this.#context.boot,
       status: files.statusVersion,
-      leaving: this.leaving,
+      departure: this.leaving ? "over" : departure.begun ? "begun" : "none",
       // Until its own guard is held by what is decided now, nobody is to count on it.
       watchdog: files.mode === "disarmed" || guard.suspended ? "disarmed" : arming.report,
       services: agent.services(),

@@ -69,6 +69,12 @@ function turn(turn: Turn["turn"], why = ""): Turn {
   return { turn, why };
 }
 
+/** It runs on at its target. */
+export function handedTo(target: NodeId, old: ServiceEntry): ServiceEntry {
+  const home = old.home === target ? null : old.home;
+  return { ...old, state: "started", node: target, target: null, home };
+}
+
 /**
  * A decision without the number of a migration that it does not go on with. Whatever else is decided
  * of a machine, the memory that a node received for it before that is of the past.

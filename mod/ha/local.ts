@@ -40,6 +40,8 @@ export interface Local {
   /** What it is once the stop under way has ended. */
   then: "gone" | "waiting" | "failed" | "invalid";
   tries: number;
+  /** Stops that failed, one after the other. */
+  stops: number;
   why: string;
   since: Instant;
   notBefore: Instant;
@@ -58,6 +60,7 @@ export function freshLocal(id: ResourceId, now: Instant): Local {
     op: null,
     then: "gone",
     tries: 0,
+    stops: 0,
     why: "",
     since: now,
     notBefore: EPOCH,

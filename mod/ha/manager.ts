@@ -23,6 +23,10 @@ import type { Plan, Situation, Takeover } from "./situation.ts";
 import { isSameStatus, printStatus } from "./status.ts";
 import { type Clerk, decisionOf, lockOf, unlockOf } from "./transactions.ts";
 
+/** Lines of one file that are told to be no orders, and how much of each. */
+const TOLD_MAX = 8;
+const LINE_MAX = 100;
+
 /** What the core tells the manager about the cluster. */
 export type Knowledge = Omit<
   Situation,
@@ -61,6 +65,8 @@ export class Manager {
   readonly #clerk: Clerk;
   readonly #claims = new Map<ResourceId, Claim>();
   readonly #downAt = new Map<NodeId, Instant>();
+  /** When the plan was made that found it dead. */
+  readonly #provenAt = new Map<NodeId, Instant>();
   #epoch = 0;
   #flight: Flight | null = null;
   /** Index that must be applied here before the next plan. */
@@ -82,8 +88,10 @@ export class Manager {
 
   /** A member's state changed. */
   onMember({ health }: Extract<Fact, { fact: "heartbeat.member" }>): void {
-    if (health.state !== "down") this.#downAt.delete(health.node);
-    else if (!this.#downAt.has(health.node)) this.#downAt.set(health.node, this.#context.now);
+    if (health.state !== "down") {
+      this.#downAt.delete(health.node);
+      this.#provenAt.delete(health.node);
+    } else if (!this.#downAt.has(health.node)) this.#downAt.set(health.node, this.#context.now);
   }
 
   /** Takes the lock or makes the next plan, where it is on us and nothing is under way. */
@@ -160,7 +168,7 @@ export class Manager {
     const { lock } = this.#files;
     if (lock === null || lock.holder === this.#context.self) return true;
     if (memberOf(this.#context.spec, lock.holder) === undefined) return true;
-    if (present(lock.holder)?.leaving === true) return true;
+    if (present(lock.holder)?.departure === "over") return true;
     const state = health(lock.holder)?.state ?? "unknown";
     return state === "down" || state === "isolated";
   }
@@ -175,7 +183,9 @@ export class Manager {
     const lines = this.#files.commands;
     const { scheduling } = this.#files.datacenter;
     const former = this.#files.former(spec);
-    const commands = lines.flatMap((line) => parseCommand(line, spec, former) ?? []);
+    const read = lines.map((line) => ({ line, command: parseCommand(line, spec, former) }));
+    const commands = read.flatMap(({ command }) => command ?? []);
+    const unread = read.filter(({ command }) => command === null).map(({ line }) => line);
     const decided = { status, statusVersion, definitions, rules, scheduling, commands };
     const next = plan({ ...knowledge, self, spec, timing, ...decided, machines, mode, out });
     for (const [node, disks] of next.eject) {
@@ -194,7 +204,11 @@ export class Manager {
       out: next.out.size === out.size ? null : next.out,
       moves: machines.moves(spec, status, next.status),
     });
-    this.#fly("decision", next, transaction);
+    this.#fly(
+      "decision",
+      { ...next, said: [...next.said, ...unread.flatMap(droppedLine)] },
+      transaction,
+    );
   }
 
   #fly(
@@ -209,15 +223,20 @@ export class Manager {
 
   #decided({ since }: Flight, { said, takeovers, status }: Plan, knowledge: Knowledge): void {
     const { now } = this.#context;
+    for (const [node, { state }] of status.nodes) {
+      if (state === "dead" && !this.#provenAt.has(node)) this.#provenAt.set(node, since);
+    }
     for (const { text, because } of said) this.#context.say(text, because);
     for (const takeover of takeovers) {
       const lastHeard = knowledge.health(takeover.from)?.lastHeard ?? since;
       const downAt = this.#downAt.get(takeover.from) ?? since;
+      const isOld = status.nodes.get(takeover.from)?.proof === takeover.proof;
       this.#claims.set(takeover.id, {
         ...takeover,
         lastHeard,
         downAt,
-        provenAt: since,
+        // One that nobody could take at once waited for a place, not for a proof.
+        provenAt: isOld ? this.#provenAt.get(takeover.from) ?? since : since,
         claimedAt: now,
       });
       const known = { spec: this.#context.spec, health: knowledge.health };
@@ -228,6 +247,16 @@ export class Manager {
       if (status.services.get(id)?.node !== claim.to) this.#claims.delete(id);
     }
   }
+}
+
+/** Somebody wrote it by hand, or meant a node that is no member any more. */
+function droppedLine(line: string, at: number): Plan["said"] {
+  if (at >= TOLD_MAX) return [];
+  const because = reason("ha.order-dropped", {
+    order: line.slice(0, LINE_MAX),
+    why: "it is none, or names no member",
+  });
+  return [{ text: "an order is dropped", because }];
 }
 
 function seconds(ms: number): string {

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { nameOf } from "../base/cluster.ts";
+import { memberOf, nameOf } from "../base/cluster.ts";
 import type { NodeId, ResourceId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import type { Draft } from "./draft.ts";
-import { closedTo } from "./fit.ts";
+import { closedTo, unfit } from "./fit.ts";
 import { candidates, choose, highestTier, preferredOf } from "./placement.ts";
 import type { Resource } from "./resource.ts";
 import type { Situation } from "./situation.ts";
@@ -48,10 +48,8 @@ export function orderedMove(
   if (order?.order !== "migrate" || order.node === node) return null;
   const to = nameOf(spec, order.node);
   const refuse = (why: string) => ({ refused: reason("ha.order-refused", { id, node: to, why }) });
-  const entry = draft.nodes.get(order.node);
-  if (entry?.state !== "online") return refuse(`${to} is not online`);
-  if (entry.maintenance) return refuse(`${to} is in maintenance`);
-  if (entry.shutdown !== null) return refuse(`${to} stops`);
+  const why = unfit(situation, draft, order.node);
+  if (why !== null) return refuse(`${to} ${why}`);
   const closed = closedTo(situation, draft, { id, when: "now" })({ id: order.node, name: to });
   if (closed !== null) return refuse(`rule "${closed.rule}": ${closed.why}`);
   const there = { id, node: order.node, tried: [], home: null };
@@ -62,6 +60,33 @@ export function orderedMove(
   const from = nameOf(spec, node);
   const because = reason("ha.migrated", { id, from, node: to, why: "asked for by a person" });
   return { target: order.node, home: null, because, asked: order.cold === true ? "cold" : "live" };
+}
+
+/** Orders that are about nothing: an order is carried out at once, or never. */
+export function idleOrders(situation: Situation): Reason[] {
+  const { commands, spec, health, self } = situation;
+  return commands.flatMap((each) => {
+    if (each.order === "migrate") {
+      const why = immovable(situation, each.id);
+      const node = nameOf(spec, each.node);
+      return why === null ? [] : [reason("ha.order-refused", { id: each.id, node, why })];
+    }
+    if (each.order !== "confirm-dead" || memberOf(spec, each.node) === undefined) return [];
+    if (each.node !== self && health(each.node)?.state !== "online") return [];
+    const name = nameOf(spec, each.node);
+    return [reason("ha.order-dropped", { order: `confirm-dead ${name}`, why: `${name} is alive` })];
+  });
+}
+
+/** Why nobody may move it now; null: it runs, or is to run. */
+function immovable({ status, definitions }: Situation, id: ResourceId): string | null {
+  if (definitions.broken || definitions.unreadable.has(id)) return "its definition cannot be read";
+  const wanted = definitions.resources.get(id)?.wanted;
+  if (wanted === undefined) return "nobody defines it";
+  if (wanted !== "started") return `it is wanted ${wanted}`;
+  const state = status.services.get(id)?.state;
+  if (state === "started" || state === "request_start") return null;
+  return state === undefined ? "it is not placed yet" : `its state is ${state}`;
 }
 
 /** A move that rules or maintenance want; null: it stays. */

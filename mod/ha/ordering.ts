@@ -43,3 +43,9 @@ export function localOf(
   const report = situation.report(node);
   return report === null ? { state: "unknown", why: "" } : stateIn(report, id);
 }
+
+/** Its node says, knowing what is decided, that nothing of it runs there. */
+export function isGone(situation: Situation, id: ResourceId, node: NodeId): boolean {
+  const { state } = localOf(situation, id, node);
+  return state === "stopped" || state === "failed" || state === "invalid";
+}

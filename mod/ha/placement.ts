@@ -1,9 +1,8 @@
 /** Where a resource goes: who may have it, and who of these is best. @module */
-import { nameOf } from "../base/cluster.ts";
 import type { NodeId, ResourceId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import type { Draft } from "./draft.ts";
-import { type Closed, closedTo } from "./fit.ts";
+import { type Closed, closedTo, unfit } from "./fit.ts";
 import { type Score, scores } from "./score.ts";
 import type { Situation } from "./situation.ts";
 
@@ -29,21 +28,23 @@ const TOLD_MAX = 8;
 interface Table {
   readonly rows: readonly Score[];
   readonly closed: readonly ({ readonly name: string } & Closed)[];
+  /** Clauses about nodes that take nothing, or were tried. */
+  readonly unable: readonly string[];
 }
 
 /** The table of all nodes that may take a resource now. */
 export function candidates(situation: Situation, draft: Draft, { id, except }: Ask): Table {
   const closedFor = closedTo(situation, draft, { id, when: "now" });
   const closed: ({ readonly name: string } & Closed)[] = [];
+  const unable: string[] = [];
   // Whoever was put out may run it, whatever is decided here.
   const able = situation.out.size > 0 ? [] : situation.spec.members.filter((member) => {
-    const entry = draft.nodes.get(member.id);
-    const fit = entry?.state === "online" && !entry.maintenance && entry.shutdown === null &&
-      !except.includes(member.id) && !situation.stops(member.id) &&
-      situation.present(member.id)?.leaving === false;
-    const why = fit ? closedFor(member) : null;
-    if (why !== null) closed.push({ name: member.name, ...why });
-    return fit && why === null;
+    const why = unfit(situation, draft, member.id) ??
+      (except.includes(member.id) ? "was tried" : null);
+    if (why !== null) unable.push(`${member.name} ${why}`);
+    const by = why === null ? closedFor(member) : null;
+    if (by !== null) closed.push({ name: member.name, ...by });
+    return why === null && by === null;
   });
   const lean = leaningOf(situation, draft, id);
   const rows = scores(able.map((member) => ({
@@ -54,7 +55,7 @@ export function candidates(situation: Situation, draft: Draft, { id, except }: A
     placed: draft.placed.get(member.id) ?? 0,
     lean: lean(member),
   })));
-  return { rows, closed };
+  return { rows, closed, unable };
 }
 
 /** Of those that may have it the ones that its rules prefer: beside its group, then by priority. */
@@ -110,7 +111,7 @@ function printRow(row: Score): string {
   return `${name} ${score} = 100−${load}−${memory}−${ioDelay}−${placed}${leans}`;
 }
 
-function noNode(situation: Situation, { id, except }: Ask, { closed }: Table): Reason {
+function noNode(situation: Situation, { id }: Ask, { closed, unable }: Table): Reason {
   const put = [...situation.out.values()].join(", ");
   if (put !== "") {
     return reason("ha.no-node", {
@@ -118,15 +119,12 @@ function noNode(situation: Situation, { id, except }: Ask, { closed }: Table): R
       why: `it may run on ${put}, put out and not confirmed dead`,
     });
   }
-  if (closed.length > 0) {
-    const rules = closed.slice(0, TOLD_MAX).map(({ name, rule, why }) =>
-      `${name} is closed by rule "${rule}": ${why}`
-    );
-    return reason("ha.no-node", { id, why: rules.join("; ") });
-  }
-  const out = except.map((node) => nameOf(situation.spec, node)).join(", ");
-  const why = out === "" ? "none is online" : `none is online beside ${out}`;
-  return reason("ha.no-node", { id, why });
+  const all = [
+    ...closed.map(({ name, rule, why }) => `${name} is closed by rule "${rule}": ${why}`),
+    ...unable,
+  ];
+  const more = all.length > TOLD_MAX ? `; and ${all.length - TOLD_MAX} more nodes` : "";
+  return reason("ha.no-node", { id, why: all.slice(0, TOLD_MAX).join("; ") + more });
 }
 
 /** Points that soft rules give a node for a resource. */

@@ -8,16 +8,16 @@ import { nameOf } from "../base/cluster.ts";
 import type { NodeId, ResourceId } from "../base/id.ts";
 import { formatReason, type Reason, reason } from "../base/reason.ts";
 import type { DeathProof } from "../streams.ts";
-import { proofFor } from "./death.ts";
-import { evidenceOf, isVouchedFor, planNodes } from "./node_plan.ts";
+import { isVouchedFor, planNodes } from "./node_plan.ts";
 import { Draft } from "./draft.ts";
 import { found } from "./found.ts";
 import { MACHINE_MOVES_MAX, ownerOf } from "./machines.ts";
 import { frozenPlan, modeAfter, modeOrder, unsettled } from "./frozen.ts";
-import { cold, liveMove, turnOf, withoutPast } from "./live_move.ts";
-import { orderedMove, wantedMove } from "./moves.ts";
+import { cold, handedTo, liveMove, turnOf, withoutPast } from "./live_move.ts";
+import { idleOrders, orderedMove, wantedMove } from "./moves.ts";
 import { choose } from "./placement.ts";
-import { inOrder, localOf, waitsFor } from "./ordering.ts";
+import { Proofs } from "./proofs.ts";
+import { inOrder, isGone, localOf, waitsFor } from "./ordering.ts";
 import { decisionBytes, DECISIONS_BYTES_MAX, type Resource, spoken } from "./resource.ts";
 import { type Plan, remembered, type Situation, type Takeover } from "./situation.ts";
 import type { ServiceEntry } from "./status.ts";
@@ -42,13 +42,14 @@ class Planner {
   #moved = 0;
   /** Bytes that are left for decisions about what nothing is decided of yet. */
   #room: number;
-  readonly #eject = new Map<NodeId, readonly string[] | null>();
+  readonly #proofs: Proofs;
 
   constructor(situation: Situation) {
     this.#situation = remembered(situation);
     this.#room = DECISIONS_BYTES_MAX - decisionBytes(situation.status.services.keys());
     const nodes = planNodes(situation, (text, because) => this.#said.push({ text, because }));
     this.#draft = new Draft(situation.rules, nodes, situation.status.services);
+    this.#proofs = new Proofs(this.#situation, nodes);
     // What was given to a node and does not run yet is not in its vitals.
     for (const [id, { state, node }] of situation.status.services) {
       if (state !== "started" || node === null) continue;
@@ -62,6 +63,7 @@ class Planner {
       const ids = new Set([...status.services.keys(), ...definitions.resources.keys()]);
       for (const id of inOrder(ids, this.#situation)) this.#service(id);
     }
+    for (const because of idleOrders(this.#situation)) this.say("an order is dropped", because);
     const { nodes, services } = this.#draft;
     const { out } = this.#situation;
     return {
@@ -70,7 +72,7 @@ class Planner {
       mode: this.#modeAfter(nodes),
       said: this.#said,
       takeovers: this.#takeovers,
-      eject: this.#eject,
+      eject: this.#proofs.eject,
     };
   }
 
@@ -94,6 +96,7 @@ class Planner {
     if (old === null) return;
     // What was removed has to be gone before as much can come.
     if (known === undefined && (this.#room -= decisionBytes([id])) < 0) return;
+    if (known === undefined && old.why !== null) this.#say(id, old, old.why);
     const next = this.#next(id, old, resource);
     this.#draft.set(id, next === null ? null : withoutPast(old, next));
   }
@@ -137,7 +140,7 @@ class Planner {
     if (frozen && resource?.wanted === "started") {
       return this.#say(id, { ...old, state: "freeze" }, reason("ha.frozen", { id, node: name }));
     }
-    if (!this.#isOnline(node)) return this.#toFence(id, old, name);
+    if (!this.#draft.isOnline(node)) return this.#toFence(id, old, name);
     if (resource?.wanted !== "started") {
       const because = reason("ha.requested", { id, state: resource?.wanted ?? "removed" });
       return this.#say(id, { ...old, state: "request_stop", target: null }, because);
@@ -205,7 +208,10 @@ class Planner {
     resource: Resource | undefined,
   ): ServiceEntry | null {
     const { node } = old;
-    if (node === null || this.#draft.nodes.get(node)?.state === "dead" || this.#isGone(id, node)) {
+    if (
+      node === null || this.#draft.nodes.get(node)?.state === "dead" ||
+      isGone(this.#situation, id, node)
+    ) {
       return this.#rest(id, old, resource);
     }
     return old;
@@ -214,12 +220,12 @@ class Planner {
   #relocating(id: ResourceId, old: ServiceEntry, run: boolean): ServiceEntry {
     const { node, target } = old;
     const name = node === null ? "?" : nameOf(this.#situation.spec, node);
-    if (node === null || !this.#isOnline(node)) return this.#toFence(id, old, name);
+    if (node === null || !this.#draft.isOnline(node)) return this.#toFence(id, old, name);
     if (!run) {
       const because = reason("ha.requested", { id, state: "stopped" });
       return this.#say(id, { ...old, state: "request_stop", target: null }, because);
     }
-    const gone = this.#isGone(id, node);
+    const gone = isGone(this.#situation, id, node);
     const { turn, why } = turnOf(this.#situation, this.#draft, { id, entry: old, gone });
     if (turn === "stays") {
       const because = reason("ha.migration-failed", { id, node: name, why });
@@ -227,10 +233,8 @@ class Planner {
     }
     if (turn === "handed" && target !== null) return this.#handed(id, old, { target, name });
     if (!gone) return old;
-    return this.#place(id, { ...cold(old), target: null }, {
-      preferred: target,
-      except: old.tried,
-    });
+    const how = { preferred: target, except: old.tried };
+    return this.#place(id, { ...cold(old), target: null }, how);
   }
 
   /** Its memory is there, and nobody runs it: it goes on where its definition goes with it. */
@@ -246,8 +250,7 @@ class Planner {
     this.#draft.place(target);
     const to = nameOf(this.#situation.spec, target);
     const because = reason("ha.handed-over", { id, from: name, node: to });
-    const home = old.home === target ? null : old.home;
-    return this.#say(id, { ...old, state: "started", node: target, target: null, home }, because);
+    return this.#say(id, handedTo(target, old), because);
   }
 
   /** Its node stopped in order and is to come back; a person's word that it will not frees it. */
@@ -261,7 +264,9 @@ class Planner {
     const entry = this.#draft.nodes.get(node);
     const run = resource?.wanted === "started";
     const isDead = entry?.state === "dead";
-    if (!run) return isDead || this.#isGone(id, node) ? this.#rest(id, old, resource) : old;
+    if (!run) {
+      return isDead || isGone(this.#situation, id, node) ? this.#rest(id, old, resource) : old;
+    }
     if (isDead && entry?.confirmed === true) return this.#place(id, old, { proof: "confirmed" });
     if (entry?.state !== "online" || entry.shutdown !== null) return old;
     const because = reason("ha.thawed", { id, node: nameOf(this.#situation.spec, node) });
@@ -276,10 +281,10 @@ class Planner {
   ): ServiceEntry | null {
     const { node } = old;
     // It is back: after storage proof it may run there still.
-    const back = node !== null && this.#isOnline(node);
-    if (back && !this.#isGone(id, node)) return old;
+    const back = node !== null && this.#draft.isOnline(node);
+    if (back && !isGone(this.#situation, id, node)) return old;
     // It may have been back since it was proven: then that proof is of the past.
-    const proof = back || node === null ? null : this.#proven(node, resource);
+    const proof = back || node === null ? null : this.#proofs.of(node, resource);
     if (proof === null && !back && node !== null) return old;
     if (resource?.wanted !== "started") return this.#rest(id, old, resource);
     return this.#place(id, old, { proof });
@@ -298,29 +303,9 @@ class Planner {
       const why = reason("ha.adopted", { id, node: nameOf(this.#situation.spec, node) });
       return { ...old, state: run ? "started" : "request_stop", why };
     }
-    const proof = this.#proven(node, resource);
+    const proof = this.#proofs.of(node, resource);
     if (proof === null) return old;
     return run ? this.#place(id, old, { proof }) : this.#rest(id, old, resource);
-  }
-
-  /** What lets a resource of a silent node go; null for nothing yet: then what may bring it is asked for. */
-  #proven(node: NodeId, resource: Resource | undefined): DeathProof | null {
-    const entry = this.#draft.nodes.get(node);
-    if (entry?.state === "dead") return entry.proof ?? "storage";
-    if (entry === undefined || resource?.recoverOn !== "storage") return null;
-    const evidence = evidenceOf(this.#situation, node, entry, resource.luns);
-    const proof = evidence && proofFor(evidence, this.#situation.timing, "storage");
-    // One that shows life again (its pulse goes on, somebody hears it) goes on by that.
-    const silent = evidence?.health.state === "down";
-    if (proof === null && silent) this.#wantEjected(node, resource.luns);
-    return proof;
-  }
-
-  /** On every disk that one of its resources lives on; on all, where one does not say on which. */
-  #wantEjected(node: NodeId, luns: readonly string[]): void {
-    const wanted = this.#eject.get(node);
-    const all = luns.length === 0 || wanted === null;
-    this.#eject.set(node, all ? null : [...new Set([...wanted ?? [], ...luns])].sort());
   }
 
   #toFence(id: ResourceId, old: ServiceEntry, name: string): ServiceEntry {
@@ -341,12 +326,14 @@ class Planner {
     const { proof = null, preferred = null, except = [] } = how;
     const from = old.node;
     const waits = old.state === "relocate" ? null : waitsFor(this.#situation, this.#draft, id);
-    if (waits !== null) return this.#unplaced(old, proof, waits);
+    if (waits !== null) return this.#unplaced(id, old, { proof, because: waits });
     const owned = this.#owned(id, old, proof);
     if (owned !== null) return owned;
     // A node that is in `fence` or dead is no candidate anyway.
     const choice = choose(this.#situation, this.#draft, { id, except, preferred });
-    if (choice.node === null) return this.#unplaced(old, proof, choice.because);
+    if (choice.node === null) {
+      return this.#unplaced(id, old, { proof, because: choice.because });
+    }
     if (proof !== null && from !== null && from !== choice.node) {
       this.#takeovers.push({ id, from, to: choice.node, proof });
     }
@@ -359,7 +346,8 @@ class Planner {
     const owner = this.#situation.out.size > 0 ? null : ownerOf(this.#situation, id);
     if (owner === null) return null;
     if ("why" in owner) {
-      return this.#unplaced(old, proof, reason("ha.no-node", { id, why: owner.why }));
+      const because = reason("ha.no-node", { id, why: owner.why });
+      return this.#unplaced(id, old, { proof, because });
     }
     const { node, name } = owner;
     if (node === old.node && (proof !== null || old.state === "relocate")) {
@@ -370,10 +358,18 @@ class Planner {
   }
 
   /** Nobody may have it now: it waits, and says for what. */
-  #unplaced(old: ServiceEntry, proof: DeathProof | null, because: Reason): ServiceEntry {
+  #unplaced(
+    id: ResourceId,
+    old: ServiceEntry,
+    { proof, because }: { readonly proof: DeathProof | null; readonly because: Reason },
+  ): ServiceEntry {
     const state = proof !== null || old.state === "recovery" ? "recovery" : "stopped";
     const same = old.why !== null && formatReason(old.why) === formatReason(because);
-    return old.state === state && same ? old : { ...old, state, why: because };
+    const next: ServiceEntry = { ...old, state, why: because };
+    // What is new is said; of a large status that has no room for reasons it would be all, each time.
+    const isKnown = this.#situation.status.services.has(id) && old.state === state;
+    if (isKnown && (old.why === null || old.why.code === because.code)) return same ? old : next;
+    return this.#say(id, next, because);
   }
 
   /** It runs nowhere and is not wanted to; forgotten if nobody defines it. */
@@ -382,8 +378,12 @@ class Planner {
     old: ServiceEntry,
     resource: Resource | undefined,
   ): ServiceEntry | null {
+    const { spec, self } = this.#situation;
     if (resource === undefined) return null;
-    const because = reason("ha.requested", { id, state: resource.wanted });
+    // It is wanted again since its end was asked for: then it is placed by the next plan.
+    const because = resource.wanted === "started"
+      ? reason("ha.stopped", { id, node: nameOf(spec, old.node ?? self) })
+      : reason("ha.requested", { id, state: resource.wanted });
     const next: ServiceEntry = { ...old, state: "stopped", target: null, home: null, tried: [] };
     return this.#say(id, next, because);
   }
@@ -394,17 +394,7 @@ class Planner {
     return { ...entry, why: because };
   }
 
-  #isOnline(node: NodeId): boolean {
-    return this.#draft.nodes.get(node)?.state === "online";
-  }
-
   #local(id: ResourceId, node: NodeId) {
     return localOf(this.#situation, id, node);
-  }
-
-  /** Its node says, knowing what is decided, that nothing of it runs there. */
-  #isGone(id: ResourceId, node: NodeId): boolean {
-    const { state } = this.#local(id, node);
-    return state === "stopped" || state === "failed" || state === "invalid";
   }
 }

@@ -43,8 +43,6 @@ export interface Situation {
   words(node: NodeId): Words | null;
   /** Its key is gone from these disks (none: from every one) since it is in `fence`. */
   storageFenced(node: NodeId, luns: readonly string[]): boolean;
-  /** It starts nothing any more, for it stops in order. A node knows that of itself only. */
-  stops(node: NodeId): boolean;
   /** It has run well for long enough that former failures are forgiven. */
   steady(id: ResourceId): boolean;
 }

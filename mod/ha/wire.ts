@@ -1,7 +1,6 @@
 /** What an agent reports, over the peer channel: to every member, the manager among them. @module */
 import { isResourceId, type ResourceId } from "../base/id.ts";
 import {
-  bool,
   choice,
   decode,
   encode,
@@ -34,8 +33,8 @@ const REPORT = struct({
   boot: hex(8),
   /** Version of `ha/manager_status` that this agent obeys. */
   status: u64,
-  /** It stops in order and runs nothing any more. */
-  leaving: bool,
+  /** It stops in order: not yet; it runs nothing any more; it is to, and takes nothing more. */
+  departure: choice(["none", "over", "begun"]),
   /** `opening`: it will say; it starts nothing until it knows. `disarmed`: by what it knows, all is. */
   watchdog: choice(["armed", "none", "opening", "disarmed"]),
   services: list(

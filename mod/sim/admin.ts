@@ -1,6 +1,7 @@
 /** An administrator of a simulated cluster: writes files and orders by whichever node can. @module */
 import { encodeText } from "../base/bytes.ts";
 import { requestId, type ResourceId, resourceId } from "../base/id.ts";
+import type { NodeRuntime } from "../runtime/mod.ts";
 import type { Operation } from "../streams.ts";
 import type { SimCluster } from "./cluster.ts";
 
@@ -64,6 +65,13 @@ export class Admin {
     this.write(COMMANDS_FILE, `${line}\n`);
   }
 
+  /** Takes a file away. */
+  erase(path: string): void {
+    const { nodes } = this.#cluster;
+    const runtime = nodes.find((node) => node.runtime?.board.position?.writable)?.runtime;
+    if (runtime) this.#propose(runtime, [{ op: "remove", path }]);
+  }
+
   /** Replaces a file; tried again while nobody can take it. */
   write(path: string, text: string): void {
     const { world, nodes } = this.#cluster;
@@ -79,23 +87,27 @@ export class Admin {
       config.stat(path) === null ? { op: "create", path } : { op: "truncate", path, size: 0 },
       { op: "write", path, offset: 0, data: encodeText(text) },
     ];
+    this.#propose(runtime, operations);
+    // Looked at rather than listened to: an administrator does not know who will answer.
+    world.after(2 * AGAIN_MS, () => {
+      const now = nodes.find((node) => node.runtime !== null)?.runtime?.node.config.read(path);
+      const there = now !== undefined && now !== null;
+      if (!there && path !== COMMANDS_FILE) this.write(path, text);
+    });
+  }
+
+  #propose(runtime: NodeRuntime, operations: readonly Operation[]): void {
     const request = requestId((++this.#requests).toString(16).padStart(16, "0"));
     runtime.request({
       request: "config.propose",
       tag: `admin:${this.#requests}`,
       transaction: {
         request,
-        base: config.view().applied,
+        base: runtime.node.config.view().applied,
         expect: [],
         operations,
         ...{ author: "admin", reason: "", time: 0 },
       },
-    });
-    // Looked at rather than listened to: an administrator does not know who will answer.
-    world.after(2 * AGAIN_MS, () => {
-      const now = nodes.find((node) => node.runtime !== null)?.runtime?.node.config.read(path);
-      const there = now !== undefined && now !== null;
-      if (!there && path !== COMMANDS_FILE) this.write(path, text);
     });
   }
 }

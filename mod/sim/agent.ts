@@ -16,7 +16,7 @@ const METADATA = `<resource-agent name="Dummy"><parameters/><actions>
 <action name="start" timeout="20s"/><action name="stop" timeout="20s"/>
 <action name="monitor" timeout="20s"/></actions></resource-agent>`;
 const UNIT = "LoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=disabled\n";
-/** An agent of this name finds its parameters wrong, one of the other cannot stop. */
+/** An agent of this name finds its parameters wrong, one of the other cannot stop what is there. */
 const WRONG = "/Wrong";
 const STUCK = "/Stuck";
 const CONFIGURED = 6;
@@ -34,7 +34,7 @@ export function answerOf(
   if (program === "systemctl" && role === "look") return ended(0, UNIT);
   if (action === "meta-data") return ended(0, METADATA);
   if (role === "start") return ended(program.endsWith(WRONG) ? CONFIGURED : fails ? 1 : 0);
-  if (action === "stop" && program.endsWith(STUCK)) return ended(1, "it is busy");
+  if (action === "stop" && program.endsWith(STUCK) && proc !== null) return ended(1, "it is busy");
   if (action !== "monitor") return ended(0);
   return proc === null ? ended(7) : ended(proc.sick === null ? 0 : 1, proc.sick ?? "");
 }

@@ -114,6 +114,13 @@ export class SimProgram {
     });
   }
 
+  /** The last mapping of what is closed goes away: RELEASE alone, and nobody waits for it. */
+  drop(file: OpenFile): void {
+    if (!this.#open.delete(file)) return;
+    const { node, handle } = file;
+    this.#walk.call(node, { call: "release", handle, flockOwner: this.#owner() }, nothing);
+  }
+
   /** SIGKILL: the kernel closes what is open, and nobody waits for it. */
   die(): void {
     for (const file of [...this.#open]) this.close(file, nothing);

@@ -5,7 +5,7 @@
  * @module
  */
 import type { ResourceId } from "../base/id.ts";
-import { isFailingCommand, type Proc } from "./proc.ts";
+import { isDeafCommand, isFailingCommand, type Proc } from "./proc.ts";
 import { draw } from "./options.ts";
 import type { World } from "./world.ts";
 
@@ -107,6 +107,7 @@ export class HostProcesses {
   readonly #prng;
   readonly #note: (proc: Proc, runs: boolean) => void;
   readonly #procs = new Map<ResourceId, Proc>();
+  readonly #refused = new Set<ResourceId>();
   /** Is told when one ends that was not told to. */
   #onExit: ((proc: Proc, how: string) => void) | null = null;
 
@@ -133,9 +134,20 @@ export class HostProcesses {
     this.#onExit = onExit;
   }
 
+  /** From now on no start of it succeeds here; or it does again. */
+  refuse(id: ResourceId, refused: boolean): void {
+    if (refused) this.#refused.add(id);
+    else this.#refused.delete(id);
+  }
+
+  refuses(id: ResourceId): boolean {
+    return this.#refused.has(id);
+  }
+
   /** Runs it from this moment on. */
   run(id: ResourceId, command: readonly string[], life: number): void {
     const proc = this.#begin(id, life, null);
+    proc.deaf = isDeafCommand(command);
     if (!isFailingCommand(command)) return;
     const delay = draw(this.#prng, this.world.options.processStartMs);
     this.world.after(delay, () => this.#end(proc, "exit status 1"));
@@ -157,7 +169,7 @@ export class HostProcesses {
   /** SIGTERM: most processes heed it, after a while, whether or not anybody waits for it. */
   terminate(proc: Proc): void {
     const { processStopHangs, processStopMs } = this.world.options;
-    if (this.#prng.chance(processStopHangs)) return;
+    if (this.#prng.chance(processStopHangs) || proc.deaf) return;
     const delay = draw(this.#prng, processStopMs);
     this.world.after(delay, () => this.#end(proc, "SIGTERM"));
   }
@@ -212,7 +224,17 @@ export class HostProcesses {
   #begin(id: ResourceId, life: number, note: string | null): Proc {
     const waits = note?.includes('"received":true') === true;
     const proc: Proc = {
-      ...{ id, life, note, quiet: false, killed: false, sick: null, onGone: [], halted: waits },
+      ...{
+        id,
+        life,
+        note,
+        quiet: false,
+        killed: false,
+        deaf: false,
+        sick: null,
+        onGone: [],
+        halted: waits,
+      },
       migration: { status: "none", port: 0, age: null, waits },
     };
     this.#procs.set(id, proc);

@@ -8,6 +8,8 @@ export interface Proc {
   readonly life: number;
   /** The daemon of now wants its end, or was told of it. */
   quiet: boolean;
+  /** It does not heed SIGTERM. */
+  deaf: boolean;
   /** SIGKILL is under way. */
   killed: boolean;
   /** Of a resource that is held: its owner's words. */
@@ -30,6 +32,11 @@ export interface ProcMigration {
   age: number | null;
   /** It was made to receive, and was not let run yet. */
   waits: boolean;
+}
+
+/** One that lasts, and does not heed SIGTERM: `deaf`. */
+export function isDeafCommand([program]: readonly string[]): boolean {
+  return program === "deaf";
 }
 
 /** A command that ends by itself soon, with an exit status other than 0: `false`. Others last. */

@@ -82,7 +82,7 @@ export class SimProcesses implements ProcessPort {
     const { processStartMs, processMonitorMs, processStartFails } = this.#world.options;
     const { id, role } = operation;
     const refused = role === "start" ? this.refusal(id) : null;
-    const fails = role === "start" && prng.chance(processStartFails);
+    const fails = role === "start" && (prng.chance(processStartFails) || processes.refuses(id));
     this.#later(role === "start" ? processStartMs : processMonitorMs, () => {
       if (refused === null) return done(answerOf(operation, { proc: processes.get(id), fails }));
       done({ status: null, failure: { absent: false, why: refused }, output: "" });
@@ -156,7 +156,8 @@ export class SimProcesses implements ProcessPort {
       if (processes.get(spec.id) !== null) return end(null);
       if (spec.command.length === 0) return end("An empty command");
       if (!keeper.held) return end("The keeper refuses: the guard is not held");
-      if (prng.chance(this.#world.options.processStartFails)) return end("It does not start");
+      const fails = prng.chance(this.#world.options.processStartFails);
+      if (fails || processes.refuses(spec.id)) return end("It does not start");
       this.#later(this.#world.options.processStartMs, () => end(this.#launch(spec, kills)));
     });
   }

@@ -16,13 +16,15 @@
  * @module
  */
 import { formatReason, type Reason } from "../base/reason.ts";
-import { isResourceId, type NodeId, requestId, type ResourceId } from "../base/id.ts";
-import type { ShutdownHow } from "../base/shutdown.ts";
-import type { Fact, Request } from "../streams.ts";
+import { isResourceId, type ResourceId } from "../base/id.ts";
+import type { Fact } from "../streams.ts";
 import { Admin } from "./admin.ts";
 import { Checks } from "./checks.ts";
-import { SHARED_DISK, SimCluster, type SimNode } from "./cluster.ts";
+import { SimCluster, type SimNode } from "./cluster.ts";
 import { CALM, type WorldOptions } from "./options.ts";
+import { Hands } from "./scenario_host.ts";
+import { expected, faultsOf, managerOf, shown } from "./scenario_look.ts";
+import { Programs, renewKey } from "./scenario_mount.ts";
 
 /** A line of a story that cannot be read or did not come true. */
 export class ScenarioFault extends Error {
@@ -70,6 +72,7 @@ export function playScenario(story: string, hear: (because: Reason) => void = ()
     watchdog: !words.includes("unarmed"),
     streams: value("streams")?.split(",") ?? null,
     spares: words.includes("spare") ? 1 : 0,
+    mounts: words.includes("mounted"),
     aborts: !words.includes("no-abort"),
     hear,
     ...(value("log") === undefined ? {} : { log: Number(value("log")) }),
@@ -87,6 +90,8 @@ interface StageAsk {
   /** `streams=ha`: what other streams say is not told; null: all is. */
   readonly streams: readonly string[] | null;
   readonly spares: number;
+  /** `mounted`: the tree is mounted on every host, for programs. */
+  readonly mounts: boolean;
   /** `no-abort`: the disk's target has no PREEMPT AND ABORT. */
   readonly aborts: boolean;
   readonly hear: (because: Reason) => void;
@@ -104,11 +109,11 @@ class Stage {
   readonly #admin: Admin;
   readonly #lines: string[] = [];
   readonly #rules = new Map<string, string>();
-  /** Copies of databases, by node: what puts them back. */
-  readonly #kept = new Map<string, () => void>();
+  readonly #hands: Hands;
+  readonly #programs: Programs;
 
   constructor(ask: StageAsk) {
-    const { seed, nodes, witness, watchdog, log, spares, aborts } = ask;
+    const { seed, nodes, witness, watchdog, log, spares, mounts, aborts } = ask;
     const say = (node: SimNode, what: string) => {
       const time = (this.#cluster.world.now / 1000).toFixed(3).padStart(7);
       this.#lines.push(`${time} ${node.name} ${what}`);
@@ -117,6 +122,7 @@ class Stage {
       shape: { nodes, witness, profile: "fast", aborts },
       options: { ...CALM, watchdogPresent: watchdog, ...(log === undefined ? {} : shortLog(log)) },
       spares,
+      mounts,
       events: {
         onFact: (node, fact) => {
           this.#checks.onFact(node, fact);
@@ -134,6 +140,9 @@ class Stage {
     });
     this.#checks = new Checks(this.#cluster);
     this.#admin = new Admin(this.#cluster);
+    const parts = { cluster: this.#cluster, checks: this.#checks, admin: this.#admin };
+    this.#hands = new Hands(parts);
+    this.#programs = new Programs(say);
     this.#cluster.site.plant.onChange((id, host, runs) =>
       say(this.#cluster.node(host), `plant ${id} ${runs ? "runs" : "is gone"}`)
     );
@@ -166,8 +175,8 @@ class Stage {
   }
 
   #do(command: string, args: readonly string[]): string | null {
-    const { network, disks, plant } = this.#cluster.site;
-    const [first = "", second = "", third = ""] = args;
+    const { network, plant } = this.#cluster.site;
+    const [first = "", second = ""] = args;
     switch (command) {
       case "resource":
       case "set":
@@ -178,13 +187,18 @@ class Stage {
       case "rule":
         return this.#rule(args);
       case "order":
-        return this.#admin.order(args.join(" ")), null;
+        return this.#admin.order(args.join(" ").replaceAll(" ; ", "\n")), null;
       case "write":
         return this.#admin.write(first, args.slice(1).join(" ")), null;
+      case "erase":
+        return this.#admin.erase(first), null;
       case "fill":
         return this.#admin.write(first, "x".repeat(Number(second))), null;
       case "exit":
         return plant.crashProcess(first as ResourceId), null;
+      case "sick":
+      case "well":
+        return this.#sicken(first, command === "sick" ? args.slice(1).join(" ") : null);
       case "partition":
         network.partition(args.map((group) => group.split("+").map((name) => this.#index(name))));
         return null;
@@ -195,107 +209,38 @@ class Stage {
         network.heal();
         return null;
       case "expect":
-        return this.#expect(first, second, third);
-      case "disk":
-        if (second !== "ok" && second !== "hung" && second !== "failing") return "ok|hung|failing";
-        return disks.setPath(this.#index(first), SHARED_DISK, second), null;
+        return expected(this.#cluster, (name) => this.#find(name), args);
+      case "show":
+        return this.#note(shown(this.#cluster, first));
+      case "faults":
+        for (const fault of faultsOf(this.#cluster)) this.#note(fault);
+        return null;
+      case "key":
+        return renewKey(this.#cluster);
+      case "make":
+      case "unlock":
+      case "save":
+      case "hold":
+      case "drop":
+        return this.#programs.begin(command, this.#find(first), args.slice(1));
       default:
-        return this.#host(command, first, second);
+        return this.#hands.do(command, this.#find(first), args.slice(1));
     }
   }
 
-  #host(command: string, name: string, argument: string): string | null {
-    const { host } = this.#cluster.node(this.#index(name));
-    switch (command) {
-      case "power":
-        if (argument === "on") host.powerOn();
-        else host.powerCut(null);
-        return null;
-      case "crash":
-        return host.crashDaemon(), null;
-      case "pause":
-        return host.pauseDaemon(1000 * Number(argument)), null;
-      case "hang":
-        return host.hang(1000 * Number(argument)), null;
-      case "shutdown":
-        this.#cluster.node(this.#index(name)).runtime?.request({
-          request: "ha.shutdown",
-          tag: "scenario",
-          ...(isHow(argument) ? { how: argument } : {}),
-        });
-        return null;
-      case "damage":
-        host.store.damage("log entry 3 fails its CRC-32");
-        return host.crashDaemon(), null;
-      case "lie":
-        if (argument !== "dropped" && argument !== "misdirected") return "dropped|misdirected";
-        return host.store.lie(argument), null;
-      case "io-error":
-        return host.store.failOnce(), null;
-      case "drift":
-        this.#checks.allowDrift(this.#cluster.node(this.#index(name)));
-        host.crashDaemon();
-        return host.store.drift() ? null : "it holds no file";
-      case "rot":
-        return host.store.damage(`tree row ${argument} fails its CRC-32`), null;
-      case "verify":
-        this.#cluster.node(this.#index(name)).runtime?.request({
-          request: "config.verify",
-          tag: "scenario",
-        });
-        return null;
-      case "clone":
-        return this.#cluster.clone(this.#cluster.node(this.#index(name))), null;
-      case "keep":
-        this.#kept.set(name, host.store.copy());
-        return null;
-      case "put-back":
-        host.crashDaemon();
-        return this.#kept.get(name)?.(), null;
-      case "full":
-        host.store.failCommits(argument === "off" ? null : "database or disk is full");
-        return null;
-      case "reboot": {
-        const { life } = this.#cluster.node(this.#index(name));
-        return this.#admin.order(`reboot ${name} ${life?.boot ?? ""}`), null;
-      }
-      case "confirm-dead":
-        return this.#admin.order(`confirm-dead ${name}`), null;
-      case "transfer":
-        return this.#ask(
-          name,
-          (node) => ({ request: "config.transfer", tag: "scenario", to: node }),
-        );
-      case "member-remove":
-        return this.#ask(name, (node) => ({
-          ...{ request: "config.change-spec", tag: "scenario" },
-          change: { change: "remove", node },
-        }));
-      case "force-single":
-        return this.#force(name, argument === "accepted");
-      default:
-        return `"${command}" is no command`;
+  /** A line of its own, of nobody. */
+  #note(line: string): null {
+    this.#lines.push(`${" ".repeat(7)} = ${line}`);
+    return null;
+  }
+
+  /** Monitors of it fail for this reason, wherever it runs. */
+  #sicken(id: string, why: string | null): string | null {
+    const { plant } = this.#cluster.site;
+    for (const host of plant.running().get(id as ResourceId) ?? []) {
+      plant.sicken(id as ResourceId, host, why);
     }
-  }
-
-  /** Asks something about a node of the first one that can write. */
-  #ask(name: string, make: (node: NodeId) => Request): string | null {
-    const { nodes } = this.#cluster;
-    const found = nodes.find(({ runtime }) => runtime?.board.position?.writable === true);
-    if (!found?.runtime) return "nobody can write";
-    return found.runtime.request(make(this.#cluster.node(this.#index(name)).id)), null;
-  }
-
-  #force(name: string, commit: boolean): string | null {
-    const node = this.#cluster.node(this.#index(name));
-    const { runtime } = node;
-    if (commit) this.#checks.allowLoss(node);
-    const ask = {
-      ...{ commit, id: requestId("00000000000000ff"), author: `root@${name}`, time: 0 },
-      reason: "force-single, accept-risk=data-loss",
-    };
-    runtime?.request({ request: "config.force-single", tag: "scenario", ask });
-    return runtime === null ? `${name} does not run` : null;
+    return null;
   }
 
   /** What a node answers to an order of the story. */
@@ -331,53 +276,21 @@ class Stage {
     if (!isResourceId(id)) return `"${id}" is no resource id`;
     const pairs = properties.map((each) => each.split("=") as [string, string]);
     this.#admin.set(id, Object.fromEntries(pairs));
+    // By such a proof it may run where it was, too: there it can write no more.
+    if (properties.includes("recover_on=storage")) this.#checks.writers.add(id);
     return this.#admin.apply(), null;
   }
 
-  /**
-   * `exec:web runs nodeA`, `exec:web runs nowhere`, `nodeA quorate yes`, `nodeA writable no`,
-   * `nodeA holds a/path`, `nodeA recovers no`, `nodeA differs no`.
-   */
-  #expect(what: string, verb: string, wanted: string): string | null {
-    if (verb === "runs") {
-      const hosts = [...this.#cluster.site.plant.running().get(what as ResourceId) ?? []];
-      const names = hosts.map((host) => this.#cluster.node(host).name).join("+") || "nowhere";
-      return names === wanted ? null : `${what} runs ${names}`;
-    }
-    const { runtime } = this.#cluster.node(this.#index(what));
-    if (verb === "holds") {
-      const found = runtime?.node.config.stat(wanted) ?? null;
-      return found === null ? `${what} does not hold ${wanted}` : null;
-    }
-    if (verb === "recovers") {
-      if (runtime === null) return `${what} does not run`;
-      const recovers = runtime.node.config.view().recovering === null ? "no" : "yes";
-      return recovers === wanted ? null : `${what}: recovers is ${recovers}`;
-    }
-    const is = verb === "differs"
-      ? runtime?.node.config.view().diverged === true
-      : verb === "quorate"
-      ? runtime?.board.view?.quorate === true
-      : verb === "writable"
-      ? runtime?.board.position?.writable === true && runtime.board.view?.quorate === true
-      : verb === "guard"
-      ? runtime?.node.ha.view().guard.held === true
-      : verb === "leads"
-      ? runtime?.node.config.view().role === "leader"
-      : verb === "removed"
-      ? runtime?.node.config.view().removed === true
-      : null;
-    if (is === null) return `"${verb}" cannot be expected`;
-    return (is ? "yes" : "no") === wanted ? null : `${what}: ${verb} is ${is ? "yes" : "no"}`;
-  }
-
   #index(name: string): number {
-    const at = this.#cluster.all.findIndex((node) => node.name === name);
-    if (at < 0) throw new ScenarioFault(`"${name}" is no node`);
-    return at;
+    return this.#cluster.all.indexOf(this.#find(name));
   }
-}
 
-function isHow(word: string): word is ShutdownHow {
-  return word === "reboot" || word === "poweroff" || word === "restart";
+  /** By its name; `dc` is the one that manages now. */
+  #find(name: string): SimNode {
+    const found = name === "dc"
+      ? managerOf(this.#cluster)
+      : this.#cluster.all.find((node) => node.name === name) ?? null;
+    if (found === null) throw new ScenarioFault(`"${name}" is no node`);
+    return found;
+  }
 }

@@ -104,3 +104,63 @@ Deno.test("an agent's words in any script fit a report", () => {
   assert.match(shown(), /^its main process ended: läuft nicht ✗/);
   assert.ok(new TextEncoder().encode(shown()).length <= 300);
 });
+
+Deno.test("the highest priority starts first, also where the definition stands last", () => {
+  const file = `max_workers: 1\n`;
+  const desk = slow(1, "");
+  desk.write("datacenter.cfg", file);
+  desk.write("ha/resources.cfg", [0, 5, 9].map(prioritized).join(""));
+  desk.run(1000);
+  const order: string[] = [];
+  for (let round = 0; round < 3; round++) {
+    order.push(...starts(desk.node(0)).map(({ spec }) => spec.id));
+    desk.endStarts(desk.node(0));
+  }
+  assert.deepEqual(order, ["exec:p9", "exec:p5", "exec:p0"]);
+});
+
+function prioritized(priority: number): string {
+  return `exec: p${priority}\n\tcommand run\n\tpriority ${priority}\n`;
+}
+
+Deno.test("what is ignored is neither restarted nor looked at, and seen to once it is wanted again", () => {
+  const desk = new Desk(1);
+  desk.run(2000);
+  desk.define();
+  desk.run(1000);
+  const node = desk.node(0);
+  desk.define("state ignored");
+  desk.run(1000);
+  node.take();
+  node.running.delete(WEB);
+  desk.feed(node, { kind: "exited", id: WEB, how: "exit status 1" });
+  desk.run(30_000);
+  const kinds = new Set(node.take().map(({ kind }) => kind));
+  assert.deepEqual(["start", "stop", "monitor"].filter((kind) => kinds.has(kind as never)), []);
+  desk.define("state started");
+  desk.run(15_000);
+  assert.ok(node.running.has(WEB));
+});
+
+Deno.test("a stop that fails again and again is told ever more seldom, and tried all the same", () => {
+  const desk = new Desk(1);
+  desk.run(2000);
+  desk.define("on_stop_failure block");
+  desk.run(1000);
+  const node = desk.node(0);
+  node.holdStops = true;
+  desk.define("on_stop_failure block", "state stopped");
+  desk.run(1000);
+  node.take();
+  let tries = 0;
+  for (let round = 0; round < 100; round++) {
+    tries += node.stopping.size;
+    desk.endStops(node, "in state D");
+    desk.run(TIMING.haRoundMs);
+  }
+  assert.ok(tries > 40, `${tries} tries`);
+  const told = node.take().filter((effect) =>
+    effect.kind === "say" && effect.saying.because?.code === "ha.stop-failed"
+  );
+  assert.equal(told.length, 1 + Math.floor(Math.log2(tries)));
+});

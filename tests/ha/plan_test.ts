@@ -35,6 +35,20 @@ const down = { health: { 2: "down" as const } };
 
 const TABLE: readonly (readonly [string, Scene, string])[] = [
   ["new and wanted", {}, "started@1"],
+  ["new, and a node is to stop", { departure: { 1: "begun" } }, "started@2"],
+  ["new, and a node has stopped all", { departure: { 1: "over" } }, "started@2"],
+  ["new, and a node is in maintenance", { nodes: { 1: { maintenance: true } } }, "started@2"],
+  ["new, and a node is asked to go", { nodes: { 1: { shutdown: MIGRATE } } }, "started@2"],
+  ["new, and nobody takes anything", {
+    ...{ nodes: { 1: { maintenance: true }, 3: { shutdown: FREEZE } }, departure: { 2: "begun" } },
+  }, "stopped@-"],
+  ["fence, proven, and one is to stop", {
+    ...{ services: on2("fence"), ...dead, ...down, departure: { 1: "begun" } },
+  }, "started@3"],
+  ["relocate, gone, and its target is to stop now", {
+    services: on2("relocate", { target: nodeId(1) }),
+    ...{ reports: { 2: {} }, departure: { 1: "begun" } },
+  }, "started@3"],
   ["new and not wanted", { resources: STOPPED }, "stopped@-"],
   ["new, but a node has it already", { reports: run }, "started@2"],
   ["new, and of a node nothing is known", { nodes: { 3: null }, health: { 3: "unknown" } }, "none"],

@@ -213,6 +213,21 @@ Deno.test("plan() says what an order is refused for", () => {
   assert.deepEqual(said.map(({ because }) => because.code), ["ha.order-refused"]);
 });
 
+Deno.test("plan() says of every order that is about nothing that it is dropped", () => {
+  const services = { "exec:a": { state: "error", node: nodeId(1) } } as const;
+  const scene = sceneOf({ resources: resources("a b"), services, health: { 3: "down" } });
+  const orders = [move("a", 2), move("b", 2), move("c", 2)].flatMap(({ commands = [] }) =>
+    commands
+  );
+  const dead = [1, 2, 3].map((node) => ({ order: "confirm-dead", node: nodeId(node) } as const));
+  const { said } = plan({ ...scene, commands: [...orders, ...dead] });
+  assert.deepEqual(
+    said.filter(({ text }) => text.includes("dropped")).map(({ because }) => because.args.why),
+    ["its state is error", "it is not placed yet", "nobody defines it"]
+      .concat("nodeA is alive", "nodeB is alive"),
+  );
+});
+
 Deno.test("plan() places the higher priority first", () => {
   const scene = { resources: resources("a b/priority=9"), rules: section(apart), ...out2 };
   const only = { ...scene, nodes: { 2: { maintenance: true }, 3: { maintenance: true } } };

@@ -43,7 +43,7 @@ export interface Scene {
   readonly watchdog?: Readonly<Record<number, Report["watchdog"]>>;
   /** Nodes that report by an older status than this one. */
   readonly behind?: readonly number[];
-  readonly leaving?: readonly number[];
+  readonly departure?: Readonly<Record<number, Report["departure"]>>;
   readonly words?: Readonly<Record<number, Words>>;
   readonly storageFenced?: readonly number[];
   readonly steady?: readonly ResourceId[];
@@ -101,7 +101,7 @@ export function sceneOf(scene: Scene): Situation {
     if (told === null || (node !== self && stateOf(node) !== "online")) return null;
     return {
       ...{ version: 1, boot: BOOT, status: scene.behind?.includes(node) ? 6 : 7 },
-      leaving: scene.leaving?.includes(node) ?? false,
+      departure: scene.departure?.[node] ?? "none",
       watchdog: scene.watchdog?.[node] ?? "armed",
       services: Object.entries(told ?? {}).map(([id, state]) => ({ id, state, why: "it says so" })),
     };
@@ -132,6 +132,5 @@ export function sceneOf(scene: Scene): Situation {
     words: (node) => scene.words?.[node] ?? null,
     storageFenced: (node) => scene.storageFenced?.includes(node) ?? false,
     steady: (id) => scene.steady?.includes(id) ?? false,
-    stops: () => false,
   };
 }

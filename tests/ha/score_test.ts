@@ -82,16 +82,16 @@ Deno.test("choose() says the whole table and counts what it placed", () => {
   assert.equal(none.node, null);
   assert.equal(
     formatReason(none.because),
-    "no node may run exec:web: none is online beside nodeA, nodeB, nodeC",
+    "no node may run exec:web: nodeA was tried; nodeB was tried; nodeC was tried",
   );
 });
 
 Deno.test("choose() prefers who was asked for, if it may have it", () => {
-  const scene = sceneOf({ nodes: { 2: { maintenance: true } }, leaving: [3] });
+  const scene = sceneOf({ nodes: { 2: { maintenance: true } }, departure: { 3: "begun" } });
   const draft = new Draft(NO_RULES, new Map(scene.status.nodes), new Map());
   const ask = { id: resourceId("exec:web"), except: [] };
   assert.equal(choose(scene, draft, { ...ask, preferred: nodeId(2) }).node, 1, "in maintenance");
-  assert.equal(choose(scene, draft, { ...ask, preferred: nodeId(3) }).node, 1, "it leaves");
+  assert.equal(choose(scene, draft, { ...ask, preferred: nodeId(3) }).node, 1, "it is to stop");
   const free = sceneOf({});
   const whole = new Draft(NO_RULES, new Map(free.status.nodes), new Map());
   assert.equal(choose(free, whole, { ...ask, preferred: nodeId(3) }).node, 3);

@@ -22,7 +22,7 @@ import { decodeReport, encodeReport, LOCAL_STATES, stateIn } from "../../mod/ha/
 import { specOf } from "./desk.ts";
 
 const REPORT = {
-  ...{ boot: bootId("00000000000000aa"), status: 77, leaving: false },
+  ...{ boot: bootId("00000000000000aa"), status: 77, departure: "begun" as const },
   watchdog: "armed" as const,
   services: LOCAL_STATES.map((state) => ({ id: `exec:${state}`, state, why: `why ${state}` })),
 };
