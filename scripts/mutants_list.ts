@@ -5,6 +5,7 @@ import { INTEGRITY_MUTANTS } from "./mutants_integrity.ts";
 import { LOCK_MUTANTS } from "./mutants_locks.ts";
 import { MODE_MUTANTS } from "./mutants_modes.ts";
 import { AGENT_MUTANTS } from "./mutants_agents.ts";
+import { MIGRATION_MUTANTS } from "./mutants_migration.ts";
 import { MEMBER_MUTANTS } from "./mutants_members.ts";
 import { RECOVERY_MUTANTS } from "./mutants_recovery.ts";
 import { JOIN_MUTANTS } from "./mutants_join.ts";
@@ -193,6 +194,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...RULES_MUTANTS,
   ...INTEGRITY_MUTANTS,
   ...AGENT_MUTANTS,
+  ...MIGRATION_MUTANTS,
   ...MEMBER_MUTANTS,
   ...LOCK_MUTANTS,
   ...MODE_MUTANTS,

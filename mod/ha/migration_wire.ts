@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { clipText } from "../base/bytes.ts";
 import { isResourceId, type ResourceId } from "../base/id.ts";
 import {
   bool,
@@ -72,5 +73,5 @@ export function about<T extends { readonly id: string; readonly live: number }>(
 
 /** Words that fit. */
 export function shortened(why: string): string {
-  return why.slice(0, WHY_MAX);
+  return clipText(why, WHY_MAX);
 }

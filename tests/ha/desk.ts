@@ -52,6 +52,8 @@ export class DeskNode {
   applied = 0;
   /** Stops do not end. */
   holdStops = false;
+  /** Migrations do not end, at either end of them. */
+  holdMoves = false;
   /** Starts do not end. */
   holdStarts = false;
   watchdog: string | null = "softdog";
@@ -60,6 +62,8 @@ export class DeskNode {
   readonly keeper: { until: Instant };
   /** Stops that have not ended. */
   readonly stopping = new Map<number, ResourceId>();
+  /** Machines whose memory is on its way. */
+  readonly moving = new Map<number, ResourceId>();
   /** Starts that have not ended. */
   readonly starting = new Map<number, ResourceId>();
   readonly effects: HaEffect[] = [];
@@ -203,6 +207,15 @@ export class Desk {
     }
   }
 
+  /** The hand-overs under way end, with this failure or none: then the machine halted. */
+  endMoves(node: DeskNode, failure: string | null = null): void {
+    for (const [tag, id] of [...node.moving]) {
+      node.moving.delete(tag);
+      if (failure === null) node.running.delete(id);
+      this.feed(node, { kind: "done", tag, failure });
+    }
+  }
+
   /** The stops under way end, with this failure or none. */
   endStops(node: DeskNode, failure: string | null = null): void {
     for (const [tag, id] of node.stopping) {
@@ -218,7 +231,13 @@ export class Desk {
     const operations: Operation[] = [];
     if (text === null) operations.push({ op: "remove", path });
     else {
-      if (this.#tree.find("ha") === null) operations.push({ op: "mkdir", path: "ha" });
+      const names = path.split("/");
+      for (const place of names.keys()) {
+        const parent = names.slice(0, place).join("/");
+        if (place > 0 && this.#tree.find(parent) === null) {
+          operations.push({ op: "mkdir", path: parent });
+        }
+      }
       operations.push(exists ? { op: "truncate", path, size: 0 } : { op: "create", path });
       operations.push({ op: "write", path, offset: 0, data: encodeText(text) });
     }
@@ -313,6 +332,21 @@ export class Desk {
         if (!node.holdStarts) return done(effect.tag);
         node.starting.set(effect.tag, id);
         return;
+      }
+      case "receive": {
+        const arrival = { port: 7, build: 1 };
+        if (node.holdMoves) return;
+        return this.feed(node, { kind: "done", tag: effect.tag, failure: null, arrival });
+      }
+      case "hand-over":
+        node.moving.set(effect.tag, effect.id);
+        return node.holdMoves ? undefined : this.endMoves(node);
+      case "resume": {
+        const { id } = effect.spec;
+        const where = this.nodes.filter((each) => each.running.has(id)).map((each) => each.name);
+        if (where.length > 0) this.broken.push(`${id} goes on while it runs on ${where}`);
+        node.running.add(id);
+        return done(effect.tag);
       }
       case "stop":
         node.stopping.set(effect.tag, effect.id);

@@ -172,7 +172,10 @@ export const haRoutes: readonly Route[] = [
     method: "POST",
     path: "/v1/ha/resources/{id}/migrate",
     summary: "Orders the manager to move a resource to a node",
-    body: z.strictObject({ node: z.string() }),
+    body: z.strictObject({
+      node: z.string(),
+      cold: z.boolean().optional().describe("By a stop and a start, also what could run on"),
+    }),
     answer: { status: 202, content: DONE },
     problems: ["ha.no-such-node", "ha.node-unfit", "ha.disarmed", ...RESOURCE_PROBLEMS],
     async handle(call) {
@@ -182,7 +185,7 @@ export const haRoutes: readonly Route[] = [
       if (target.state !== "online") {
         throw new ProblemError("ha.node-unfit", `"${target.name}" is ${target.state}`);
       }
-      await order(call, `migrate ${id} ${target.name}`);
+      await order(call, `migrate ${id} ${target.name}${call.body.cold === true ? " cold" : ""}`);
       return done(202);
     },
   }),

@@ -50,7 +50,7 @@ export function wantCommand(cli: Cli, state: "started" | "stopped"): CommandUnkn
 export function moveCommand(cli: Cli, verb: "relocate" | "migrate"): CommandUnknownOpts {
   const how = verb === "relocate"
     ? "stop a resource here and start it on a node"
-    : "the same as relocate: of a machine too, its memory is not taken along";
+    : "the same, but a virtual machine runs on meanwhile: its memory goes along";
   return new Command(verb).description(how)
     .argument("<id>")
     .argument("<node>")
@@ -59,7 +59,8 @@ export function moveCommand(cli: Cli, verb: "relocate" | "migrate"): CommandUnkn
       if (dry === true) {
         return await dryRun(cli, [{ event: "migrate", id: checkedId(id), node }]);
       }
-      await send(cli, "POST", { path: `${addressOf(id)}/migrate`, json: { node } });
+      const json = { node, ...(verb === "relocate" && { cold: true }) };
+      await send(cli, "POST", { path: `${addressOf(id)}/migrate`, json });
       cli.print.note(`ordered: "${id}" to "${node}"; what comes of it: pentad ha log ${id}`);
       if (!cli.waits) return;
       await untilDone(cli, async () => {
