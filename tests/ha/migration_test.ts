@@ -254,6 +254,29 @@ Deno.test("a target that missed what came between does not go on with memory of 
   assert.equal(ofKind(late, "resume").length, 0);
 });
 
+Deno.test("what was made for one migration is not used for the next", () => {
+  const desk = cluster();
+  desk.node(0).holdMoves = true;
+  order(desk, "nodeB");
+  desk.run(1000);
+  const late = desk.node(1);
+  // It hears of decisions only when the next one stands; its guard goes on meanwhile.
+  const feed = late.core.step.bind(late.core);
+  late.core.step = (event, now) =>
+    event.kind === "fact" && event.fact.fact === "config.applied" ? [] : feed(event, now);
+  desk.endMoves(desk.node(0), "it broke");
+  desk.run(1000);
+  order(desk, "nodeB");
+  desk.run(1000);
+  late.core.step = feed;
+  // It gets a state, and not what came between.
+  late.applied = desk.log.length - 1;
+  desk.node(0).holdMoves = false;
+  desk.run(4000);
+  assert.deepEqual([where(desk), desk.broken], [["nodeB"], []]);
+  assert.equal(ofKind(late, "receive").length, 2);
+});
+
 Deno.test("a target that does not get ready is not waited for without end", () => {
   const desk = cluster();
   desk.node(1).holdMoves = true;
