@@ -76,16 +76,7 @@ Deno.test({
       const place = (node: LocalNode) => cluster.nodes.indexOf(node);
       const ids = NO_QEMU === null ? ["ip:vip", "vm:100"] : ["ip:vip"];
       if (NO_QEMU === null) {
-        const guest = `${cluster.folder}/guest`;
-        writeGuest(guest, "polite");
-        const text = `name: web\nmemory: 32\nkvm: 0\nvga: none\nserial0: socket\n` +
-          `virtio0: ${guest},cache=writeback\n`;
-        const folder = definition(first).split("/").slice(0, -1);
-        for (const [at] of folder.entries()) {
-          await first.run("config", "mkdir", folder.slice(0, at + 1).join("/"));
-        }
-        await first.run("config", "set", definition(first), text);
-        await first.run("ha", "add", "vm:100");
+        await defineMachine(cluster, first);
         assert.equal(await owner(cluster, ids, { seenBy: first }), first);
         await booted(first);
       }
@@ -112,6 +103,46 @@ Deno.test({
       }
     }),
 });
+
+Deno.test({
+  name:
+    "a machine that is ordered elsewhere runs on: its memory goes along, and QEMU begins but once",
+  ignore: MISSING !== null || NO_QEMU !== null,
+  fn: () =>
+    withPair(async (cluster) => {
+      const [first, other] = cluster.nodes as readonly [LocalNode, LocalNode];
+      await defineMachine(cluster, first);
+      assert.equal(await owner(cluster, ["vm:100"], { seenBy: first }), first);
+      await booted(first);
+      await first.run("ha", "migrate", "vm:100", other.name, "--wait", "60");
+      await owner(cluster, ["vm:100"], { seenBy: other, on: other.name });
+      const events = await first.run("ha", "log", "vm:100");
+      assert.match(events, /its memory came over from \S+ while it ran/);
+      assert.match(await other.run("config", "get", definition(other)), /^name: web/);
+      await booted(other);
+      // A relocation is a stop and a start.
+      await other.run("ha", "relocate", "vm:100", first.name, "--wait", "60");
+      await owner(cluster, ["vm:100"], { seenBy: other, on: first.name });
+      const { lines } = JSON.parse(await first.run("ha", "log", "vm:100", "--json"));
+      const codes = lines.flatMap(({ code }: { code: string | null }) => code ?? []);
+      const moves = ["ha.migrated", "ha.handed-over", "ha.migrated", "ha.placed"];
+      assert.deepEqual(codes, ["ha.owned", ...moves]);
+    }),
+});
+
+/** A machine of the first node's. */
+async function defineMachine(cluster: LocalCluster, node: LocalNode): Promise<void> {
+  const guest = `${cluster.folder}/guest`;
+  writeGuest(guest, "polite");
+  const text = `name: web\nmemory: 32\nkvm: 0\nvga: none\nserial0: socket\n` +
+    `virtio0: ${guest},cache=writeback\n`;
+  const folder = definition(node).split("/").slice(0, -1);
+  for (const [at] of folder.entries()) {
+    await node.run("config", "mkdir", folder.slice(0, at + 1).join("/"));
+  }
+  await node.run("config", "set", definition(node), text);
+  await node.run("ha", "add", "vm:100");
+}
 
 function definition({ name }: LocalNode): string {
   return `nodes/${name}/qemu-server/100.conf`;
