@@ -13,7 +13,7 @@ import { BOOT, type Scene, sceneOf } from "./scene.ts";
 
 const VM = resourceId("vm:100");
 const LIVE = 5;
-const [A, B, C] = [nodeId(1), nodeId(2), nodeId(3)];
+const [B, C] = [nodeId(2), nodeId(3)];
 
 function news(more: Partial<MigrationNews> = {}): MigrationNews {
   return { version: 2, boot: BOOT, machines: [], arrivals: [], handed: [], refused: [], ...more };
