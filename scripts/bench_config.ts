@@ -4,6 +4,7 @@ import { milliseconds, percentile, row } from "./bench_limits.ts";
 import { Client, commits, idleOf, leaderOf, timesOf, withCluster } from "./bench_commits.ts";
 import { benchEtcd } from "./bench_etcd.ts";
 import { benchMount } from "./bench_mount.ts";
+import { benchStall } from "./bench_stall.ts";
 import { type LocalNode, pause } from "./local_cluster.ts";
 
 const ROUNDS = 5;
@@ -64,5 +65,6 @@ export async function benchConfig(): Promise<void> {
   await reads();
   await loss("SIGKILL");
   await loss("SIGSTOP");
+  await benchStall();
   await benchMount();
 }
