@@ -17,6 +17,8 @@ const RESOURCES = [20, 32] as const;
 const LONGEST_MS = 15_000;
 /** An agent that cannot stop what it started. */
 const STUCK = "sim:Stuck";
+/** How often two that must be apart chase each other. */
+const CHASES = 6;
 const DC_FAULTS = ["crash", "crash-in-step", "power", "power-in-step", "isolate", "pause"] as const;
 
 /** Draws a plan. */
@@ -51,6 +53,9 @@ export function drawCrowd(seed: number, shape: ClusterShape): RunPlan {
   );
   // What cannot stop and is nobody's any more stays where it is, for nothing starts elsewhere.
   const stays = properties.flatMap(({ agent }, at) => agent === STUCK ? [drawnResource(at)] : []);
+  const rules = drawRules(prng, resources, nodes);
+  const orders = drawOrders(prng, { resources, nodes, safetyMs })
+    .filter(({ order }) => !stays.some((id) => order === `remove ${id}`));
   return {
     ...{ seed, shape, world, resources, faults, dc, safetyMs },
     ...{ clients: 4, contenders: 0, registers: 1, scribes: 0, lockers: 0 },
@@ -58,9 +63,8 @@ export function drawCrowd(seed: number, shape: ClusterShape): RunPlan {
     members: drawMembers(prng, nodes, safetyMs),
     policy: prng.pick(["freeze", "failover", "conditional", "migrate", null] as const) ?? null,
     properties,
-    rules: drawRules(prng, resources, nodes),
-    orders: drawOrders(prng, { resources, nodes, safetyMs })
-      .filter(({ order }) => !stays.some((id) => order === `remove ${id}`)),
+    rules,
+    orders: [...orders, ...drawChases(prng.split(), rules, safetyMs)].sort((a, b) => a.at - b.at),
   };
 }
 
@@ -107,7 +111,27 @@ function drawRules(prng: Prng, resources: number, nodes: number): CrowdRule[] {
       rules.push({ rule: kind, resources: members, strict: prng.chance(0.5) });
     }
   }
+  // Two of three nodes, so that one of them always has somewhere to go.
+  if (nodes >= 3 && left.length >= 2) rules.push({ rule: "apart", resources: draw(2) });
   return rules;
+}
+
+/** Of each two that must be apart: one goes away, and the other is sent to where it was. */
+function drawChases(
+  prng: Prng,
+  rules: readonly CrowdRule[],
+  safetyMs: Millis,
+): RunPlan["orders"] {
+  return rules.flatMap(({ rule, resources }) => {
+    const [first, second] = resources;
+    if (rule !== "apart" || first === undefined || second === undefined) return [];
+    const ids = [drawnResource(first), drawnResource(second)];
+    return Array.from({ length: CHASES }, (_, at) => ({
+      at: prng.between(CALM_MS, safetyMs),
+      // Either may be the one that is decided about first.
+      order: `chase ${(at % 2 === 0 ? ids : ids.toReversed()).join(" ")}`,
+    }));
+  });
 }
 
 /** Nodes that stop in order, in every way that there is, and leaders that hand over. */
