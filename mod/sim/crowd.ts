@@ -11,17 +11,8 @@ import type { Fact, Saying } from "../streams.ts";
 import { type Admin, COMMANDS_FILE, DATACENTER_FILE, RULES_FILE } from "./admin.ts";
 import type { Checks } from "./checks.ts";
 import type { SimCluster, SimNode } from "./cluster.ts";
-import { forbidden, type Ruled } from "./crowd_decisions.ts";
+import { type CrowdRule, forbidden, type Ruled } from "./crowd_decisions.ts";
 import { strike, type Struck } from "./faults.ts";
-
-/** One rule about some resources, by their places; no resource is under two of one kind. */
-export type CrowdRule =
-  & { readonly resources: readonly number[] }
-  & (
-    | { readonly rule: "on"; readonly nodes: readonly number[]; readonly strict: boolean }
-    | { readonly rule: "together" | "apart" }
-    | { readonly rule: "after"; readonly strict: boolean }
-  );
 
 /** What the manager has just done, or learnt, when it is struck. */
 export const DC_PHASES = [

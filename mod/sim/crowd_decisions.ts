@@ -6,7 +6,15 @@
  */
 import type { NodeId, ResourceId } from "../base/id.ts";
 import type { ManagerStatus, ServiceEntry } from "../ha/mod.ts";
-import type { CrowdRule } from "./crowd.ts";
+
+/** One rule about some resources, by their places; no resource is under two of one kind. */
+export type CrowdRule =
+  & { readonly resources: readonly number[] }
+  & (
+    | { readonly rule: "on"; readonly nodes: readonly number[]; readonly strict: boolean }
+    | { readonly rule: "together" | "apart" }
+    | { readonly rule: "after"; readonly strict: boolean }
+  );
 
 /** Whom the rules are about. */
 export interface Ruled {

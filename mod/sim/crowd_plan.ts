@@ -8,7 +8,8 @@ import { Prng } from "../base/prng.ts";
 import type { Millis } from "../base/time.ts";
 import { drawnResource } from "./admin.ts";
 import type { ClusterShape } from "./cluster.ts";
-import { type CrowdRule, DC_PHASES, type DcFault } from "./crowd.ts";
+import { DC_PHASES, type DcFault } from "./crowd.ts";
+import type { CrowdRule } from "./crowd_decisions.ts";
 import { drawFaults } from "./faults.ts";
 import { CALM_MS, drawWorld, type RunPlan } from "./plan.ts";
 

@@ -152,3 +152,15 @@ Deno.test("a stop that fails again and again is told ever more seldom, and tried
   );
   assert.equal(told.length, 1 + Math.floor(Math.log2(tries)));
 });
+
+Deno.test("an agent's words in any script fit a report", () => {
+  const desk = new Desk(1);
+  desk.run(2000);
+  desk.define("");
+  desk.run(1000);
+  const node = desk.node(0);
+  desk.feed(node, { kind: "exited", id: WEB, how: "läuft nicht ✗ ".repeat(60) });
+  const shown = () => node.core.view().resources.find(({ id }) => id === WEB)?.detail ?? "";
+  assert.match(shown(), /^its main process ended: läuft nicht ✗/);
+  assert.ok(new TextEncoder().encode(shown()).length <= 300);
+});

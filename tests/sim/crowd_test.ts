@@ -5,8 +5,8 @@ import type { ServiceEntry } from "../../mod/ha/mod.ts";
 import { Admin, drawnResource } from "../../mod/sim/admin.ts";
 import { Checks } from "../../mod/sim/checks.ts";
 import { SimCluster } from "../../mod/sim/cluster.ts";
-import { Crowd, type CrowdRule } from "../../mod/sim/crowd.ts";
-import { forbidden } from "../../mod/sim/crowd_decisions.ts";
+import { Crowd } from "../../mod/sim/crowd.ts";
+import { type CrowdRule, forbidden } from "../../mod/sim/crowd_decisions.ts";
 import { drawCrowd } from "../../mod/sim/crowd_plan.ts";
 import { play } from "../../mod/sim/run.ts";
 
