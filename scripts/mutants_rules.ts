@@ -1,5 +1,5 @@
 /** Mutants of rules and of orderly stops: planning that breaks what an administrator asked for. @module */
-import { type Mutant } from "./mutant.ts";
+import { type Mutant, THREE } from "./mutant.ts";
 
 const RULES = "tests/ha/rules_plan_test.ts";
 const PLAN = "tests/ha/plan_test.ts";
@@ -20,6 +20,14 @@ export const RULES_MUTANTS: readonly Mutant[] = [
     put: 'const places = when !== "now"',
     shape: RULES,
     seeds: 1,
+  },
+  {
+    name: "apart no more while one of them moves, in a crowd",
+    file: "ha/fit.ts",
+    find: 'const places = when === "now"',
+    put: 'const places = when !== "now"',
+    shape: [...THREE, "--crowd"],
+    seeds: 3,
   },
   {
     name: "something given to a node that is to stop",

@@ -1,4 +1,5 @@
 /** Which nodes take nothing now, and which strict rules close to a resource, now or later. @module */
+import type { Member } from "../base/cluster.ts";
 import type { NodeId, ResourceId } from "../base/id.ts";
 import { type Draft, willBeOn } from "./draft.ts";
 import type { NodeRule } from "./rules.ts";
@@ -13,6 +14,20 @@ export function unfit(situation: Situation, draft: Draft, node: NodeId): string 
   if (entry.maintenance) return "is in maintenance";
   return entry.shutdown !== null || report.departure !== "none" ? "stops" : null;
 }
+
+/** Members that take what they are given now; of one draft always the same, and asked for often. */
+export function fitMembers(situation: Situation, draft: Draft): readonly Member[] {
+  const known = FIT.get(draft);
+  if (known?.situation === situation) return known.members;
+  const members = situation.spec.members.filter(({ id }) => unfit(situation, draft, id) === null);
+  FIT.set(draft, { situation, members });
+  return members;
+}
+
+const FIT = new WeakMap<Draft, {
+  readonly situation: Situation;
+  readonly members: readonly Member[];
+}>();
 
 /** A node is closed: by which rule, and a clause that says why. */
 export interface Closed {
@@ -30,6 +45,7 @@ export function closedTo(
   { id, when }: { readonly id: ResourceId; readonly when: "now" | "then" },
 ): (node: { readonly id: NodeId; readonly name: string }) => Closed | null {
   const { nodeRules, apart } = situation.rules.bound(id);
+  if (nodeRules.length === 0 && apart.length === 0) return open;
   const taken = new Map<NodeId, Closed>();
   const group = situation.rules.group(id);
   for (const rule of apart) {
@@ -47,6 +63,10 @@ export function closedTo(
     if (rule !== undefined) return { rule: rule.id, why: `it may run on ${namesOf(rule)} only` };
     return taken.get(node) ?? null;
   };
+}
+
+function open(): null {
+  return null;
 }
 
 /** Every node on which it runs, may run or is to run. */

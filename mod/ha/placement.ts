@@ -2,7 +2,7 @@
 import type { NodeId, ResourceId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import type { Draft } from "./draft.ts";
-import { type Closed, closedTo, unfit } from "./fit.ts";
+import { type Closed, closedTo, fitMembers, unfit } from "./fit.ts";
 import { type Score, scores } from "./score.ts";
 import type { Situation } from "./situation.ts";
 
@@ -28,23 +28,18 @@ const TOLD_MAX = 8;
 interface Table {
   readonly rows: readonly Score[];
   readonly closed: readonly ({ readonly name: string } & Closed)[];
-  /** Clauses about nodes that take nothing, or were tried. */
-  readonly unable: readonly string[];
 }
 
 /** The table of all nodes that may take a resource now. */
 export function candidates(situation: Situation, draft: Draft, { id, except }: Ask): Table {
   const closedFor = closedTo(situation, draft, { id, when: "now" });
   const closed: ({ readonly name: string } & Closed)[] = [];
-  const unable: string[] = [];
   // Whoever was put out may run it, whatever is decided here.
-  const able = situation.out.size > 0 ? [] : situation.spec.members.filter((member) => {
-    const why = unfit(situation, draft, member.id) ??
-      (except.includes(member.id) ? "was tried" : null);
-    if (why !== null) unable.push(`${member.name} ${why}`);
-    const by = why === null ? closedFor(member) : null;
+  const able = situation.out.size > 0 ? [] : fitMembers(situation, draft).filter((member) => {
+    if (except.includes(member.id)) return false;
+    const by = closedFor(member);
     if (by !== null) closed.push({ name: member.name, ...by });
-    return why === null && by === null;
+    return by === null;
   });
   const lean = leaningOf(situation, draft, id);
   const rows = scores(able.map((member) => ({
@@ -55,7 +50,7 @@ export function candidates(situation: Situation, draft: Draft, { id, except }: A
     placed: draft.placed.get(member.id) ?? 0,
     lean: lean(member),
   })));
-  return { rows, closed, unable };
+  return { rows, closed };
 }
 
 /** Of those that may have it the ones that its rules prefer: beside its group, then by priority. */
@@ -93,7 +88,7 @@ export function choose(situation: Situation, draft: Draft, ask: Ask): Choice {
   const table = candidates(situation, draft, ask);
   const liked = preferredOf(situation, draft, { id, rows: table.rows });
   const best = table.rows.find((row) => row.node === ask.preferred) ?? liked[0];
-  if (best === undefined) return { node: null, because: noNode(situation, ask, table) };
+  if (best === undefined) return { node: null, because: noNode(situation, draft, { ask, table }) };
   draft.place(best.node);
   const { name, score } = best;
   const told = liked.includes(best) ? liked : table.rows;
@@ -111,7 +106,11 @@ function printRow(row: Score): string {
   return `${name} ${score} = 100−${load}−${memory}−${ioDelay}−${placed}${leans}`;
 }
 
-function noNode(situation: Situation, { id }: Ask, { closed, unable }: Table): Reason {
+function noNode(
+  situation: Situation,
+  draft: Draft,
+  { ask: { id, except }, table: { closed } }: { readonly ask: Ask; readonly table: Table },
+): Reason {
   const put = [...situation.out.values()].join(", ");
   if (put !== "") {
     return reason("ha.no-node", {
@@ -121,7 +120,10 @@ function noNode(situation: Situation, { id }: Ask, { closed, unable }: Table): R
   }
   const all = [
     ...closed.map(({ name, rule, why }) => `${name} is closed by rule "${rule}": ${why}`),
-    ...unable,
+    ...situation.spec.members.flatMap(({ id: node, name }) => {
+      const why = unfit(situation, draft, node) ?? (except.includes(node) ? "was tried" : null);
+      return why === null ? [] : [`${name} ${why}`];
+    }),
   ];
   const more = all.length > TOLD_MAX ? `; and ${all.length - TOLD_MAX} more nodes` : "";
   return reason("ha.no-node", { id, why: all.slice(0, TOLD_MAX).join("; ") + more });

@@ -23,6 +23,8 @@ export interface Bound {
   readonly apart: readonly ResourceRule[];
 }
 
+const UNBOUND: Bound = { nodeRules: [], apart: [] };
+
 /** A resource that has to run before another starts, and the rule that says so. */
 export interface Predecessor {
   readonly id: ResourceId;
@@ -82,7 +84,11 @@ export class RuleBook {
   /** The strict rules that say where it, and its group with it, cannot be. */
   bound(id: ResourceId): Bound {
     const group = this.#groups.get(id);
-    if (group === undefined) return this.#boundOf([id]);
+    // Asked for each resource of each plan, and most are bound by nothing.
+    if (group === undefined) {
+      const free = this.#nodeRules.get(id)?.strict !== true && !this.#apart.has(id);
+      return free ? UNBOUND : this.#boundOf([id]);
+    }
     const known = this.#bounds.get(group);
     if (known !== undefined) return known;
     const made = this.#boundOf(group.members);

@@ -6,21 +6,13 @@
  */
 import type { ResourceId } from "../base/id.ts";
 import type { Millis } from "../base/time.ts";
-import type { HaView } from "../ha/mod.ts";
-import type { Saying } from "../streams.ts";
+import { type HaView, parseStatus, STATUS_FILE } from "../ha/mod.ts";
+import type { Fact, Saying } from "../streams.ts";
 import { type Admin, COMMANDS_FILE, DATACENTER_FILE, RULES_FILE } from "./admin.ts";
 import type { Checks } from "./checks.ts";
 import type { SimCluster, SimNode } from "./cluster.ts";
+import { type CrowdRule, forbidden, type Ruled } from "./crowd_decisions.ts";
 import { strike, type Struck } from "./faults.ts";
-
-/** One rule about some resources, by their places; no resource is under two of one kind. */
-export type CrowdRule =
-  & { readonly resources: readonly number[] }
-  & (
-    | { readonly rule: "on"; readonly nodes: readonly number[]; readonly strict: boolean }
-    | { readonly rule: "together" | "apart" }
-    | { readonly rule: "after"; readonly strict: boolean }
-  );
 
 /** What the manager has just done, or learnt, when it is struck. */
 export const DC_PHASES = [
@@ -81,12 +73,17 @@ export class Crowd {
   readonly #parts: CrowdParts;
   readonly #armed: DcFault[];
   readonly #strikes: Struck;
+  readonly #ruled: Ruled;
+  /** Of the status that was looked at last. */
+  #version = 0;
 
   constructor(cluster: SimCluster, parts: CrowdParts, strikes: Struck) {
     this.#cluster = cluster;
     this.#parts = parts;
     this.#armed = [...parts.dc];
     this.#strikes = strikes;
+    const nodes = cluster.nodes.map(({ id }) => id);
+    this.#ruled = { rules: parts.rules, ids: parts.ids, nodes };
     cluster.site.plant.onChange((id, host, runs) => runs && this.#onStart(id, host));
   }
 
@@ -97,6 +94,29 @@ export class Crowd {
     if (this.#parts.rules.length === 0) return then();
     admin.write(RULES_FILE, this.#parts.rules.map(this.#print, this).join("\n"));
     this.#await(then);
+  }
+
+  /** What any node tells: each status is looked at once, whoever applies it first. */
+  onFact(fact: Fact): void {
+    if (fact.fact !== "config.applied") return;
+    for (const { path, data, version } of fact.changes) {
+      if (path !== STATUS_FILE || data === null || version <= this.#version) continue;
+      this.#version = version;
+      const status = parseStatus(data);
+      const what = status === null ? null : forbidden(status, this.#ruled);
+      if (what !== null) this.#parts.checks.fail("no decision breaks a strict rule", what);
+    }
+  }
+
+  /** One that must be apart from another is sent away, and the other to where it was, by one letter. */
+  chase(first: ResourceId, second: ResourceId): void {
+    const { nodes } = this.#cluster;
+    const [from] = this.#hosts(first);
+    const [beside] = this.#hosts(second);
+    const free = nodes.findIndex((_, at) => at !== from && at !== beside);
+    if (from === undefined || beside === undefined || free < 0) return;
+    const send = (id: ResourceId, to: number) => `migrate ${id} ${this.#cluster.node(to).name}`;
+    this.#parts.admin.order(`${send(first, free)}\n${send(second, from)}`);
   }
 
   /** What a node says; while it manages this may be the moment. */

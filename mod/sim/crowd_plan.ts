@@ -8,7 +8,8 @@ import { Prng } from "../base/prng.ts";
 import type { Millis } from "../base/time.ts";
 import { drawnMachine, drawnResource } from "./admin.ts";
 import type { ClusterShape } from "./cluster.ts";
-import { type CrowdRule, DC_PHASES, type DcFault } from "./crowd.ts";
+import { DC_PHASES, type DcFault } from "./crowd.ts";
+import type { CrowdRule } from "./crowd_decisions.ts";
 import { drawFaults } from "./faults.ts";
 import { CALM_MS, drawWorld, type RunPlan } from "./plan.ts";
 
@@ -20,6 +21,8 @@ const MIGRATIONS = 4;
 const LONGEST_MS = 15_000;
 /** An agent that cannot stop what it started. */
 const STUCK = "sim:Stuck";
+/** How often two that must be apart chase each other. */
+const CHASES = 6;
 const DC_FAULTS = ["crash", "crash-in-step", "power", "power-in-step", "isolate", "pause"] as const;
 
 /** Draws a plan. */
@@ -56,6 +59,9 @@ export function drawCrowd(seed: number, shape: ClusterShape): RunPlan {
   );
   // What cannot stop and is nobody's any more stays where it is, for nothing starts elsewhere.
   const stays = properties.flatMap(({ agent }, at) => agent === STUCK ? [drawnResource(at)] : []);
+  const rules = drawRules(prng, resources, nodes);
+  const orders = drawOrders(prng, { resources, nodes, safetyMs })
+    .filter(({ order }) => !stays.some((id) => order === `remove ${id}`));
   return {
     ...{ seed, shape, world, resources, machines, faults, dc, safetyMs },
     ...{ clients: 4, contenders: 0, registers: 1, scribes: 0, lockers: 0 },
@@ -63,10 +69,10 @@ export function drawCrowd(seed: number, shape: ClusterShape): RunPlan {
     members: drawMembers(prng, nodes, safetyMs),
     policy: prng.pick(["freeze", "failover", "conditional", "migrate", null] as const) ?? null,
     properties,
-    rules: drawRules(prng, resources, nodes),
+    rules,
     orders: [
-      ...drawOrders(prng, { resources, nodes, safetyMs })
-        .filter(({ order }) => !stays.some((id) => order === `remove ${id}`)),
+      ...orders,
+      ...drawChases(prng.split(), rules, safetyMs),
       ...drawMigrations(own, { machines, nodes, safetyMs }),
     ].sort((a, b) => a.at - b.at),
   };
@@ -115,7 +121,27 @@ function drawRules(prng: Prng, resources: number, nodes: number): CrowdRule[] {
       rules.push({ rule: kind, resources: members, strict: prng.chance(0.5) });
     }
   }
+  // Two of three nodes, so that one of them always has somewhere to go.
+  if (nodes >= 3 && left.length >= 2) rules.push({ rule: "apart", resources: draw(2) });
   return rules;
+}
+
+/** Of each two that must be apart: one goes away, and the other is sent to where it was. */
+function drawChases(
+  prng: Prng,
+  rules: readonly CrowdRule[],
+  safetyMs: Millis,
+): RunPlan["orders"] {
+  return rules.flatMap(({ rule, resources }) => {
+    const [first, second] = resources;
+    if (rule !== "apart" || first === undefined || second === undefined) return [];
+    const ids = [drawnResource(first), drawnResource(second)];
+    return Array.from({ length: CHASES }, (_, at) => ({
+      at: prng.between(CALM_MS, safetyMs),
+      // Either may be the one that is decided about first.
+      order: `chase ${(at % 2 === 0 ? ids : ids.toReversed()).join(" ")}`,
+    }));
+  });
 }
 
 /** Nodes that stop in order, in every way that there is, and leaders that hand over. */

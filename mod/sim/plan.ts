@@ -7,7 +7,8 @@ import { drawnResource } from "./admin.ts";
 import { Prng } from "../base/prng.ts";
 import type { ClusterShape } from "./cluster.ts";
 import { drawFaults, drawStoreFaults, type Fault } from "./faults.ts";
-import type { CrowdRule, DcFault } from "./crowd.ts";
+import type { DcFault } from "./crowd.ts";
+import type { CrowdRule } from "./crowd_decisions.ts";
 import type { MemberOrder } from "./membership.ts";
 import type { WorldOptions } from "./options.ts";
 

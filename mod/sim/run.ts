@@ -96,6 +96,7 @@ class Run {
           this.#registers.onFact(node, fact);
           this.#membership.onFact(node, fact);
           this.#forced.onFact(node, fact);
+          this.#crowd.onFact(fact);
           if (fact.fact === "ha.takeover") this.#takeovers++;
         },
         onSaying: (node, saying) => {
@@ -300,7 +301,9 @@ class Run {
   #order(order: string): void {
     const [verb, id, state] = order.split(" ");
     if (verb === "remove") this.#admin.remove(resourceId(id ?? ""));
-    else if (verb !== "state") return this.#admin.order(order);
+    else if (verb === "chase") {
+      return this.#crowd.chase(resourceId(id ?? ""), resourceId(state ?? ""));
+    } else if (verb !== "state") return this.#admin.order(order);
     else this.#set(resourceId(id ?? ""), state ?? "started");
     this.#admin.apply();
   }

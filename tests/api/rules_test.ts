@@ -73,3 +73,31 @@ Deno.test("a rule is refused with its code, and a retry of what is done is done"
   assert.equal(await code("DELETE", `${RULES}/apart`), "ha.bad-file");
   assert.match((await send("GET", RULES)).body.faults[0].why, /neither a header/);
 });
+
+Deno.test("rules-preview answers with the file after a change, refuses like it, and writes nothing", async () => {
+  const { node, send } = setUp();
+  const { id, kind, ...properties } = APART;
+  const preview = (edit: unknown) => send("POST", `${RULES}-preview`, edit);
+  const added = await preview({ edit: "add", id, kind, properties });
+  const text = "resource-affinity: apart\n\tresources exec:a,exec:b\n\taffinity negative\n";
+  assert.deepEqual(added, { status: 200, body: { schema: "pentad.rules-text/1", text } });
+  assert.equal(node.text("ha/rules.cfg"), "");
+  await send("POST", RULES, APART);
+  const code = async (edit: unknown) => (await preview(edit)).body.code;
+  assert.equal(await code({ edit: "add", id, kind, properties }), "ha.rule-exists");
+  assert.equal(await code({ edit: "remove", id: "none" }), "ha.no-such-rule");
+  const near = {
+    edit: "add",
+    id: "near",
+    kind,
+    properties: { ...properties, affinity: "positive" },
+  };
+  assert.equal(await code(near), "ha.rule-conflict");
+  assert.equal(await code({ edit: "erase", id }), "api.bad-request");
+  assert.match(
+    (await preview({ edit: "set", id, properties: { weight: 7 } })).body.text,
+    /weight 7/,
+  );
+  assert.equal((await preview({ edit: "remove", id })).body.text, "");
+  assert.equal(node.text("ha/rules.cfg"), text);
+});

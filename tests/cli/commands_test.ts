@@ -273,8 +273,27 @@ Deno.test("node list, maintenance and confirm-dead", async () => {
       ...node.document,
       nodes: node.document.nodes.map((each) => each.self ? each : { ...each, state: "down" }),
     };
-    done(await cli(["node", "confirm-dead", "nodeB", "--yes"]));
+    const rehearsed = await cli(["node", "confirm-dead", "nodeB", "--dry-run"]);
+    assert.match(rehearsed.out, /confirm-dead nodeB/);
+    assert.deepEqual(node.calls, []);
+    done(await cli(["node", "confirm-dead", "nodeB", "--yes", "--wait", "1"]));
     assert.deepEqual(node.calls, [{ dead: "nodeB" }]);
+    const set = (state: string) => {
+      const nodes = node.document.nodes.map((each) => ({ ...each, state }));
+      node.document = { ...node.document, nodes };
+    };
+    set("online");
+    const late = await cli(["node", "maintenance", "nodeB", "--wait", "1"]);
+    assert.equal(late.code, 8, late.err);
+    assert.match(late.err, /"nodeB" is online still/);
+    set("maintenance");
+    const empty = done(await cli(["node", "maintenance", "nodeB", "--wait", "9"]));
+    assert.match(empty.err, /takes nothing more\n"nodeB" is empty/);
+    set("online");
+    assert.match(
+      done(await cli(["node", "maintenance", "nodeB", "off", "--wait", "9"])).err,
+      /"nodeB" is online/,
+    );
   });
 });
 

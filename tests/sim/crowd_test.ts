@@ -1,9 +1,12 @@
 /** Crowds: what they draw can be kept, what they forbid is seen, and managers are truly struck. */
 import assert from "node:assert/strict";
+import { nodeId } from "../../mod/base/id.ts";
+import type { ServiceEntry } from "../../mod/ha/mod.ts";
 import { Admin, drawnResource } from "../../mod/sim/admin.ts";
 import { Checks } from "../../mod/sim/checks.ts";
 import { SimCluster } from "../../mod/sim/cluster.ts";
-import { Crowd, type CrowdRule } from "../../mod/sim/crowd.ts";
+import { Crowd } from "../../mod/sim/crowd.ts";
+import { type CrowdRule, forbidden } from "../../mod/sim/crowd_decisions.ts";
 import { drawCrowd } from "../../mod/sim/crowd_plan.ts";
 import { play } from "../../mod/sim/run.ts";
 
@@ -51,6 +54,33 @@ Deno.test("two that are to be apart are seen on one node", () => {
   assert.deepEqual(found().filter((what) => what.includes("where")), [
     "exec:r0 started on nodeB, where ip:10.9.0.1 runs",
   ]);
+});
+
+Deno.test("forbidden() sees what is decided, long before it comes true or not", () => {
+  const ids = [0, 1, 2].map(drawnResource);
+  const nodes = [1, 2, 3].map((each) => nodeId(each));
+  const entry = (state: ServiceEntry["state"], node: number, target: number | null = null) => ({
+    ...{ state, node: nodeId(node), target: target === null ? null : nodeId(target) },
+    ...{ home: null, tried: [], why: null },
+  });
+  const judge = (rule: CrowdRule, ...entries: readonly ServiceEntry[]) =>
+    forbidden(
+      {
+        nodes: new Map(),
+        services: new Map(entries.map((each, at) => [drawnResource(at), each])),
+      },
+      { rules: [rule], ids, nodes },
+    );
+  const apart: CrowdRule = { rule: "apart", resources: [0, 1] };
+  const on: CrowdRule = { rule: "on", resources: [0], nodes: [0, 1], strict: true };
+  assert.equal(judge(apart, entry("started", 1), entry("started", 2)), null);
+  assert.match(judge(apart, entry("started", 1), entry("started", 1)) ?? "", /may run still/);
+  assert.match(judge(apart, entry("relocate", 1, 2), entry("started", 1)) ?? "", /still/);
+  assert.match(judge(apart, entry("relocate", 1, 2), entry("relocate", 3, 2)) ?? "", /still/);
+  assert.equal(judge(apart, entry("recovery", 1), entry("started", 1)), null, "its node's word");
+  assert.equal(judge(on, entry("started", 2)), null);
+  assert.match(judge(on, entry("relocate", 2, 3)) ?? "", /node 3, which its rule closes/);
+  assert.equal(judge({ ...on, strict: false }, entry("started", 3)), null);
 });
 
 Deno.test("drawCrowd() puts no resource under two rules of a kind, and apart only who fits", () => {

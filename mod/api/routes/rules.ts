@@ -46,6 +46,18 @@ const LIST = z.strictObject({
   rules: z.array(RULE),
   faults: z.array(z.strictObject({ line: z.int(), why: z.string() })),
 });
+const EDIT = z.discriminatedUnion("edit", [
+  z.strictObject({
+    edit: z.literal("add"),
+    ...{ id: NAME, kind: z.enum(RULE_KINDS), properties: PROPERTIES },
+  }),
+  z.strictObject({ edit: z.literal("set"), id: NAME, properties: PROPERTIES }),
+  z.strictObject({ edit: z.literal("remove"), id: NAME }),
+]);
+const TEXT = z.strictObject({
+  schema: z.literal("pentad.rules-text/1"),
+  text: z.string().meta({ description: "What ha/rules.cfg would hold" }),
+});
 const PROBLEMS = ["ha.bad-file", "ha.bad-rule", "ha.rule-conflict", "config.no-quorum"] as const;
 
 export const ruleRoutes: readonly Route[] = [
@@ -69,6 +81,18 @@ export const ruleRoutes: readonly Route[] = [
       await change(call, { edit: "add", id, kind, properties: textOf(properties) });
       return done(201);
     },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/ha/rules-preview",
+    summary: "The text of ha/rules.cfg after a change; nothing is written",
+    body: EDIT,
+    answer: { status: 200, content: TEXT },
+    problems: [
+      ...["ha.rule-exists", "ha.no-such-rule", "ha.bad-file"] as const,
+      ...["ha.bad-rule", "ha.rule-conflict"] as const,
+    ],
+    handle: (call) => json({ schema: "pentad.rules-text/1", text: textAfter(call, call.body) }),
   }),
   route({
     method: "PATCH",
@@ -114,6 +138,14 @@ async function change(call: AnyCall, edit: RuleEdit): Promise<void> {
     if (call.mayBeRetry && isDone(text, edit)) return null;
     throw new ProblemError(next.code, next.why);
   });
+}
+
+/** Refuses what the change itself would refuse. */
+function textAfter(call: AnyCall, edit: z.infer<typeof EDIT>): string {
+  const whole = edit.edit === "remove" ? edit : { ...edit, properties: textOf(edit.properties) };
+  const next = editRules(readText(call, RULES_FILE), whole, worldOf(call));
+  if (typeof next === "string") return next;
+  throw new ProblemError(next.code, next.why);
 }
 
 /** The file is as the edit would make it. */

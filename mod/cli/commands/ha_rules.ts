@@ -1,21 +1,17 @@
 /** `pentad ha rules …`: where resources may run, with whom, and after whom. @module */
 import { Argument, Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { ProblemError } from "../../base/problem.ts";
+import type { ResourceStatus } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
 import { wholeNumber } from "../options.ts";
-import { send } from "./ha_orders.ts";
+import { untilDone } from "../outcome.ts";
+import { keptBy, type RuleAnswer } from "../rule_kept.ts";
+import { DRY_RUN, RESOURCES, send } from "./ha_orders.ts";
+import { dryRun } from "./simulate.ts";
 
 const RULES = "/v1/ha/rules";
 const RULE_KINDS = ["node-affinity", "resource-affinity", "ordering"] as const;
 const WEIGHT_MAX = 1000;
-
-interface RuleAnswer {
-  readonly id: string;
-  readonly kind: string;
-  readonly holds: boolean;
-  readonly why: string;
-  readonly properties: Readonly<Record<string, string>>;
-}
 
 interface RulesAnswer {
   readonly rules: readonly RuleAnswer[];
@@ -60,32 +56,61 @@ function addCommand(cli: Cli): CommandUnknownOpts {
   return withProperties(new Command("add").description("add a rule, unless it contradicts another"))
     .addArgument(new Argument("<kind>", "what it is about").choices(RULE_KINDS))
     .argument("<name>", "the rule's own")
-    .action(async (kind, id, options) => {
-      await send(cli, "POST", { path: RULES, json: { id, kind, ...bodyOf(options) } });
+    .option("--dry-run", DRY_RUN)
+    .action(async (kind, id, { dryRun: dry, ...options }) => {
+      const properties = bodyOf(options);
+      if (dry === true) return await rehearseEdit(cli, { edit: "add", id, kind, properties });
+      await send(cli, "POST", { path: RULES, json: { id, kind, ...properties } });
       cli.print.note(`rule "${id}" holds; what it moves: pentad events -f`);
+      if (cli.waits) await kept(cli, id);
     });
 }
 
 function setCommand(cli: Cli): CommandUnknownOpts {
   return withProperties(new Command("set").description("change a rule"))
     .argument("<name>")
-    .action(async (id, options) => {
+    .option("--dry-run", DRY_RUN)
+    .action(async (id, { dryRun: dry, ...options }) => {
       const json = bodyOf(options);
       if (Object.keys(json).length === 0) {
         throw new ProblemError("cli.usage", "there is nothing to set; name an option");
       }
-      await send(cli, "PATCH", { path: addressOf(id), json });
+      const path = addressOf(id);
+      if (dry === true) return await rehearseEdit(cli, { edit: "set", id, properties: json });
+      await send(cli, "PATCH", { path, json });
       cli.print.note(`rule "${id}" is changed`);
+      if (cli.waits) await kept(cli, id);
     });
 }
 
 function removeCommand(cli: Cli): CommandUnknownOpts {
   return new Command("remove").description("take a rule away; what runs stays where it is")
     .argument("<name>")
-    .action(async (id) => {
-      await send(cli, "DELETE", { path: addressOf(id) });
+    .option("--dry-run", DRY_RUN)
+    .action(async (id, { dryRun: dry }) => {
+      const path = addressOf(id);
+      if (dry === true) return await rehearseEdit(cli, { edit: "remove", id });
+      await send(cli, "DELETE", { path });
       cli.print.note(`rule "${id}" is removed`);
     });
+}
+
+/** What would move if the rules were these; refused like the change itself. */
+async function rehearseEdit(cli: Cli, edit: Readonly<Record<string, unknown>>): Promise<void> {
+  const { text } = await cli.client.change<{ text: string }>("POST", `${RULES}-preview`, {
+    json: edit,
+    limitMs: cli.waitMs,
+  });
+  await dryRun(cli, [{ event: "rules", text }]);
+}
+
+/** Everything is where the rule wants it. */
+async function kept(cli: Cli, id: string): Promise<void> {
+  await untilDone(cli, async () => {
+    const { rules } = await cli.client.get<RulesAnswer>(RULES);
+    const { resources } = await cli.client.get<{ resources: ResourceStatus[] }>(RESOURCES);
+    return keptBy(rules.find((each) => each.id === id), resources);
+  });
 }
 
 function checkCommand(cli: Cli): CommandUnknownOpts {

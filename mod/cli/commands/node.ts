@@ -5,10 +5,13 @@ import { ProblemError } from "../../base/problem.ts";
 import type { NodeStatus } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
 import { DRY_RUN } from "./ha_orders.ts";
-import { drainCommand, mustBeOkToStop } from "./node_drain.ts";
+import { drainCommand, mustBeOkToStop, untilEmpty, untilMaintained } from "./node_drain.ts";
 import { nameCommands } from "./node_name.ts";
 import { dryRun } from "./simulate.ts";
 import { NODE_HEAD, nodeRow } from "../status_page.ts";
+
+/** So long somebody is silent, in a rehearsal, before a person says that it is dead. */
+const SILENT_SECONDS = 10;
 
 export function nodeCommand(cli: Cli): CommandUnknownOpts {
   const list = new Command("list").description("the members as this node sees them")
@@ -27,18 +30,28 @@ export function nodeCommand(cli: Cli): CommandUnknownOpts {
       if (dry === true) return await dryRun(cli, [{ event: "maintenance", node, to }]);
       await post(cli, node, { verb: "maintenance", json: { on: wanted === "on" } });
       cli.print.note(`ordered: maintenance of "${node}" ${wanted}; see pentad status`);
+      if (cli.waits) await untilMaintained(cli, node, to === "on");
     });
   const confirm = new Command("confirm-dead")
     .description("vouch that a node is dead: its resources start elsewhere")
     .argument("<node>")
     .option("--yes", "it is switched off, I have looked")
-    .action(async (node, { yes }) => {
+    .option("--dry-run", DRY_RUN)
+    .action(async (node, { yes, dryRun: dry }) => {
+      if (dry === true) {
+        return await dryRun(cli, [
+          { event: "power", node, to: "off" },
+          { event: "delay", seconds: SILENT_SECONDS },
+          { event: "confirm-dead", node },
+        ]);
+      }
       if (!yes) {
         const why = `if "${node}" still runs, its resources would run twice; --yes says it is off`;
         throw new ProblemError("ha.node-unfit", why);
       }
       await post(cli, node, { verb: "confirm-dead", json: {} });
       cli.print.note(`"${node}" counts as dead`);
+      if (cli.waits) await untilEmpty(cli, node);
     });
   const node = new Command("node").description("the members").addCommand(list)
     .addCommand(maintenance).addCommand(

@@ -42,13 +42,30 @@ export function drainCommand(cli: Cli, order: Order): CommandUnknownOpts {
       }
       if (reboot === true) return await rebootAll(cli, order, { names, risk: acceptRisk === RISK });
       await order(node, "maintenance", { on: true });
-      await untilDone(cli, async () => {
-        const left = await held(cli, node);
-        const then = `when it may work again: pentad node maintenance ${node} off`;
-        if (left.length === 0) return { done: `"${node}" is empty; ${then}` };
-        return { now: `still on "${node}": ${left.join("; ")}` };
-      });
+      await untilMaintained(cli, node, true);
     });
+}
+
+/** A node that takes nothing is empty; or it takes again what it is given. */
+export async function untilMaintained(cli: Cli, node: string, on: boolean): Promise<void> {
+  await untilDone(cli, async () => {
+    const { state } = nodeOf(await statusOf(cli), node);
+    // One that is silent takes nothing either, and goes into maintenance when it is back.
+    const reached = on ? state !== "online" : state !== "maintenance";
+    if (!reached) return { now: `"${node}" is ${state} still` };
+    return { done: on ? `"${node}" takes nothing more` : `"${node}" is ${state}` };
+  });
+  const then = `; when it may work again: pentad node maintenance ${node} off`;
+  if (on) await untilEmpty(cli, node, then);
+}
+
+/** Nothing is decided to be on a node any more. */
+export async function untilEmpty(cli: Cli, node: string, then = ""): Promise<void> {
+  await untilDone(cli, async () => {
+    const left = await held(cli, node);
+    if (left.length === 0) return { done: `"${node}" is empty${then}` };
+    return { now: `still on "${node}": ${left.join("; ")}` };
+  });
 }
 
 /** Would everything go on without it? Throws `node.not-ok-to-stop` where it would not. */
