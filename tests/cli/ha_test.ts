@@ -39,7 +39,7 @@ Deno.test("ha start, stop and relocate order it; with --wait they see to its end
     assert.match(run.err, /"exec:web" runs on nodeB/);
     const there = done(await cli(["ha", "relocate", "exec:web", "nodeB", "--wait", "9"]));
     assert.match(there.err, /ordered: .*\n"exec:web" runs on nodeB/);
-    assert.equal(node.text("ha/crm_commands"), "migrate exec:web nodeB\n");
+    assert.equal(node.text("ha/crm_commands"), "migrate exec:web nodeB cold\n");
     assert.deepEqual(
       json(await cli(["ha", "relocate", "exec:web", "nodeB", "--wait", "9", "--json"])),
       DONE,
@@ -52,6 +52,8 @@ Deno.test("ha start, stop and relocate order it; with --wait they see to its end
     for (const verb of ["start", "stop"]) {
       assert.equal((await cli(["ha", verb, "exec:none"])).code, 9);
     }
+    done(await cli(["ha", "migrate", "exec:web", "nodeB"]));
+    assert.match(node.text("ha/crm_commands") ?? "", /^migrate exec:web nodeB$/m);
     assert.equal((await cli(["ha", "relocate", "exec:web", "nodeZ"])).code, 9);
     set({ state: "stopped" });
     assert.equal((await cli(["ha", "remove", "exec:web", "--wait", "1"])).code, 8);
