@@ -122,10 +122,54 @@ Deno.test("the cluster as it is: simulate, --dry-run and ok-to-stop change nothi
     await dry(0, "ha", "set", "exec:web", "--max-restart", "3");
     await dry(9, "ha", "stop", "exec:none");
     await dry(9, "ha", "set", "exec:none", "--max-restart", "3");
+    node.document = { ...node.document, votes: { present: 2, expected: 2, needed: 2 } };
     const stop = await cli(["node", "ok-to-stop", "nodeA"]);
     assert.ok(stop.err.includes("node.not-ok-to-stop"), stop.err);
     assert.match((await cli(["simulate", "--power-off", "nodeZ"])).err, /is no node of it/);
     assert.equal(node.text("ha/resources.cfg"), before);
     assert.equal(node.text("ha/crm_commands"), "");
+  });
+});
+
+Deno.test("the cluster as it is: who is down does not come back for a simulation, and a learner has no vote", async () => {
+  await withDaemon(async ({ node, cli }) => {
+    done(await cli(["ha", "add", "exec:web", "--command", "x"]));
+    const [first, second] = node.document.nodes;
+    assert.ok(first && second);
+    const third = { ...second, name: "nodeC", id: 3, resources: [] };
+    const set = (nodeB: object, nodeC: object) => {
+      const nodes = [first, { ...second, ...nodeB }, { ...third, ...nodeC }];
+      const expected = nodes.reduce((sum, { vote }) => sum + vote, 0);
+      const needed = Math.floor(expected / 2) + 1;
+      node.document = { ...node.document, nodes, votes: { present: expected, expected, needed } };
+    };
+    set({}, {});
+    done(await cli(["node", "ok-to-stop", "nodeB"]));
+    for (const state of ["down", "unknown", "isolated", "stopping"]) {
+      set({}, { state });
+      const stop = await cli(["node", "ok-to-stop", "nodeB"]);
+      assert.equal(stop.code, 7, state);
+      assert.match(stop.err, /the others have no quorum then/);
+      done(await cli(["node", "ok-to-stop", "nodeC"]));
+    }
+    const lost = await cli(["simulate", "--power-off", "nodeB"]);
+    assert.equal(lost.code, 3);
+    assert.match(lost.out, /> power nodeC off.*> power nodeB off.*no quorum is left/s);
+    set({}, { role: "learner", vote: 0 });
+    assert.equal((await cli(["node", "ok-to-stop", "nodeB"])).code, 7);
+    set({ state: "maintenance" }, {});
+    assert.match(done(await cli(["node", "ok-to-stop", "nodeA"])).out, /exec:web\tstarted\tnodeC/);
+    // A pair with a disk that has a vote.
+    const storage = (state: "ok" | "degraded") => [{ name: "storage" as const, state, now: "" }];
+    node.document = {
+      ...{ ...node.document, nodes: [first, second], streams: storage("ok") },
+      votes: { present: 2, expected: 3, needed: 2 },
+    };
+    done(await cli(["node", "ok-to-stop", "nodeA"]));
+    node.document = { ...node.document, streams: storage("degraded") };
+    assert.equal((await cli(["node", "ok-to-stop", "nodeA"])).code, 7);
+    const nodes = [first, { ...second, state: "down" }];
+    node.document = { ...node.document, nodes, streams: storage("ok") };
+    assert.equal((await cli(["node", "ok-to-stop", "nodeA"])).code, 7);
   });
 });
