@@ -1,5 +1,5 @@
 /** Where a resource goes: who may have it, and who of these is best. @module */
-import { nameOf } from "../base/cluster.ts";
+import { formerName, nameOf } from "../base/cluster.ts";
 import type { NodeId, ResourceId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import type { Draft } from "./draft.ts";
@@ -111,7 +111,8 @@ function printRow(row: Score): string {
 }
 
 function noNode(situation: Situation, { id, except }: Ask, { closed }: Table): Reason {
-  const put = [...situation.out.values()].join(", ");
+  const put = [...situation.out].map(([node, name]) => formerName(situation.spec, node, name))
+    .join(", ");
   if (put !== "") {
     return reason("ha.no-node", {
       id,
