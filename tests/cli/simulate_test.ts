@@ -131,7 +131,7 @@ Deno.test("the cluster as it is: simulate, --dry-run and ok-to-stop change nothi
   });
 });
 
-Deno.test("the cluster as it is: who is down does not come back for a simulation, and a learner has no vote", async () => {
+Deno.test("the cluster as it is: the dead stay dead in a simulation, and a learner has no vote", async () => {
   await withDaemon(async ({ node, cli }) => {
     done(await cli(["ha", "add", "exec:web", "--command", "x"]));
     const [first, second] = node.document.nodes;
