@@ -201,6 +201,7 @@ export class Daemon implements RunningNode {
       const { uuid } = await this.#format(ask.disk, { ...format, with: ask.with, commit: true });
       spec = { ...spec, witness: { disk: uuid } };
     }
+    this.#mustBeFree();
     const clusterKey = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
     await this.#become({ node: FOUNDER, clusterKey, spec });
   }
@@ -210,6 +211,8 @@ export class Daemon implements RunningNode {
     if (ask.disk !== null) this.#mustKnow(ask.disk);
     const { name, links, peer } = this.#settings;
     const identity = await joinCluster(ask.ticket, { name, links, peer });
+    // While it was on its way, this host may have become a member by another.
+    this.#mustBeFree();
     await this.#become(identity);
   }
 
