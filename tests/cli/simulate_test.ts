@@ -34,6 +34,21 @@ Deno.test("simulate() begins where resources are, keeps rules, and says who was 
   }
 });
 
+Deno.test("simulate() runs machines where they are, and takes them over", () => {
+  const resources = [{ id: "vm:100", node: "pve1" }, { id: "vm:101" }, { id: "exec:web" }];
+  const events = [
+    { event: "define", id: "vm:102", properties: {} },
+    { at: 3, event: "power", node: "pve1", to: "off" },
+  ];
+  const file = fileOf({ resources, events, rules: "" });
+  const ran = simulate(simulationOf(readSimulation(file)));
+  assert.deepEqual(ran.violations, []);
+  assert.deepEqual(ran.resources.map(({ id, runs }) => [id, runs]), [
+    ...[["exec:web", true], ["vm:100", true], ["vm:101", true], ["vm:102", true]],
+  ]);
+  assert.ok(ran.resources.every(({ node }) => node !== "pve1"));
+});
+
 Deno.test("simulate() plays each kind of event, and the same file always alike", () => {
   const events = [
     { event: "migrate", id: "exec:web", node: "pve2" },
@@ -159,6 +174,20 @@ Deno.test("the cluster as it is: the dead stay dead in a simulation, and a learn
     assert.equal((await cli(["node", "ok-to-stop", "nodeB"])).code, 7);
     set({ state: "maintenance" }, {});
     assert.match(done(await cli(["node", "ok-to-stop", "nodeA"])).out, /exec:web\tstarted\tnodeC/);
+    // What runs nowhere now is not lost by it.
+    done(await cli(["ha", "add", "exec:ill", "--command", "x"]));
+    const only = ["--resources", "exec:ill", "--nodes", "nodeB", "--strict", "1"];
+    done(await cli(["ha", "rules", "add", "node-affinity", "only", ...only]));
+    set({}, {});
+    const [web] = node.document.resources;
+    assert.ok(web);
+    const ill = (state: string) => ({ ...web, id: "exec:ill", node: "nodeB", state });
+    node.document = { ...node.document, resources: [web, ill("started")] };
+    assert.match((await cli(["node", "ok-to-stop", "nodeB"])).err, /exec:ill would run nowhere/);
+    node.document = { ...node.document, resources: [web, ill("error")] };
+    done(await cli(["node", "ok-to-stop", "nodeB"]));
+    done(await cli(["ha", "rules", "remove", "only"]));
+    done(await cli(["ha", "remove", "exec:ill"]));
     // A pair with a disk that has a vote.
     const storage = (state: "ok" | "degraded") => [{ name: "storage" as const, state, now: "" }];
     node.document = {
