@@ -47,13 +47,23 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...["heartbeat", "config", "ha", "storage", "join"],
   ],
   daemon: [
-    ...["base", "streams.ts", "host", "host/ports.ts", "node", "runtime", "api", "explain"],
+    ...[
+      "base",
+      "streams.ts",
+      "host",
+      "host/ports.ts",
+      "host/database_failure.ts",
+      "node",
+      "runtime",
+      "api",
+      "explain",
+    ],
     ...["heartbeat", "config", "ha", "storage", "join"],
   ],
   api: ["base", "streams.ts", "node", "explain", "ha", "config", "join"],
   cli: [
     ...["base", "streams.ts", "node", "explain", "api", "config", "join"],
-    ...["host", "host/ports.ts", "sim"],
+    ...["host", "host/ports.ts", "host/database_failure.ts", "sim"],
   ],
 };
 

@@ -16,12 +16,15 @@ const OTHERS_WRITE = 0o002;
 const STICKY = 0o1000;
 /** How long closing waits for answers under way; a client that does not read is cut off then. */
 const CLOSE_LIMIT_MS = 3000;
+/** Between two looks whether the socket is there still. */
+const LOOK_MS = 2000;
 
 /** Where to serve: the part of the settings that this needs. */
 export interface ServeOptions {
   readonly socket: string;
   readonly api?: { readonly listen: string; readonly token: string } | null;
   readonly closeLimitMs?: number;
+  readonly lookMs?: number;
 }
 
 /** A running server. */
@@ -33,7 +36,7 @@ export interface ApiServer {
 
 /** Starts serving. Throws a ProblemError where a daemon answers already, or the place is no good. */
 export async function serveApi(node: RunningNode, options: ServeOptions): Promise<ApiServer> {
-  const { socket, api = null, closeLimitMs = CLOSE_LIMIT_MS } = options;
+  const { socket, api = null, closeLimitMs = CLOSE_LIMIT_MS, lookMs = LOOK_MS } = options;
   // Whoever reaches the port could do everything: without a token there is no TCP.
   if (api !== null && api.token.length < TOKEN_CHARACTERS_MIN) {
     const why = `"api.token" must have ${TOKEN_CHARACTERS_MIN} characters at least`;
@@ -58,21 +61,24 @@ export async function serveApi(node: RunningNode, options: ServeOptions): Promis
     await Promise.allSettled(servers.map((server) => server.finished));
   };
   let address: string | null = null;
-  try {
-    const { signal } = ending;
-    const local = serve(createApp(node, { ...common, stopping: stopping.signal }));
+  const { signal } = ending;
+  const local = serve(createApp(node, { ...common, stopping: stopping.signal }));
+  const listen = () => {
     servers.push(withUmask(() => Deno.serve({ path: socket, signal, onListen() {} }, local)));
     Deno.chmodSync(socket, SOCKET_MODE);
+  };
+  try {
+    listen();
     if (api !== null) {
-      const listen = parseAddress(api.listen, true);
-      if (listen === null) {
+      const place = parseAddress(api.listen, true);
+      if (place === null) {
         throw new ProblemError("heartbeat.bad-address", `"${api.listen}" in "api.listen"`);
       }
       const { token } = api;
       const remote = serve(createApp(node, { ...common, token, stopping: stopping.signal }));
-      const server = Deno.serve({ ...listen, signal, onListen() {} }, remote);
+      const server = Deno.serve({ ...place, signal, onListen() {} }, remote);
       servers.push(server);
-      const host = listen.hostname.includes(":") ? `[${listen.hostname}]` : listen.hostname;
+      const host = place.hostname.includes(":") ? `[${place.hostname}]` : place.hostname;
       address = `${host}:${server.addr.port}`;
     }
   } catch (error) {
@@ -81,9 +87,11 @@ export async function serveApi(node: RunningNode, options: ServeOptions): Promis
     const place = servers.length === 0 || api === null ? socket : api.listen;
     throw placeFault(`"${place}": ${messageOf(error)}`, error);
   }
+  const looking = setInterval(() => relisten(socket, listen, stopping.signal), lookMs);
   return {
     address,
     async close() {
+      clearInterval(looking);
       stopping.abort();
       const late = Promise.withResolvers<void>();
       const timer = setTimeout(late.resolve, closeLimitMs);
@@ -92,6 +100,19 @@ export async function serveApi(node: RunningNode, options: ServeOptions): Promis
       await end();
     },
   };
+}
+
+/**
+ * A socket that somebody took away is made again: nobody else could tell the daemon anything, not even
+ * to stop. What lies there instead is left alone, and what cannot be made is tried at the next look.
+ */
+async function relisten(socket: string, listen: () => void, stopping: AbortSignal): Promise<void> {
+  try {
+    Deno.lstatSync(socket);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) return;
+    await clearPlace(socket).then(() => stopping.aborted || listen()).catch(() => {});
+  }
 }
 
 /** Makes the socket's directory, and removes a socket that nobody answers on. */

@@ -108,6 +108,14 @@ export function nameOf(spec: ClusterSpec | null, id: NodeId): string {
   return (spec && memberOf(spec, id)?.name) ?? `node ${id}`;
 }
 
+/**
+ * What to call a node that was put out, so that its death can be vouched for: by its number, where a
+ * member bears its name by now.
+ */
+export function formerName(spec: ClusterSpec, id: NodeId, name: string): string {
+  return spec.members.some((member) => member.name === name) ? `${id} (formerly ${name})` : name;
+}
+
 /** Addresses of the peer channels of all other members. */
 export function peersOf(spec: ClusterSpec, self: NodeId): ReadonlyMap<NodeId, string> {
   return new Map(

@@ -50,6 +50,14 @@ export const RULE_PROBLEMS = {
     status: 409,
     exit: EXIT.failed,
   },
+  "ha.not-dead": {
+    title: "Cannot count that node as dead",
+    remedy:
+      "switch it off and look that it is, then: pentad node confirm-dead NODE --yes; a former " +
+      "node whose name a member bears is called by its number, as pentad status does",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
   "node.not-ok-to-stop": {
     title: "Cannot stop that node without harm",
     remedy: "bring back what is down, or make room first; see pentad node list, pentad ha list",

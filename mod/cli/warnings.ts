@@ -54,7 +54,7 @@ function ofMode({ ha: { mode, unguarded } }: StatusDocument): Warning[] {
     grade: "warn",
     code: "ha.arming",
     what: `${name} has not said since HA was disarmed that its guard is held`,
-    fix: `bring it back; if it is off for good: pentad node confirm-dead ${name}`,
+    fix: `bring it back; if it is off for good: pentad node confirm-dead ${wordOf(name)}`,
   }));
 }
 
@@ -83,11 +83,23 @@ function ofQuorum({ quorate, guard, config }: StatusDocument): Warning[] {
   return found;
 }
 
-function ofResource({ id, state, reason }: ResourceStatus): Warning[] {
+/** A former member, as it is named where nobody knows its name any more. */
+const FORMER = /^node (\d+)$/;
+
+/** By what `confirm-dead` knows a node: a former member by its number. */
+function wordOf(name: string): string {
+  return FORMER.exec(name)?.[1] ?? name;
+}
+
+function ofResource({ id, state, reason, node }: ResourceStatus): Warning[] {
   if (state !== "error" && state !== "recovery" && state !== "fence") return [];
   const why = reason === "" ? "" : `: ${reason}`;
   const fix = state === "error"
     ? `mend it, then pentad ha set ${id} --state disabled, and again --state started`
+    : state === "fence" && node !== null && FORMER.test(node)
+    ? `nobody hears a former member; if it is off for good: pentad node confirm-dead ${
+      wordOf(node)
+    }`
     : "it comes back by itself once the dead node is proven dead; see pentad events -f";
   const grade = state === "error" ? "bad" : "warn";
   return [{ grade, code: `ha.${state}`, what: `${id} is in ${state}${why}`, fix }];

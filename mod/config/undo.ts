@@ -13,6 +13,19 @@ import { isForced, pathsNamed, transactionOf } from "./history.ts";
 import type { TreeReader } from "./tree.ts";
 import { FILE_BYTES_MAX, OPERATIONS_MAX } from "./wire.ts";
 
+/**
+ * What the manager of stream 3 decided, from what it knew then. Put back, it would be acted upon as if
+ * it were true still: what a dead node ran would start elsewhere, beside where it was taken over to;
+ * and an order that was followed once would be followed again, of a node that lives by now.
+ */
+const DECISIONS: readonly string[] = [
+  "ha/manager_status",
+  "ha/crm_commands",
+  "ha/disarmed",
+  "ha/out_nodes",
+  "priv/lock/ha_manager_lock",
+];
+
 /** What is to be proposed. The expectations hold while nobody touches the paths meanwhile. */
 export interface Undo {
   readonly expect: readonly Expectation[];
@@ -42,6 +55,10 @@ export function undoOf(record: HistoryRecord, { tree, later }: UndoGround): Undo
   const then = new Map<string, StoredRow>();
   for (const { path, before } of record.undo) if (before !== null) then.set(path, before);
   const paths = [...new Set([...pathsNamed(transaction), ...then.keys()])].sort();
+  const decision = paths.find((path) => DECISIONS.includes(path));
+  if (decision !== undefined) {
+    return cannot(`"${decision}" is the manager's: give it another order (pentad ha, pentad node)`);
+  }
   const touched = touchedSince(paths, record.index, later);
   if (touched !== null) return touched;
   const steps = paths.map((path) => ({ path, then: then.get(path) ?? null, now: tree.find(path) }))

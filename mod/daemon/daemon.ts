@@ -44,7 +44,7 @@ import { treeGroup } from "../host/linux/tree_group.ts";
 import { linuxPorts } from "./ports.ts";
 import { Recorder } from "./recorder.ts";
 import { mountingOf, type Running, surround } from "./running.ts";
-import { claimMachine, type Identity, readIdentity, retireIdentity } from "./state.ts";
+import { claimMachine, type Identity, onDisk, readIdentity, retireIdentity } from "./state.ts";
 import { writeIdentity } from "./state.ts";
 
 /** A node whose database cannot be written stays readable for so long before its process ends. */
@@ -164,11 +164,11 @@ export class Daemon implements RunningNode {
     try {
       const { name, links, peer, state } = this.#settings;
       const self = { name, links, peer };
-      retireIdentity(state, `before-${Date.now()}`);
+      onDisk(() => retireIdentity(state, `before-${Date.now()}`));
       const ask = { file, directory: state, self, alone };
       const { identity, applied, at } = await this.#pool.ask("restore", ask);
       // From here on the host is a member, whenever it is started.
-      writeIdentity(state, identity);
+      onDisk(() => writeIdentity(state, identity));
       await this.#begin(identity);
       return { cluster: identity.spec.name, id: identity.spec.id, txn_id: applied, at };
     } finally {
@@ -201,6 +201,7 @@ export class Daemon implements RunningNode {
       const { uuid } = await this.#format(ask.disk, { ...format, with: ask.with, commit: true });
       spec = { ...spec, witness: { disk: uuid } };
     }
+    this.#mustBeFree();
     const clusterKey = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
     await this.#become({ node: FOUNDER, clusterKey, spec });
   }
@@ -210,6 +211,8 @@ export class Daemon implements RunningNode {
     if (ask.disk !== null) this.#mustKnow(ask.disk);
     const { name, links, peer } = this.#settings;
     const identity = await joinCluster(ask.ticket, { name, links, peer });
+    // While it was on its way, this host may have become a member by another.
+    this.#mustBeFree();
     await this.#become(identity);
   }
 
@@ -273,9 +276,12 @@ export class Daemon implements RunningNode {
 
   async #become(identity: Identity): Promise<void> {
     // A database without an identity is what an interrupted leave left: never this member's.
-    retireIdentity(this.#settings.state, `before-${Date.now()}`);
-    makeDatabase(this.#settings.state);
-    writeIdentity(this.#settings.state, identity);
+    const { state } = this.#settings;
+    onDisk(() => {
+      retireIdentity(state, `before-${Date.now()}`);
+      makeDatabase(state);
+      writeIdentity(state, identity);
+    });
     await this.#begin(identity);
   }
 

@@ -124,7 +124,8 @@ export class Member {
     if (spec.members.some((each) => each.name === name)) return null;
     const { out, nodes } = node.ha.view();
     const known = [...out, ...nodes.map((each) => ({ node: each.node, name: "" }))];
-    const found = known.find((each) => each.name === name || String(each.node) === name);
+    const found = known.find((each) => each.name === name) ??
+      known.find((each) => String(each.node) === name);
     return found?.node ?? null;
   }
 

@@ -3,6 +3,7 @@ import { toHex } from "../base/bytes.ts";
 import { type ClusterSpec, specFault } from "../base/cluster.ts";
 import { clusterId, NODE_ID_MAX, nodeId, requestId } from "../base/id.ts";
 import { ProblemError } from "../base/problem.ts";
+import { failureCode } from "../host/database_failure.ts";
 import { encodeEntry } from "../config/mod.ts";
 import { STATUS_FILE } from "../ha/mod.ts";
 import { DATABASE_NAME } from "../host/linux/database.ts";
@@ -72,8 +73,11 @@ export function restoreBackup({ file, directory, self, alone }: RestoreInto): Re
   } catch (error) {
     removeIfThere(copy);
     if (error instanceof ProblemError) throw error;
-    const why = `"${file}": ${error instanceof Error ? error.message : String(error)}`;
-    throw new ProblemError("config.bad-backup", why, { cause: error });
+    const said = error instanceof Error ? error.message : String(error);
+    // A disk that takes no copy says nothing about the backup.
+    const code = failureCode(said);
+    const is = code === "node.database-failed" ? "config.bad-backup" : code;
+    throw new ProblemError(is, `"${file}": ${said}`, { cause: error });
   }
 }
 

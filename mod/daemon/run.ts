@@ -5,6 +5,7 @@ import type { Settings } from "../base/settings.ts";
 import { ServiceNotifier } from "../host/linux/systemd.ts";
 import type { StatusDocument } from "../node/mod.ts";
 import { takeDirectoryLock } from "../host/linux/database.ts";
+import { endFormerLife } from "../host/linux/former_life.ts";
 import { Daemon } from "./daemon.ts";
 import { makeStateDirectory } from "./state.ts";
 import { whyStopped } from "./why_stopped.ts";
@@ -33,6 +34,13 @@ export async function runDaemon(
     ended.resolve(70);
   });
   const api = await serveApi(daemon, settings);
+  try {
+    await endFormerLife(settings.run, settings.state);
+  } catch (error) {
+    await api.close();
+    lock.release();
+    throw error;
+  }
   const notifier = new ServiceNotifier(settings.run, Deno.env.get("NOTIFY_SOCKET"));
   // Resources and helpers are not the service: none of them is to speak for it.
   Deno.env.delete("NOTIFY_SOCKET");

@@ -13,6 +13,7 @@ import { fromHex } from "../base/bytes.ts";
 import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import type { KeyRing } from "../base/key_ring.ts";
 import { ProblemError } from "../base/problem.ts";
+import { failureCode } from "../host/database_failure.ts";
 import { type Machine, otherMachine, thisMachine } from "../host/linux/machine.ts";
 import { decode, encode } from "../base/schema.ts";
 import { bytesDurable, syncDirectory } from "../host/linux/durable_file.ts";
@@ -139,6 +140,17 @@ export function retireIdentity(directory: string, stamp: string): void {
   Deno.mkdirSync(grave, { recursive: true, mode: 0o700 });
   for (const entry of entries) Deno.renameSync(`${directory}/${entry}`, `${grave}/${entry}`);
   syncDirectory(directory);
+}
+
+/** Writes into the state directory; a disk that does not take it is told as what it is. */
+export function onDisk(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    if (error instanceof ProblemError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ProblemError(failureCode(why), why, { cause: error });
+  }
 }
 
 function parse(text: string): Record<string, unknown> | null {

@@ -42,8 +42,8 @@ export function parseCommand(
   }
   const node = idOf(first);
   if (node === undefined) {
-    const gone = [...former].find(([id, name]) => first === name || first === String(id));
-    return order === "confirm-dead" && gone !== undefined ? { order, node: gone[0] } : null;
+    const gone = formerOf(first, former);
+    return order === "confirm-dead" && gone !== null ? { order, node: gone } : null;
   }
   if (order === "shutdown" && (second === "freeze" || second === "migrate")) {
     return /^[0-9a-f]{16}$/.test(third) ? { order, node, how: second, boot: bootId(third) } : null;
@@ -55,4 +55,17 @@ export function parseCommand(
     return { order, node, on: second === "on" };
   }
   return order === "confirm-dead" ? { order, node } : null;
+}
+
+/** The word for a node of which only the number is sure: digits alone may be somebody's name. */
+export function numberWord(node: NodeId): string {
+  return `#${node}`;
+}
+
+/** Who of the former is meant by a name, or else by a number. */
+function formerOf(word: string, former: ReadonlyMap<NodeId, string>): NodeId | null {
+  const all = [...former];
+  const found = all.find(([, name]) => name === word) ??
+    all.find(([id]) => numberWord(id) === word || String(id) === word);
+  return found?.[0] ?? null;
 }

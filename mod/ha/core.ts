@@ -8,6 +8,7 @@
  * @module
  */
 import { memberOf } from "../base/cluster.ts";
+import { numberWord } from "./commands.ts";
 import type { Core } from "../base/core.ts";
 import { bootId, type NodeId, requestId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
@@ -237,9 +238,8 @@ export class HaCore implements Core<HaEvent, HaEffect> {
       // Asked once more: what came after the first time did not end well.
       if (this.#herald.leaving) this.#context.tell({ fact: "ha.empty", boot: this.#context.boot });
     } else if (request.request === "ha.confirm-dead") {
-      // A name with a space is none: a former member is called by its number.
       const known = memberOf(this.#context.spec, request.node)?.name;
-      const line = `confirm-dead ${known ?? request.node}`;
+      const line = `confirm-dead ${known ?? numberWord(request.node)}`;
       const transaction = orderOf(this.#clerk, this.#files, line);
       this.#context.ask({ request: "config.propose", tag: request.tag, transaction });
     }

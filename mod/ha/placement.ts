@@ -1,4 +1,5 @@
 /** Where a resource goes: who may have it, and who of these is best. @module */
+import { formerName } from "../base/cluster.ts";
 import type { NodeId, ResourceId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import type { Draft } from "./draft.ts";
@@ -111,7 +112,8 @@ function noNode(
   draft: Draft,
   { ask: { id, except }, table: { closed } }: { readonly ask: Ask; readonly table: Table },
 ): Reason {
-  const put = [...situation.out.values()].join(", ");
+  const put = [...situation.out].map(([node, name]) => formerName(situation.spec, node, name))
+    .join(", ");
   if (put !== "") {
     return reason("ha.no-node", {
       id,

@@ -6,7 +6,7 @@
  * @module
  */
 import { decodeText, equalBytes } from "../base/bytes.ts";
-import type { NodeId, ResourceId } from "../base/id.ts";
+import { NODE_ID_MAX, type NodeId, nodeId, type ResourceId } from "../base/id.ts";
 import { formatReason, type Reason } from "../base/reason.ts";
 import { parseSections, propertiesOf } from "./section_config.ts";
 import {
@@ -168,7 +168,11 @@ class Teller {
     const [order = "", subject = ""] = text.split(/\s+/);
     const own = subject === this.#id || order === "arm" || order === "disarm";
     if (order === "migrate" && !own) return;
-    this.#orders.set(subject, this.#tell(step, { about: "order", text, own }));
+    const line = this.#tell(step, { about: "order", text, own });
+    this.#orders.set(subject, line);
+    // A former member is called by its number.
+    const number = Number(/^#?(\d{1,5})$/.exec(subject)?.[1] ?? 0);
+    if (number >= 1 && number <= NODE_ID_MAX) this.#orders.set(this.#nameOf(nodeId(number)), line);
   }
 
   #hearService(step: StoryStep, { old, now }: NonNullable<StoryStep["service"]>): void {

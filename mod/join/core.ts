@@ -42,7 +42,8 @@ interface OpenTicket {
 }
 
 interface Pending {
-  readonly session: number;
+  /** Where its answer goes; null while the machine is away. */
+  readonly session: number | null;
   readonly ticket: string;
   readonly hello: Hello;
 }
@@ -90,8 +91,11 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
       case "session-frame":
         return this.#onHello(event.session, event.ticket, event.bytes);
       case "session-closed":
+        // What was asked for it is on its way all the same, and the ticket is tied to it until then.
         for (const [tag, pending] of this.#pending) {
-          if (pending.session === event.session) this.#pending.delete(tag);
+          if (pending.session === event.session) {
+            this.#pending.set(tag, { ...pending, session: null });
+          }
         }
         return [];
     }
@@ -140,7 +144,7 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
       for (const [waiting, { ticket, session }] of this.#pending) {
         if (ticket !== id) continue;
         this.#pending.delete(waiting);
-        effects.push(refuse(session, problem("join.bad-ticket", "it was revoked")));
+        effects.push(...refuse(session, problem("join.bad-ticket", "it was revoked")));
       }
       const because = reason("join.revoked", {});
       const text = `ticket=${shortId(id)}, revoked`;
@@ -202,30 +206,33 @@ export class JoinCore implements Core<JoinEvent, JoinEffect> {
       // and a machine that is a member all the same (by an earlier hello) has used it.
       const isOpen = outcome.problem.code !== "config.unknown-outcome";
       if (open && isOpen && this.#memberLike(hello) === undefined) open.usedBy = null;
-      return [refuse(session, outcome.problem)];
+      return refuse(session, outcome.problem);
     }
     const member = this.#memberLike(hello);
     if (member === undefined) {
-      return [refuse(session, problem("join.refused", "the member was removed at once"))];
+      return refuse(session, problem("join.refused", "the member was removed at once"));
     }
-    return this.#welcome(session, member);
+    return session === null ? [] : this.#welcome(session, member);
   }
 
   #onHello(session: number, ticket: string, bytes: Uint8Array): JoinEffect[] {
     const open = this.#tickets.get(ticket);
     if (open === undefined) {
-      return [refuse(session, problem("join.bad-ticket", "it is expired or was revoked"))];
+      return refuse(session, problem("join.bad-ticket", "it is expired or was revoked"));
     }
     const hello = decodeHello(bytes);
-    if (hello === null) return [refuse(session, problem("join.refused", "the hello is malformed"))];
+    if (hello === null) return refuse(session, problem("join.refused", "the hello is malformed"));
     const fault = this.#fault(hello, open);
-    if (fault !== null) return [refuse(session, fault)];
+    if (fault !== null) return refuse(session, fault);
     const known = this.#memberLike(hello);
     if (known !== undefined && open.usedBy === helloText(hello)) {
       return this.#welcome(session, known);
     }
     if (known !== undefined) {
-      return [refuse(session, problem("join.refused", `"${hello.name}" is a member already`))];
+      const why =
+        `"${hello.name}" is a member already, by another ticket: use that once more, or ` +
+        `first: pentad config member remove ${hello.name}`;
+      return refuse(session, problem("join.refused", why));
     }
     // It asks once more while it waits: what it asked for is on its way, the answer goes where it is.
     for (const [tag, pending] of this.#pending) {
@@ -320,10 +327,11 @@ function helloText(hello: Hello): string {
   return `${hello.name} ${hello.peer} ${hello.links.join()}`;
 }
 
-function refuse(session: number, refused: Problem): JoinEffect {
-  return {
+function refuse(session: number | null, refused: Problem): JoinEffect[] {
+  if (session === null) return [];
+  return [{
     kind: "session-frame",
     session,
     bytes: encodeAnswer({ kind: "refused", problem: refused }),
-  };
+  }];
 }

@@ -35,6 +35,7 @@ export {
   type Description,
   type Finding,
   findings,
+  hasMember,
   ownAddresses,
   readDescription,
   undoFindings,

@@ -46,6 +46,11 @@ export interface Finding {
   readonly why: string;
 }
 
+/** Does the cluster of `member` still count `machine` among its own? It may not know that it does not. */
+export function hasMember(member: Description, machine: Description): boolean {
+  return member.nodes.some(({ name }) => name === machine.node);
+}
+
 /** What stands in the way of the machine `here` joining the cluster of `there`. */
 export function findings(here: Description, there: Description, tookMs: number): Finding[] {
   const found: Finding[] = [];
@@ -58,6 +63,8 @@ export function findings(here: Description, there: Description, tookMs: number):
   }
   if (here.cluster !== null && here.cluster.id !== there.cluster.id) {
     refuse(`this machine is in the cluster "${here.cluster.name}"`, "join.already-member");
+  } else if (here.cluster !== null && !hasMember(there, here)) {
+    refuse("this machine was removed from it: pentad leave here first", "join.already-member");
   }
   if (here.join !== there.join) {
     const which = here.join < there.join ? "here" : `on "${there.node}"`;

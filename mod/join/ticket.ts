@@ -15,15 +15,18 @@ import { assert } from "../base/assert.ts";
 /** Form of the ticket; a joiner refuses any other by name. */
 const TICKET_FORM = 1;
 const PREFIX = "pentad-ticket-";
-/** Longer text is no ticket. */
-const TICKET_TEXT_MAX = 2000;
+/** Peers that a ticket names at most, each in so many bytes. */
+const PEERS_MAX = 8;
+const PEER_BYTES_MAX = 255;
+/** Longer text is no ticket: base64 of the longest is 2900 characters. */
+const TICKET_TEXT_MAX = 3000;
 
 const TICKET = struct({
   form: u8,
   cluster: hex(16),
   id: hex(16),
   secret: hex(32),
-  peers: list(text(255), 8),
+  peers: list(text(PEER_BYTES_MAX), PEERS_MAX),
 });
 
 /** The content of a ticket. `id` is 32 hex digits, `secret` 64. */

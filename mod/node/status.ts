@@ -1,6 +1,6 @@
 /** The status document, from what a running node knows. Pure. @module */
 import { formatCrc } from "../base/checksum.ts";
-import { type ClusterSpec, type Member, nameOf } from "../base/cluster.ts";
+import { type ClusterSpec, formerName, type Member, nameOf } from "../base/cluster.ts";
 import type { BootId, NodeId } from "../base/id.ts";
 import { type ProblemCode, PROBLEMS } from "../base/problem.ts";
 import { formatMillis, type Instant } from "../base/time.ts";
@@ -271,7 +271,9 @@ function streamsOf(source: StatusSource, view: View): StreamStatus[] {
         ? "degraded"
         : "ok",
       now: ha.out.length > 0
-        ? `nothing starts before ${ha.out.map(({ name }) => name).join(", ")} is confirmed dead`
+        ? `nothing starts before ${
+          ha.out.map(({ node, name }) => formerName(spec, node, name)).join(", ")
+        } is confirmed dead`
         : `${disarmed}${running}/${ha.resources.length} started, ${guard}`,
     },
     {

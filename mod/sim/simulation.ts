@@ -93,6 +93,8 @@ export interface Simulation {
 /** Longest that a cluster may take to come to rest before the first event. */
 const SETTLE_MS = 120_000;
 const LOOK_MS = 500;
+/** What else stands in the definition of a machine is not known here. */
+const MACHINE = "memory: 512\n";
 
 /** Plays it. */
 export function simulate(ask: SimulationAsk): Simulation {
@@ -169,6 +171,16 @@ class Stage {
     until(() => ha()?.nodes.length === nodes.length);
     if (rules !== "") this.#write("ha/rules.cfg", rules);
     if (datacenter !== "") this.#write("datacenter.cfg", datacenter);
+    const machines = [...this.#ask.resources.keys()].flatMap((id) => this.#machineOf(id) ?? []);
+    const folders = new Set<string>();
+    for (const { path, folder } of machines) {
+      this.#admin.write(path, MACHINE);
+      // Its folder is there for the others.
+      if (!folders.has(folder)) world.runUntil(world.now + LOOK_MS);
+      folders.add(folder);
+    }
+    const tree = () => nodes.find(({ runtime }) => runtime !== null)?.runtime?.node.config;
+    until(() => machines.every(({ path }) => tree()?.stat(path) !== null));
     if (this.#ask.placed.size > 0) {
       // The manager leaves alone what is ignored, so that it begins where it is said to be.
       this.#define("ignored");
@@ -183,6 +195,15 @@ class Stage {
   #write(path: string, text: string): void {
     this.#admin.write(path, text);
     this.#cluster.world.runUntil(this.#cluster.world.now + LOOK_MS);
+  }
+
+  /** A machine runs where its definition lies; null for another resource. */
+  #machineOf(id: string): { readonly folder: string; readonly path: string } | null {
+    const vmid = /^vm:(\d+)$/.exec(id)?.[1];
+    if (vmid === undefined) return null;
+    const owner = this.#ask.placed.get(id) ?? this.#ask.nodes[0]?.name ?? "";
+    const folder = `nodes/${owner}/qemu-server`;
+    return { folder, path: `${folder}/${vmid}.conf` };
   }
 
   #define(state: string | null): void {
@@ -231,6 +252,10 @@ class Stage {
         if (!isResourceId(what.id)) return;
         // What a command does is not known here, of the new one neither.
         this.#admin.set(what.id, { ...what.properties, command: "run" });
+        if (!this.#ask.resources.has(what.id)) {
+          const machine = this.#machineOf(what.id);
+          if (machine !== null) this.#admin.write(machine.path, MACHINE);
+        }
         this.#defined.add(what.id);
         return this.#admin.apply();
       case "remove":

@@ -103,7 +103,7 @@ Deno.test("migrate and maintenance append one order each; unfit targets are refu
     nodes: node.document.nodes.map((each) => each.self ? each : { ...each, state: "down" }),
   };
   assert.equal((await move("exec:web", "nodeB")).body.code, "ha.node-unfit");
-  assert.equal((await send("POST", "/v1/nodes/nodeA/confirm-dead", {})).body.code, "ha.node-unfit");
+  assert.equal((await send("POST", "/v1/nodes/nodeA/confirm-dead", {})).body.code, "ha.not-dead");
   assert.equal((await send("POST", "/v1/nodes/nodeB/confirm-dead", {})).status, 202);
   assert.deepEqual(node.calls.at(-1), { dead: "nodeB" });
 });

@@ -82,7 +82,8 @@ Deno.test("going on alone is not for the network, token or not", async () => {
 Deno.test("a former member is vouched for through the same address as a member", async () => {
   const { node, send } = setUp();
   const address = (name: string) => `/v1/nodes/${name}/confirm-dead`;
-  await refused(await send("POST", address("nodeA"), {}), "ha.node-unfit", /this node/);
+  await refused(await send("POST", address("nodeA"), {}), "ha.not-dead", /this node/);
+  await refused(await send("POST", address("2"), {}), "ha.not-dead", /"2" is online/);
   assert.equal((await send("POST", address("9"), {})).status, 202);
   assert.deepEqual(node.calls, [{ dead: "9" }]);
 });

@@ -226,3 +226,19 @@ Deno.test("closing ends open event streams, and readers that do not read hold no
     assert.equal(node.listeners, 0);
   });
 });
+
+Deno.test("serveApi() makes its socket again where somebody took it, or its folder, away", async () => {
+  await withServer(async (_node, socket) => {
+    const directory = socket.slice(0, socket.lastIndexOf("/"));
+    for (const lost of [socket, directory]) {
+      Deno.removeSync(lost, { recursive: true });
+      for (;;) {
+        const answer = await raw({ transport: "unix", path: socket }, ask("GET /v1/status"))
+          .catch(() => null);
+        if (answer?.status === 200) break;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      assert.equal((Deno.statSync(socket).mode ?? 0) & 0o777, 0o660);
+    }
+  }, { lookMs: 5 });
+});

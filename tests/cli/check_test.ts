@@ -222,6 +222,10 @@ Deno.test("check answers without a daemon and without settings, and says that wi
   const wrong = await cli(["check", "--settings", "s", "--socket", "/nonexistent/x"], { files });
   assert.equal(wrong.code, 1);
   assert.match(wrong.out, /^fail\tsettings\t.*linksss.*fix: mend it/m);
+  for (const path of [`${import.meta.filename}/s`, "s".repeat(5000)]) {
+    const nowhere = await cli(["check", "--settings", path, "--socket", "/nonexistent/x"]);
+    assert.match(nowhere.out, /^warn\tsettings\t.*is not there/m, nowhere.err);
+  }
 });
 
 Deno.test("check asks the daemon of a cluster, with quorum and without", async () => {

@@ -135,8 +135,8 @@ Deno.test("resources that are wrong, and nodes that cannot take one", async () =
     refused(await cli(["ha", "add", "web", "--command", "x"]), "api.bad-request", /kind:name/);
     await cli(["ha", "add", "exec:web", "--command", "x"]);
     refused(await cli(["ha", "add", "exec:web", "--command", "x"]), "ha.exists");
-    refused(await cli(["node", "confirm-dead", "nodeB"]), "ha.node-unfit", /--yes/);
-    refused(await cli(["node", "confirm-dead", "nodeB", "--yes"]), "ha.node-unfit", /online/);
+    refused(await cli(["node", "confirm-dead", "nodeB"]), "ha.not-dead", /--yes/);
+    refused(await cli(["node", "confirm-dead", "nodeB", "--yes"]), "ha.not-dead", /online/);
     refused(await cli(["join", "--ticket", "bad"]), "join.bad-ticket");
     const endless = await cli(["join", "--ticket", "-"], { input: "x".repeat(5000) });
     refused(endless, "join.bad-ticket");

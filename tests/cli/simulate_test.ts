@@ -34,6 +34,21 @@ Deno.test("simulate() begins where resources are, keeps rules, and says who was 
   }
 });
 
+Deno.test("simulate() runs machines where they are, and takes them over", () => {
+  const resources = [{ id: "vm:100", node: "pve1" }, { id: "vm:101" }, { id: "exec:web" }];
+  const events = [
+    { event: "define", id: "vm:102", properties: {} },
+    { at: 3, event: "power", node: "pve1", to: "off" },
+  ];
+  const file = fileOf({ resources, events, rules: "" });
+  const ran = simulate(simulationOf(readSimulation(file)));
+  assert.deepEqual(ran.violations, []);
+  assert.deepEqual(ran.resources.map(({ id, runs }) => [id, runs]), [
+    ...[["exec:web", true], ["vm:100", true], ["vm:101", true], ["vm:102", true]],
+  ]);
+  assert.ok(ran.resources.every(({ node }) => node !== "pve1"));
+});
+
 Deno.test("simulate() plays each kind of event, and the same file always alike", () => {
   const events = [
     { event: "migrate", id: "exec:web", node: "pve2" },
@@ -122,10 +137,68 @@ Deno.test("the cluster as it is: simulate, --dry-run and ok-to-stop change nothi
     await dry(0, "ha", "set", "exec:web", "--max-restart", "3");
     await dry(9, "ha", "stop", "exec:none");
     await dry(9, "ha", "set", "exec:none", "--max-restart", "3");
+    node.document = { ...node.document, votes: { present: 2, expected: 2, needed: 2 } };
     const stop = await cli(["node", "ok-to-stop", "nodeA"]);
     assert.ok(stop.err.includes("node.not-ok-to-stop"), stop.err);
     assert.match((await cli(["simulate", "--power-off", "nodeZ"])).err, /is no node of it/);
     assert.equal(node.text("ha/resources.cfg"), before);
     assert.equal(node.text("ha/crm_commands"), "");
+  });
+});
+
+Deno.test("the cluster as it is: the dead stay dead in a simulation, and a learner has no vote", async () => {
+  await withDaemon(async ({ node, cli }) => {
+    done(await cli(["ha", "add", "exec:web", "--command", "x"]));
+    const [first, second] = node.document.nodes;
+    assert.ok(first && second);
+    const third = { ...second, name: "nodeC", id: 3, resources: [] };
+    const set = (nodeB: object, nodeC: object) => {
+      const nodes = [first, { ...second, ...nodeB }, { ...third, ...nodeC }];
+      const expected = nodes.reduce((sum, { vote }) => sum + vote, 0);
+      const needed = Math.floor(expected / 2) + 1;
+      node.document = { ...node.document, nodes, votes: { present: expected, expected, needed } };
+    };
+    set({}, {});
+    done(await cli(["node", "ok-to-stop", "nodeB"]));
+    for (const state of ["down", "unknown", "isolated", "stopping"]) {
+      set({}, { state });
+      const stop = await cli(["node", "ok-to-stop", "nodeB"]);
+      assert.equal(stop.code, 7, state);
+      assert.match(stop.err, /the others have no quorum then/);
+      done(await cli(["node", "ok-to-stop", "nodeC"]));
+    }
+    const lost = await cli(["simulate", "--power-off", "nodeB"]);
+    assert.equal(lost.code, 3);
+    assert.match(lost.out, /> power nodeC off.*> power nodeB off.*no quorum is left/s);
+    set({}, { role: "learner", vote: 0 });
+    assert.equal((await cli(["node", "ok-to-stop", "nodeB"])).code, 7);
+    set({ state: "maintenance" }, {});
+    assert.match(done(await cli(["node", "ok-to-stop", "nodeA"])).out, /exec:web\tstarted\tnodeC/);
+    // What runs nowhere now is not lost by it.
+    done(await cli(["ha", "add", "exec:ill", "--command", "x"]));
+    const only = ["--resources", "exec:ill", "--nodes", "nodeB", "--strict", "1"];
+    done(await cli(["ha", "rules", "add", "node-affinity", "only", ...only]));
+    set({}, {});
+    const [web] = node.document.resources;
+    assert.ok(web);
+    const ill = (state: string) => ({ ...web, id: "exec:ill", node: "nodeB", state });
+    node.document = { ...node.document, resources: [web, ill("started")] };
+    assert.match((await cli(["node", "ok-to-stop", "nodeB"])).err, /exec:ill would run nowhere/);
+    node.document = { ...node.document, resources: [web, ill("error")] };
+    done(await cli(["node", "ok-to-stop", "nodeB"]));
+    done(await cli(["ha", "rules", "remove", "only"]));
+    done(await cli(["ha", "remove", "exec:ill"]));
+    // A pair with a disk that has a vote.
+    const storage = (state: "ok" | "degraded") => [{ name: "storage" as const, state, now: "" }];
+    node.document = {
+      ...{ ...node.document, nodes: [first, second], streams: storage("ok") },
+      votes: { present: 2, expected: 3, needed: 2 },
+    };
+    done(await cli(["node", "ok-to-stop", "nodeA"]));
+    node.document = { ...node.document, streams: storage("degraded") };
+    assert.equal((await cli(["node", "ok-to-stop", "nodeA"])).code, 7);
+    const nodes = [first, { ...second, state: "down" }];
+    node.document = { ...node.document, nodes, streams: storage("ok") };
+    assert.equal((await cli(["node", "ok-to-stop", "nodeA"])).code, 7);
   });
 });

@@ -187,3 +187,21 @@ Deno.test("localTime() shows what is no time as unknown", () => {
   assert.match(localTime("2026-11-22T09:04:05.006Z"), /^\d\d:\d\d:05\.006$/);
   assert.equal(localTime("never"), "??:??:??.???");
 });
+
+Deno.test("warningsOf() calls a former member by what confirm-dead knows it by", () => {
+  const status = healthy();
+  const [web] = status.resources;
+  assert.ok(web);
+  const fixes = (node: string) =>
+    warningsOf({
+      ...status,
+      resources: [{ ...web, state: "fence", node }],
+      ha: { mode: "arming", unguarded: [node] },
+    }).map(({ fix }) => fix);
+  const [arming, fence] = fixes("node 7");
+  assert.match(arming ?? "", /confirm-dead 7$/);
+  assert.match(fence ?? "", /confirm-dead 7$/, "nothing else ends that");
+  const [member, its] = fixes("nodeB");
+  assert.match(member ?? "", /confirm-dead nodeB$/);
+  assert.match(its ?? "", /^it comes back by itself/);
+});

@@ -205,6 +205,29 @@ Deno.test("undoOf() refuses with a sentence: who came after, what was refused, w
   assert.ok("code" in undo && undo.code === "config.no-history");
 });
 
+Deno.test("undoOf() puts no decision of the manager back, nor an order to it that was followed", () => {
+  const keeper = new Keeper();
+  keeper.apply([{ op: "mkdir", path: "ha" }]);
+  const write = (path: string, text: string): readonly Operation[] => [
+    { op: "truncate", path, size: 0 },
+    { op: "write", path, offset: 0, data: new TextEncoder().encode(text) },
+  ];
+  for (const path of ["ha/crm_commands", "ha/manager_status", "ha/resources.cfg"]) {
+    keeper.apply([{ op: "create", path }, ...write(path, "confirm-dead nodeB\n")]);
+    const { index } = keeper.apply(write(path, ""));
+    const undo = keeper.undo(index);
+    if (path === "ha/resources.cfg") assert.ok("operations" in undo, "it is a person's");
+    else assert.ok("code" in undo && undo.why.startsWith(`"${path}" is the manager's`), path);
+  }
+  // A machine's definition moves with the decision, and stays with it.
+  keeper.apply([{ op: "create", path: "m" }]);
+  const moved: readonly Operation[] = [
+    { op: "rename", path: "m", to: "n" },
+    ...write("ha/manager_status", "x"),
+  ];
+  assert.ok("code" in keeper.undo(keeper.apply(moved).index));
+});
+
 Deno.test("what takes a transaction back is proposed only where it fits one transaction", () => {
   const keeper = new Keeper();
   const big = new Uint8Array(FILE_BYTES_MAX).fill(3);

@@ -97,6 +97,37 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "a host whose disk is full becomes no member, says why, and becomes one when there is room",
+  ignore: !ROOT,
+  fn: async () => {
+    const cluster = new LocalCluster({ names: ["solo"], disk: false, watchdog: "none" });
+    const solo = cluster.node(0);
+    const state = `${solo.folder}/state`;
+    Deno.mkdirSync(state);
+    await new Deno.Command("mount", { args: ["-t", "tmpfs", "-o", "size=8m", "none", state] })
+      .output();
+    try {
+      await solo.start();
+      fill(`${state}/filler`);
+      const { code, stderr } = await solo.cli("init", "local", "--profile", "fast");
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, /node\.disk-full/);
+      const backup = `${solo.folder}/backup.db`;
+      Deno.writeFileSync(backup, new Uint8Array(64 * 1024));
+      const restored = await solo.cli("config", "restore", backup, "--yes");
+      assert.match(restored.stderr, /node\.disk-full/, "nothing is known of the backup");
+      Deno.removeSync(`${state}/filler`);
+      await solo.run("init", "local", "--profile", "fast");
+      await solo.until("it works", ({ config }) => config.writable);
+    } finally {
+      await solo.powerCut();
+      await new Deno.Command("umount", { args: [state] }).output();
+      await cluster.close();
+    }
+  },
+});
+
 function fill(path: string): void {
   const file = Deno.openSync(path, { create: true, write: true });
   const block = new Uint8Array(4096);

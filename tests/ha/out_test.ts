@@ -1,12 +1,13 @@
 /** Who was put out by force may run anything: nothing starts before a person has vouched for it. */
 import assert from "node:assert/strict";
-import { encodeText } from "../../mod/base/bytes.ts";
+import { decodeText, encodeText } from "../../mod/base/bytes.ts";
 import { nodeId, resourceId } from "../../mod/base/id.ts";
 import { formatReason } from "../../mod/base/reason.ts";
 import { parseCommand } from "../../mod/ha/commands.ts";
 import { HaFiles, OUT_FILE } from "../../mod/ha/files.ts";
 import { planNodes } from "../../mod/ha/node_plan.ts";
 import { plan } from "../../mod/ha/plan.ts";
+import { instant } from "../../mod/base/time.ts";
 import type { Change } from "../../mod/streams.ts";
 import { Desk, specOf } from "./desk.ts";
 import { sceneOf, WEB } from "./scene.ts";
@@ -40,6 +41,15 @@ Deno.test("parseCommand() lets former members be vouched for, by name or number,
   assert.equal(read("confirm-dead nodeZ"), null);
   assert.equal(read("maintenance nodeB on"), null);
   assert.equal(read("migrate exec:web nodeB"), null);
+  // Digits may be a name: then it goes first, and "#" is for the number.
+  const named = { ...spec, members: spec.members.map((each) => ({ ...each, name: "3" })) };
+  const call = (line: string) => parseCommand(line, named, new Map([...OUT, [nodeId(9), "2"]]));
+  assert.deepEqual(call("confirm-dead 3"), { order: "confirm-dead", node: 1 });
+  assert.deepEqual(call("confirm-dead #3"), { order: "confirm-dead", node: 3 });
+  assert.deepEqual(call("confirm-dead 2"), { order: "confirm-dead", node: 9 });
+  assert.deepEqual(call("confirm-dead #2"), { order: "confirm-dead", node: 2 });
+  assert.equal(call("confirm-dead #1"), null, "a member is called by its name");
+  assert.equal(call("maintenance #2 on"), null);
 });
 
 Deno.test("plan() gives nothing to anybody while one that was put out is not vouched for", () => {
@@ -50,6 +60,9 @@ Deno.test("plan() gives nothing to anybody while one that was put out is not vou
   assert.equal(held.status.services.get(WEB)?.state, "stopped");
   const why = held.status.services.get(WEB)?.why ?? null;
   assert.match(why === null ? "" : formatReason(why), /may run on nodeB, nodeC/);
+  const again = { ...spec, members: spec.members.map((each) => ({ ...each, name: "nodeB" })) };
+  const other = plan({ ...alone, spec: again }).status.services.get(WEB)?.why ?? null;
+  assert.match(other === null ? "" : formatReason(other), /may run on 2 \(formerly nodeB\), nodeC/);
   const one = plan({ ...alone, commands: [{ order: "confirm-dead", node: nodeId(2) }] });
   assert.deepEqual([...one.out.keys()], [3]);
   assert.equal(one.status.services.get(WEB)?.state, "stopped");
@@ -90,5 +103,13 @@ Deno.test("a node that went on alone adopts what runs, starts nothing, and takes
   desk.run(3000);
   assert.deepEqual([...node.running].sort(), [kept, WEB]);
   assert.deepEqual(node.core.view().out, []);
-  assert.deepEqual(desk.broken, []);
+  // A member bears the name of one that was put out.
+  desk.write(OUT_FILE, "2 nodeA\n");
+  desk.run(3000);
+  const request = { request: "ha.confirm-dead", tag: "t", node: nodeId(2) } as const;
+  const [ask] = node.core.step({ kind: "request", request }, instant(desk.now));
+  assert.ok(ask?.kind === "ask" && ask.request.request === "config.propose");
+  const written = ask.request.transaction.operations.find(({ op }) => op === "write");
+  assert.ok(written?.op === "write");
+  assert.equal(decodeText(written.data), "confirm-dead #2\n");
 });

@@ -1,6 +1,7 @@
 /** The story of a resource: out of what real managers wrote on the desk. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { encodeText } from "../../mod/base/bytes.ts";
 import { resourceId } from "../../mod/base/id.ts";
 import { COMMANDS_FILE, RESOURCES_FILE } from "../../mod/ha/files.ts";
 import { STATUS_FILE } from "../../mod/ha/status.ts";
@@ -108,6 +109,34 @@ Deno.test("storyOf() names the order, the maintenance, the wish that something c
   assert.deepEqual(chain(tell(desk)).slice(1), [
     "changed: command /bin/web, state stopped [definition]",
   ]);
+});
+
+Deno.test("storyOf() finds who was vouched for by a number, as a former member is", () => {
+  const node = (state: string) =>
+    `"2": {"state":"${state}","maintenance":false,"armed":true,"confirmed":true,"proof":"confirmed"}`;
+  const web = (at: number, state: string) =>
+    `"${WEB}": {"state":"${state}","node":${at},"target":null,"tried":[],"why":null}`;
+  const status = (nodes: string, services: string) =>
+    encodeText(`{"form":1,"nodes":{${nodes}},"services":{${services}}}`);
+  const [fenced, dead, moved] = [
+    status(node("fence"), web(2, "fence")),
+    status(node("dead"), web(2, "fence")),
+    status(node("dead"), web(1, "started")),
+  ];
+  for (const word of ["2", "#2"]) {
+    const steps: WrittenStep[] = [
+      { commands: { before: null, after: encodeText(`confirm-dead ${word}\n`) }, status: null },
+      { commands: null, status: { before: fenced, after: dead } },
+      { commands: null, status: { before: dead, after: moved } },
+    ].map((step, at) => ({ txn_id: at + 1, time: at, author: "root", resources: null, ...step }));
+    const reader = new StoryReader(WEB);
+    const lines = storyOf(WEB, steps.map((step) => reader.read(step)), (id) => `node ${id}`);
+    assert.deepEqual(chain(lines), [
+      "fence on node 2 → started on node 1 [resource]",
+      "node 2: fence → dead, proof=confirmed [node]",
+      `confirm-dead ${word} [order]`,
+    ]);
+  }
 });
 
 Deno.test("storyOf() leaves out what is others', and the nodes that it was never on", () => {

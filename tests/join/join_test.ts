@@ -209,6 +209,26 @@ Deno.test("JoinCore.step() forgets a session that closed, and welcomes the machi
   assert.equal(answers(gate.hello(HELLO))[0]?.kind, "welcome");
 });
 
+Deno.test("JoinCore.step() ties a ticket to a machine that went away while its change is on its way", () => {
+  const other: Hello = { ...HELLO, name: "nodeC", links: ["127.0.0.3:1"], peer: "127.0.0.3:2" };
+  for (const ok of [true, false]) {
+    const gate = new Gate();
+    const [tag = ""] = asked(gate.hello(HELLO));
+    gate.core.step({ kind: "session-closed", session: 5 }, T0);
+    assert.deepEqual(
+      gate.hello(HELLO),
+      [],
+      "it is asked for already, and the answer will come here",
+    );
+    assert.equal(refusal(gate.hello(other)), "join.bad-ticket");
+    if (ok) gate.grow(HELLO);
+    const busy = problem("config.membership-busy", "another change is not committed yet");
+    const outcome = ok ? { ok, index: 3, crc32: 0 } : { ok, problem: busy };
+    assert.equal(answers(gate.outcome(tag, outcome))[0]?.kind, ok ? "welcome" : "refused");
+    assert.equal(asked(gate.hello(other)).length, ok ? 0 : 1, "refused, it is as good as new");
+  }
+});
+
 Deno.test("JoinCore.tickets() tells what became of each, and nothing that lets anybody in", () => {
   const gate = new Gate();
   const state = (now = T0) => gate.core.tickets(now)[0];
@@ -338,6 +358,14 @@ Deno.test("tickets and join messages never throw on damaged text and bytes", () 
     peers: ["[2001:db8::1]:5406"],
   });
   assert.deepEqual(parseTicket(` ${ticket}\n`)?.peers, ["[2001:db8::1]:5406"]);
+  const far = Array.from({ length: 8 }, (_, at) => `${String(at).repeat(249)}:65535`);
+  const longest = printTicket({
+    cluster: SPEC.id,
+    id: "1".repeat(32),
+    secret: "2".repeat(64),
+    peers: far,
+  });
+  assert.deepEqual(parseTicket(longest)?.peers, far);
   for (let cut = 0; cut < ticket.length; cut++) {
     assert.equal(parseTicket(ticket.slice(0, cut)), null);
   }

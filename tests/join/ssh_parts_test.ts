@@ -141,6 +141,7 @@ Deno.test("what stands against a join", () => {
     [{}, { cluster: null }, /is no member/],
     [{ cluster: { id: "c2", name: "other" } }, {}, /in the cluster "other"/],
     [{ cluster: { id: "c1", name: "prod" }, node: "nodeA" }, {}, null],
+    [{ cluster: { id: "c1", name: "prod" }, node: "node 7" }, {}, /was removed from it/],
     [{ join: 2 }, {}, /upgrade pentad on "nodeA"/],
     [{ join: 0 }, {}, /upgrade pentad here/],
     [{}, { quorate: false }, /no quorum/],

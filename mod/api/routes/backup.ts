@@ -55,7 +55,7 @@ export const backupRoutes: readonly Route[] = [
       status: 200,
       content: z.strictObject({ schema: z.literal("pentad.restore/1"), ...RESTORED.shape }),
     },
-    problems: ["join.already-member", "config.bad-backup", "config.not-alone"],
+    problems: ["join.already-member", "config.bad-backup", "config.not-alone", "node.disk-full"],
     async handle({ node, body }) {
       return json({ schema: "pentad.restore/1", ...await node.restore(body) });
     },

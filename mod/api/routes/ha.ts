@@ -227,16 +227,18 @@ export const haRoutes: readonly Route[] = [
     summary: "A person vouches that this node is dead: its resources start elsewhere",
     body: NOTHING,
     answer: { status: 202, content: DONE },
-    problems: ["ha.no-such-node", "ha.node-unfit", "ha.disarmed", "join.not-a-member"],
+    problems: ["ha.no-such-node", "ha.not-dead", "ha.disarmed", "join.not-a-member"],
     async handle(call) {
       mustBeArmed(call);
       const name = call.parameters.name ?? "";
       // One that is no member (any more) is the node's to judge.
-      const member = call.node.status().nodes.find((each) => each.name === name);
+      const { nodes } = call.node.status();
+      const member = nodes.find((each) => each.name === name) ??
+        nodes.find((each) => String(each.id) === name);
       const lives = ["online", "maintenance", "stopping"].includes(member?.state ?? "");
       if (member !== undefined && (member.self || lives)) {
         const why = `"${name}" is ${member.self ? "this node" : member.state}`;
-        throw new ProblemError("ha.node-unfit", why);
+        throw new ProblemError("ha.not-dead", why);
       }
       await call.node.confirmDead(name);
       return done(202);

@@ -18,7 +18,7 @@ export const joinRoutes: readonly Route[] = [
       with: DISK_PATHS,
     }),
     answer: { status: 200, content: DONE },
-    problems: ["join.already-member", "settings.invalid", "storage.foreign-disk"],
+    problems: ["join.already-member", "settings.invalid", "storage.foreign-disk", "node.disk-full"],
     async handle({ node, body }) {
       await node.init(body);
       return done();
@@ -33,7 +33,13 @@ export const joinRoutes: readonly Route[] = [
       disk: DISK_PATH.nullable().default(null),
     }),
     answer: { status: 200, content: DONE },
-    problems: ["join.already-member", "join.bad-ticket", "join.refused", "node.timeout"],
+    problems: [
+      "join.already-member",
+      "join.bad-ticket",
+      "join.refused",
+      "node.timeout",
+      "node.disk-full",
+    ],
     async handle({ node, body }) {
       await node.join(body);
       return done();

@@ -47,7 +47,7 @@ export function nodeCommand(cli: Cli): CommandUnknownOpts {
       }
       if (!yes) {
         const why = `if "${node}" still runs, its resources would run twice; --yes says it is off`;
-        throw new ProblemError("ha.node-unfit", why);
+        throw new ProblemError("ha.not-dead", why);
       }
       await post(cli, node, { verb: "confirm-dead", json: {} });
       cli.print.note(`"${node}" counts as dead`);

@@ -1,9 +1,10 @@
 /** `pentad node drain`: a node is emptied, and with `--reboot` begins anew; several go one by one. @module */
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { ProblemError } from "../../base/problem.ts";
+import { EXIT, ProblemError } from "../../base/problem.ts";
 import type { NodeStatus, ResourceStatus, StatusDocument } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
 import { type Look, untilDone } from "../outcome.ts";
+import { isPresent, witnessVotes } from "../live_cluster.ts";
 import { DRY_RUN } from "./ha_orders.ts";
 import { dryRun, rehearseLive } from "./simulate.ts";
 
@@ -70,22 +71,35 @@ export async function untilEmpty(cli: Cli, node: string, then = ""): Promise<voi
 
 /** Would everything go on without it? Throws `node.not-ok-to-stop` where it would not. */
 export async function mustBeOkToStop(cli: Cli, node: string): Promise<void> {
-  const { ha, nodes } = await statusOf(cli);
+  const status = await statusOf(cli);
+  const { ha, nodes, votes } = status;
+  // What cannot run anywhere now is not lost by it.
+  const ill = new Set(
+    status.resources.filter(({ state }) => state === "error").map(({ id }) => id),
+  );
   const has = nodes.find(({ name }) => name === node)?.resources ?? [];
   if (ha.mode === "disarmed" && has.length > 0) {
     const why = `HA is disarmed: ${has.join(", ")} would start nowhere else`;
     throw new ProblemError("node.not-ok-to-stop", why);
   }
+  const noQuorum = "the others have no quorum then";
+  // In a simulation everybody has one vote, a learner too.
+  const left = nodes.filter((each) => each.name !== node && isPresent(each))
+    .reduce((sum, { vote }) => sum + vote, witnessVotes(status));
+  if (left < votes.needed) throw new ProblemError("node.not-ok-to-stop", noQuorum);
   const { quorate, resources } = await rehearseLive(cli, [
     { event: "shutdown", node, how: "poweroff" },
     { event: "delay", seconds: GONE_SECONDS },
     { event: "power", node, to: "off" },
   ]);
-  if (!quorate) throw new ProblemError("node.not-ok-to-stop", "the others have no quorum then");
-  const lost = resources.filter(({ wanted, runs }) => wanted && !runs).map(({ id }) => id);
+  if (!quorate) throw new ProblemError("node.not-ok-to-stop", noQuorum);
+  const lost = resources.filter(({ id, wanted, runs }) => wanted && !runs && !ill.has(id))
+    .map(({ id }) => id);
   if (lost.length > 0) {
     throw new ProblemError("node.not-ok-to-stop", `${lost.join(", ")} would run nowhere`);
   }
+  // The rehearsal counts what runs nowhere anyway.
+  cli.exit = EXIT.ok;
 }
 
 async function rebootAll(

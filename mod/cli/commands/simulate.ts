@@ -81,7 +81,8 @@ async function rehearseFrom(
 ): Promise<Simulation> {
   const { readSimulation } = await import("../simulation_file.ts");
   // Read like a file: whatever does not fit is said before anything is played.
-  return await rehearse(cli, readSimulation(JSON.stringify({ ...live, events })));
+  const all = { ...live, events: [...live.events, ...events] };
+  return await rehearse(cli, readSimulation(JSON.stringify(all)));
 }
 
 function documentOf({ lines, ...result }: Simulation) {

@@ -8,7 +8,7 @@ import type { MemberRow } from "../../api/membership_node.ts";
 import { decodeText, encodeText, toHex } from "../../base/bytes.ts";
 import { EXIT, ProblemError } from "../../base/problem.ts";
 import { sha256 } from "../../base/seal.ts";
-import { type Description, readDescription } from "../../join/mod.ts";
+import { type Description, hasMember, readDescription } from "../../join/mod.ts";
 import type { Cli } from "../cli.ts";
 import { versionOf } from "../install/program_file.ts";
 import { LOGIN_STEPS } from "./steps.ts";
@@ -152,7 +152,13 @@ class FarHost {
     if (here.cluster === null) {
       throw new ProblemError("join.not-a-member", `"${here.node}" has no cluster to let it into`);
     }
-    if (there.cluster?.id === here.cluster.id) return `"${there.node}" is a member already`;
+    if (there.cluster?.id === here.cluster.id) {
+      if (hasMember(here, there)) return `"${there.node}" is a member already`;
+      throw new ProblemError(
+        "join.already-member",
+        "it was removed from the cluster; there: pentad leave",
+      );
+    }
     if (there.cluster !== null) {
       throw new ProblemError("join.already-member", `there: of "${there.cluster.name}"`);
     }

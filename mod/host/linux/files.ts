@@ -1,5 +1,8 @@
 /** What lies at a path, where nothing may lie there: null says that. Everything else that fails throws. @module */
 
+/** errno(3) of a path at which nothing can be. */
+const NOWHERE: readonly unknown[] = ["ENOENT", "ENOTDIR", "ENAMETOOLONG"];
+
 /** A file's bytes. */
 export function bytesAt(path: string): Uint8Array<ArrayBuffer> | null {
   return orNull(() => Deno.readFileSync(path));
@@ -24,7 +27,7 @@ function orNull<T>(look: () => T): T | null {
   try {
     return look();
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
+    if (error instanceof Error && NOWHERE.includes((error as { code?: unknown }).code)) return null;
     throw error;
   }
 }

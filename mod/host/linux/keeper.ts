@@ -141,6 +141,8 @@ export class Keeper {
   async #spawn(): Promise<boolean> {
     const [program = Deno.execPath(), ...prefix] = this.#command;
     try {
+      // Where the directory was lost, a keeper would draw another token, and find nothing of ours.
+      if (nodeToken(this.runDirectory, this.token) !== this.token) return false;
       const child = new Deno.Command(program, {
         args: [...prefix, KEEPER_ARGUMENT, this.runDirectory],
         env: { [NODE_VARIABLE]: this.token },

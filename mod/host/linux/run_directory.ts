@@ -40,13 +40,15 @@ export function runPaths(folder: string): RunPaths {
 
 /**
  * The token by which this node's processes are known. It is made once and stays while the run
- * directory does, so that a restarted daemon finds what the former one started.
+ * directory does, so that a restarted daemon finds what the former one started. `own`: the token of
+ * whoever knows one already; it is made the directory's where that was lost.
  */
-export function nodeToken(folder: string): string {
+export function nodeToken(folder: string, own: string | null = null): string {
   Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { token } = runPaths(folder);
-  const fresh = toHex(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)));
-  const temporary = `${token}.${fresh}`;
+  const random = () => toHex(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)));
+  const fresh = own ?? random();
+  const temporary = `${token}.${random()}`;
   Deno.writeTextFileSync(temporary, fresh, { mode: 0o600, createNew: true });
   try {
     // A hard link fails where the token is there already, and is never half written.
