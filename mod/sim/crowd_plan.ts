@@ -35,6 +35,7 @@ export function drawCrowd(seed: number, shape: ClusterShape): RunPlan {
   const world = {
     ...drawWorld(prng, new Prng(seed * 4 + 3)),
     // What fails everywhere is given up, and then says nothing any more.
+    ...{ migrationFails: 0.1, migrationHalf: 0.1 },
     processStartFails: prng.chance(0.2) ? 0.03 : 0.001,
   };
   const window = { from: CALM_MS, to: safetyMs, longest: LONGEST_MS };

@@ -5,10 +5,6 @@ import { draw } from "./options.ts";
 import type { World } from "./world.ts";
 
 const SEND_MS = [20, 400] as const;
-/** It breaks on its way. */
-const FAILS = 0.1;
-/** All of it is there, but its source does not hear of that, and runs on. */
-const HALF = 0.1;
 
 /** Sends a machine's memory to the one that waits at a port. */
 export function migrate(
@@ -20,7 +16,8 @@ export function migrate(
   const prng = world.prng(`migration ${proc.id} ${port}`);
   const { migration } = proc;
   migration.status = "active";
-  const [fails, half] = [prng.chance(FAILS), prng.chance(HALF)];
+  const { migrationFails, migrationHalf } = world.options;
+  const [fails, half] = [prng.chance(migrationFails), prng.chance(migrationHalf)];
   world.after(draw(prng, SEND_MS), () => {
     if (processes.get(proc.id) !== proc || migration.status !== "active") return;
     const target = plant.awaitedAt(port);
@@ -29,6 +26,7 @@ export function migrate(
       return;
     }
     plant.deliver(target);
+    // All of it is there, but its source runs on.
     if (half) {
       migration.status = "failed";
       plant.outlive(proc.id);

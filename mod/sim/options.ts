@@ -68,6 +68,9 @@ export interface WorldOptions {
   readonly processStartMs: Range;
   readonly processStartFails: number;
   readonly processStopMs: Range;
+  /** Memory on its way to another machine: it breaks, or is there and its source does not hear of it. */
+  readonly migrationFails: number;
+  readonly migrationHalf: number;
   /** A process does not heed SIGTERM. */
   readonly processStopHangs: number;
   /** From SIGKILL until every process is gone. */
@@ -128,6 +131,8 @@ export const DEFAULTS: WorldOptions = {
   processStartFails: 0.005,
   processStopMs: [2, 500],
   processStopHangs: 0.02,
+  migrationFails: 0,
+  migrationHalf: 0,
   processKillMs: [1, 60],
   processMonitorMs: [1, 20],
   processListMs: [1, 10],

@@ -153,11 +153,12 @@ export class SimProcesses implements ProcessPort {
     const { processes, keeper, prng } = this.#parts;
     const kills = this.#kills;
     this.#later(this.#world.options.processListMs, () => {
+      if (processes.refuses(spec.id)) return end("It does not start");
       if (processes.get(spec.id) !== null) return end(null);
       if (spec.command.length === 0) return end("An empty command");
       if (!keeper.held) return end("The keeper refuses: the guard is not held");
       const fails = prng.chance(this.#world.options.processStartFails);
-      if (fails || processes.refuses(spec.id)) return end("It does not start");
+      if (fails) return end("It does not start");
       this.#later(this.#world.options.processStartMs, () => end(this.#launch(spec, kills)));
     });
   }
