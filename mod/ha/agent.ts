@@ -98,6 +98,11 @@ export class Agent {
     return all.filter((local) => !isDown(local) && !isGuestRoom(local)).map(({ id }) => id);
   }
 
+  /** Memory of a machine is on its way from here. */
+  get sends(): boolean {
+    return this.#migrations.sends;
+  }
+
   /** What is to be told of live migrations. */
   migrations(): ReturnType<Migrations["told"]> {
     return this.#migrations.told();
@@ -249,8 +254,7 @@ export class Agent {
   }
 
   get #starting(): number {
-    const states = ["starting", "arriving"];
-    return [...this.#locals.values()].filter(({ state }) => states.includes(state)).length;
+    return [...this.#locals.values()].filter(({ state }) => state === "starting").length;
   }
 
   /** It is ours, or it is not ours to judge. */
@@ -271,9 +275,8 @@ export class Agent {
       const { live } = entry;
       const resource = live === undefined ? undefined : definitions.resources.get(id);
       if (live === undefined || resource === undefined) continue;
-      const room = start && this.#starting < maxWorkers;
       const spec = this.#specOf(resource, machines);
-      this.#migrations.tend({ ...entry, live }, { news, resource, spec }, room);
+      this.#migrations.tend({ ...entry, live }, { news, resource, spec, start, maxWorkers });
     }
   }
 

@@ -118,7 +118,7 @@ export class HaCore implements Core<HaEvent, HaEffect> {
     if (idle && now < this.#roundAt) return this.#context.take();
     if (now >= this.#roundAt) this.#round();
     if (this.#duty.tend(this.#isFresh && !this.#departure.draining)) this.#onHeld();
-    this.#departure.tend(this.#agent.ready && this.#agent.empty);
+    this.#departure.tend(this.#agent.ready && this.#agent.empty, this.#agent.sends);
     this.#drainIfAsked();
     this.#agent.tend(this.#permit());
     // What stops here may take its time, and the others must not wait for it with what they lose.

@@ -77,8 +77,8 @@ export class Departure {
     this.#askAt = now;
   }
 
-  /** Called at each step. */
-  tend(isEmpty: boolean): void {
+  /** Called at each step; `sends`: a machine is on its way from here, which takes its time. */
+  tend(isEmpty: boolean, sends: boolean): void {
     const { now, self, name } = this.#see();
     const asked = this.#files.status.nodes.get(self)?.shutdown;
     const mine = asked?.reboot === true && asked.boot === this.#context.boot;
@@ -98,7 +98,7 @@ export class Departure {
     }
     if (this.#phase !== "moving") return;
     const left = this.#leftOn(self);
-    if (left !== this.#left) this.#until = after(now, STUCK_MS);
+    if (left !== this.#left || sends) this.#until = after(now, STUCK_MS);
     this.#left = left;
     if ((left === "" && isEmpty) || now >= this.#until) this.#phase = "draining";
   }

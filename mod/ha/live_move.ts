@@ -6,71 +6,99 @@
  */
 import { nameOf } from "../base/cluster.ts";
 import type { NodeId, ResourceId } from "../base/id.ts";
+import { type Reason, reason } from "../base/reason.ts";
 import type { Draft } from "./draft.ts";
+import { unfit } from "./fit.ts";
+import { ownerOf } from "./machines.ts";
+import type { Move } from "./moves.ts";
 import { about } from "./migration_wire.ts";
 import type { Situation } from "./situation.ts";
 import type { ServiceEntry } from "./status.ts";
 
 /**
- * The number of a migration that may begin now, or null where the move is a stop and a start.
- * `asked`: by a person, who may try again what failed. The number is the version of the decisions
- * that it is planned from: no other one of this machine ever has it.
+ * The decision that a resource moves; with a number it does so while it runs. The number is the
+ * version of the decisions that it is planned from: no other one of this machine ever has it. A person
+ * may ask again for what failed lately.
  */
-export function liveMove(
+export function sentOff(
   { news, statusVersion }: Situation,
-  { id, node, asked }: {
+  old: ServiceEntry,
+  { id, node, move, runs }: {
     readonly id: ResourceId;
     readonly node: NodeId;
-    readonly asked: boolean;
+    readonly move: Move;
+    readonly runs: boolean;
   },
-): number | null {
+): ServiceEntry {
+  const { target, home, asked } = move;
   const machine = news(node)?.machines.find((each) => each.id === id);
-  return machine === undefined || (machine.stayed && !asked) ? null : statusVersion;
+  const may = machine !== undefined && (!machine.stayed || asked === "live");
+  // Without any decisions of before there is no number that nobody had.
+  const live = may && runs && asked !== "cold" && statusVersion > 0;
+  const next = { ...cold(old), state: "relocate", target, home, tried: [] } as const;
+  return live ? { ...next, live: statusVersion } : next;
+}
+
+/** It could move while it runs, but lately it did not: only what must move is stopped for it. */
+export function wouldStop({ news }: Situation, id: ResourceId, node: NodeId): boolean {
+  return news(node)?.machines.find((each) => each.id === id)?.stayed === true;
+}
+
+/** What becomes of a migration that was decided. */
+export interface Turn {
+  readonly next: ServiceEntry;
+  /** Null where nothing changes yet. */
+  readonly because: Reason | null;
 }
 
 /**
- * What becomes of a migration that was decided. `handed`: the target has it, and nobody runs it;
- * `cold`: nobody has its memory, or it was never to migrate; `stays`: it does not come about.
+ * How a migration goes on; null: nobody has its memory, and it runs nowhere: it is started anew.
+ * `gone`: its source said by this decision that nothing of it runs there. `room` is asked whether one
+ * more definition may move with this plan.
  */
-export interface Turn {
-  readonly turn: "wait" | "handed" | "cold" | "stays";
-  /** Of what stays. */
-  readonly why: string;
-}
-
-/** How a migration stands; `gone`: its source said by this decision that nothing of it runs there. */
 export function turnOf(
-  { news, spec }: Situation,
+  situation: Situation,
   draft: Draft,
-  { id, entry: { node, target, live }, gone }: {
+  { id, entry, gone, room }: {
     readonly id: ResourceId;
     readonly entry: ServiceEntry;
     readonly gone: boolean;
+    readonly room: () => boolean;
   },
-): Turn {
-  if (node === null || target === null || live === undefined) return turn("cold");
+): Turn | null {
+  const { news, spec } = situation;
+  const { node, target, live } = entry;
+  if (node === null || target === null || live === undefined) return null;
   const migration = { id, live };
-  const there = draft.nodes.get(target)?.state === "online";
+  const why = unfit(situation, draft, target);
+  const [from, to] = [nameOf(spec, node), nameOf(spec, target)];
   if (gone) {
     const handed = about(news(node)?.handed, migration) !== undefined;
     const has = about(news(target)?.arrivals, migration) !== undefined;
-    return turn(handed && has && there ? "handed" : "cold");
+    const owner = ownerOf(situation, id);
+    const mine = owner !== null && "node" in owner && owner.node === node;
+    // Maintenance moves it on once it runs; a node that stops would take it along.
+    const there = why === null || draft.nodes.get(target)?.maintenance === true;
+    if (!handed || !has || !mine || !there) return null;
+    if (!room()) return { next: entry, because: null };
+    draft.place(target);
+    return {
+      next: handedTo(target, entry),
+      because: reason("ha.handed-over", { id, from, node: to }),
+    };
   }
-  if (!there) return turn("stays", `${nameOf(spec, target)} is not online`);
-  for (const each of [node, target]) {
-    const refused = about(news(each)?.refused, migration);
-    if (refused === undefined) continue;
-    return turn("stays", `${nameOf(spec, each)}: ${refused.why}`);
-  }
-  return turn("wait");
-}
-
-function turn(turn: Turn["turn"], why = ""): Turn {
-  return { turn, why };
+  const refused = [node, target].flatMap((each) => {
+    const told = about(news(each)?.refused, migration);
+    return told === undefined ? [] : [`${nameOf(spec, each)}: ${told.why}`];
+  });
+  const stays = why === null ? refused[0] : `${to} ${why}`;
+  if (stays === undefined) return { next: entry, because: null };
+  const because = reason("ha.migration-failed", { id, node: from, why: stays });
+  return { next: { ...cold(entry), state: "started", target: null }, because };
 }
 
 /** It runs on at its target. */
-export function handedTo(target: NodeId, old: ServiceEntry): ServiceEntry {
+function handedTo(target: NodeId, old: ServiceEntry): ServiceEntry {
   const home = old.home === target ? null : old.home;
   return { ...old, state: "started", node: target, target: null, home };
 }

@@ -1,6 +1,6 @@
 /** A resource on this node, as its agent sees it. @module */
 import type { ResourceId } from "../base/id.ts";
-import { EPOCH, type Instant } from "../base/time.ts";
+import { EPOCH, type Instant, instant } from "../base/time.ts";
 
 /** This node's part in the live migration of a machine. */
 export interface Passage {
@@ -48,8 +48,8 @@ export interface Local {
   monitorAt: Instant;
   monitor: number | null;
   passage: Passage | null;
-  /** It was to migrate while it ran, and stayed: rules do not ask that of it again. */
-  stayed: boolean;
+  /** When it was last to migrate while it ran, and stayed; -∞: never. */
+  stayedAt: Instant;
 }
 
 /** One of which nothing is known yet. */
@@ -67,7 +67,7 @@ export function freshLocal(id: ResourceId, now: Instant): Local {
     monitorAt: now,
     monitor: null,
     passage: null,
-    stayed: false,
+    stayedAt: instant(-Infinity),
   };
 }
 

@@ -19,6 +19,10 @@ import type { ServiceEntry } from "./status.ts";
 
 /** How long a source waits for its target to be ready. */
 export const ARRIVAL_MS: Millis = 30_000;
+/** After so long what could not move may be asked again by a rule. */
+const STAYED_MS: Millis = 10 * 60_000;
+/** Machines that leave a node at a time; the others wait. */
+export const SENDS_MAX = 2;
 
 /** What a decision that concerns a migration is looked at with. */
 export interface MigrationPermit {
@@ -27,6 +31,9 @@ export interface MigrationPermit {
   readonly resource: Resource;
   /** What a driver needs to make the machine. */
   readonly spec: StartSpec;
+  /** Something may be started here, and so many at a time. */
+  readonly start: boolean;
+  readonly maxWorkers: number;
 }
 
 type Told = Pick<MigrationNews, "machines" | "arrivals" | "handed" | "refused">;
@@ -56,7 +63,10 @@ export class Migrations {
         : []
     );
     return {
-      machines: machines.map(({ id, stayed }) => ({ id, stayed })),
+      machines: machines.map(({ id, stayedAt }) => ({
+        id,
+        stayed: this.#context.now < after(stayedAt, STAYED_MS),
+      })),
       arrivals: arrivals.slice(0, MIGRATIONS_MAX),
       handed: [...this.#handed].map(([id, live]) => ({ id, live })).slice(0, MIGRATIONS_MAX),
       refused: [...this.#refused].map(([id, each]) => ({ id, ...each })).slice(0, MIGRATIONS_MAX),
@@ -91,7 +101,7 @@ export class Migrations {
       if (passage?.way !== "out" || stands(id, passage.live)?.node === self) continue;
       if (state !== "moving") {
         local.passage = null;
-        local.stayed = true;
+        local.stayedAt = this.#context.now;
       } else if (!passage.calledOff) {
         passage.calledOff = true;
         this.#context.do({ kind: "call-off", id });
@@ -99,20 +109,20 @@ export class Migrations {
     }
   }
 
-  /** Does what a decision of a migration asks for here; `room`: something may be started. */
+  /** Does what a decision of a migration asks for here. */
   tend(
     entry: ServiceEntry & { readonly live: number },
     permit: MigrationPermit,
-    room: boolean,
   ): void {
     const { self } = this.#context;
     const { resource: { id } } = permit;
     if (this.#refused.get(id)?.live === entry.live) return;
     if (entry.state === "started") {
-      if (entry.node === self && room) this.#resume(entry.live, permit);
+      // It was started long ago, elsewhere.
+      if (entry.node === self && permit.start) this.#resume(entry.live, permit);
     } else if (entry.state !== "relocate" || entry.target === null || entry.node === null) return;
     else if (entry.node === self) this.#send(entry.live, entry.target, permit);
-    else if (entry.target === self && room) this.#receive(entry.live, entry.node, permit);
+    else if (entry.target === self) this.#receive(entry.live, entry.node, permit);
   }
 
   /** A `receive` ended. What is left of one that failed is to be stopped. */
@@ -139,10 +149,15 @@ export class Migrations {
       return true;
     }
     local.state = "running";
-    local.stayed = true;
+    local.stayedAt = this.#context.now;
     local.monitorAt = this.#context.now;
     this.#refuse(id, live, failure);
     return false;
+  }
+
+  /** Memory is on its way from here. */
+  get sends(): boolean {
+    return this.#count("moving") > 0;
   }
 
   /** When a target's silence will have been too long. */
@@ -159,6 +174,10 @@ export class Migrations {
       const none = { port: 0, build: 0, calledOff: false };
       local.passage = { live, way: "out", since: now, ...none };
     }
+    if (this.#count("moving") >= SENDS_MAX) {
+      local.passage = { ...local.passage, since: now };
+      return;
+    }
     const told = news(target);
     const arrival = about(told?.arrivals, { id, live });
     const host = hostIn(memberOf(this.#context.spec, target)?.peer);
@@ -173,10 +192,11 @@ export class Migrations {
     }
   }
 
-  #receive(live: number, from: NodeId, { resource: { id }, spec }: MigrationPermit): void {
+  #receive(live: number, from: NodeId, permit: MigrationPermit): void {
+    const { resource: { id }, spec, start, maxWorkers } = permit;
     const { self, now, boot } = this.#context;
     // What is left here of another time has to be gone first.
-    if (this.#locals.has(id)) return;
+    if (this.#locals.has(id) || !start || this.#count("arriving") >= maxWorkers) return;
     const host = hostIn(memberOf(this.#context.spec, self)?.peer);
     if (host === null) return this.#refuse(id, live, "this node's own address is not known");
     const local = freshLocal(id, now);
@@ -195,6 +215,10 @@ export class Migrations {
     local.passage = null;
     local.op = this.#context.tag();
     this.#context.do({ kind: "resume", tag: local.op, spec });
+  }
+
+  #count(phase: Local["state"]): number {
+    return [...this.#locals.values()].filter(({ state }) => state === phase).length;
   }
 
   #refuse(id: ResourceId, live: number, why: string): void {

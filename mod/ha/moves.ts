@@ -21,6 +21,8 @@ export interface Move {
   readonly because: Reason;
   /** A person wants it: live, where that can be, or by a stop and a start; null for a rule's. */
   readonly asked: "live" | "cold" | null;
+  /** It need not move: what cannot run on meanwhile stays. */
+  readonly soft: boolean;
 }
 
 /** What runs where. */
@@ -59,7 +61,13 @@ export function orderedMove(
   }
   const from = nameOf(spec, node);
   const because = reason("ha.migrated", { id, from, node: to, why: "asked for by a person" });
-  return { target: order.node, home: null, because, asked: order.cold === true ? "cold" : "live" };
+  return {
+    target: order.node,
+    home: null,
+    because,
+    asked: order.cold === true ? "cold" : "live",
+    soft: false,
+  };
 }
 
 /** Orders that are about nothing: an order is carried out at once, or never. */
@@ -112,20 +120,21 @@ export function wantedMove(situation: Situation, draft: Draft, placed: Placed): 
         rule: closed?.rule ?? "",
         why: closed?.why ?? "",
       });
-    return { target, home: maintained ? placed.home ?? node : null, because, asked: null };
+    const home = maintained ? placed.home ?? node : null;
+    return { target, home, because, asked: null, soft: false };
   }
   const home = homeTarget(situation, draft, placed);
   if (home !== null) {
     draft.place(home);
     const because = reason("ha.home", { id, from, node: nameOf(spec, home) });
-    return { target: home, home: null, because, asked: null };
+    return { target: home, home: null, because, asked: null, soft: true };
   }
   const back = failbackTarget(situation, draft, placed);
   if (back !== null) {
     const to = nameOf(spec, back.target);
     draft.place(back.target);
     const because = reason("ha.failback", { id, from, node: to, rule: back.rule });
-    return { target: back.target, home: null, because, asked: null };
+    return { target: back.target, home: null, because, asked: null, soft: true };
   }
   const group = rules.group(id);
   if (group === null) return null;
@@ -141,7 +150,7 @@ export function wantedMove(situation: Situation, draft: Draft, placed: Placed): 
   draft.place(best.node);
   const why = "the others are there";
   const because = reason("ha.rule-moved", { id, from, node: best.name, rule: group.by, why });
-  return { target: best.node, home: placed.home, because, asked: null };
+  return { target: best.node, home: placed.home, because, asked: null, soft: true };
 }
 
 /** Where it was before it gave way, if it may have it again and no rule prefers another. */

@@ -13,7 +13,7 @@ import { Draft } from "./draft.ts";
 import { found } from "./found.ts";
 import { MACHINE_MOVES_MAX, ownerOf } from "./machines.ts";
 import { frozenPlan, modeAfter, modeOrder, unsettled } from "./frozen.ts";
-import { cold, handedTo, liveMove, turnOf, withoutPast } from "./live_move.ts";
+import { cold, sentOff, turnOf, withoutPast, wouldStop } from "./live_move.ts";
 import { idleOrders, orderedMove, wantedMove } from "./moves.ts";
 import { choose } from "./placement.ts";
 import { Proofs } from "./proofs.ts";
@@ -90,8 +90,12 @@ class Planner {
   #service(id: ResourceId): void {
     const { definitions, status } = this.#situation;
     const resource = definitions.resources.get(id);
-    if (definitions.unreadable.has(id) || resource?.wanted === "ignored") return;
     const known = status.services.get(id);
+    if (definitions.unreadable.has(id) || resource?.wanted === "ignored") {
+      // What was begun is ended, for it runs nowhere in the midst of it.
+      if (known?.live !== undefined) this.#draft.set(id, this.#ended(id, known));
+      return;
+    }
     const old = known ?? found(this.#situation, this.#draft, id);
     if (old === null) return;
     // What was removed has to be gone before as much can come.
@@ -99,6 +103,15 @@ class Planner {
     if (known === undefined && old.why !== null) this.#say(id, old, old.why);
     const next = this.#next(id, old, resource);
     this.#draft.set(id, next === null ? null : withoutPast(old, next));
+  }
+
+  #ended(id: ResourceId, known: ServiceEntry): ServiceEntry {
+    const { node, state } = known;
+    if (node === null || !this.#draft.isOnline(node)) return known;
+    if (state === "relocate") {
+      return this.#migrating(id, known, isGone(this.#situation, id, node)) ?? known;
+    }
+    return this.#local(id, node).state === "running" ? cold(known) : known;
   }
 
   /** What becomes of a resource; null: it is forgotten. */
@@ -157,15 +170,15 @@ class Planner {
     } else {
       // What does not run well yet is left alone, but for maintenance.
       const { maintenance, shutdown } = this.#draft.nodes.get(node) ?? {};
-      const may = state === "running" || maintenance === true || shutdown?.how === "migrate";
+      const comes = old.live !== undefined && state !== "running";
+      const must = maintenance === true || shutdown?.how === "migrate";
+      const may = state === "running" || (must && !comes);
       const move = order ?? (may ? wantedMove(this.#situation, this.#draft, placed) : null);
-      if (move !== null) {
-        const { target, home, because, asked } = move;
-        const live = asked === "cold" || state !== "running"
-          ? null
-          : liveMove(this.#situation, { id, node, asked: asked !== null });
-        const next = { ...cold(old), target, home, tried: [], ...(live !== null && { live }) };
-        return this.#say(id, { ...next, state: "relocate" }, because);
+      const stays = move?.soft === true && wouldStop(this.#situation, id, node);
+      if (move !== null && !stays) {
+        const runs = state === "running";
+        const next = sentOff(this.#situation, old, { id, node, move, runs });
+        return this.#say(id, next, move.because);
       }
     }
     if (old.live !== undefined && state === "running") return cold(old);
@@ -226,31 +239,18 @@ class Planner {
       return this.#say(id, { ...old, state: "request_stop", target: null }, because);
     }
     const gone = isGone(this.#situation, id, node);
-    const { turn, why } = turnOf(this.#situation, this.#draft, { id, entry: old, gone });
-    if (turn === "stays") {
-      const because = reason("ha.migration-failed", { id, node: name, why });
-      return this.#say(id, { ...cold(old), state: "started", target: null }, because);
-    }
-    if (turn === "handed" && target !== null) return this.#handed(id, old, { target, name });
+    const moved = this.#migrating(id, old, gone);
+    if (moved !== null) return moved;
     if (!gone) return old;
     const how = { preferred: target, except: old.tried };
     return this.#place(id, { ...cold(old), target: null }, how);
   }
 
-  /** Its memory is there, and nobody runs it: it goes on where its definition goes with it. */
-  #handed(
-    id: ResourceId,
-    old: ServiceEntry,
-    { target, name }: { readonly target: NodeId; readonly name: string },
-  ): ServiceEntry {
-    const owner = ownerOf(this.#situation, id);
-    const mine = owner !== null && "node" in owner && owner.node === old.node;
-    if (!mine) return this.#place(id, { ...cold(old), target: null }, { except: old.tried });
-    if (this.#moved++ >= MACHINE_MOVES_MAX) return old;
-    this.#draft.place(target);
-    const to = nameOf(this.#situation.spec, target);
-    const because = reason("ha.handed-over", { id, from: name, node: to });
-    return this.#say(id, handedTo(target, old), because);
+  /** Of a machine that moves while it runs; null: it does not. */
+  #migrating(id: ResourceId, entry: ServiceEntry, gone: boolean): ServiceEntry | null {
+    const room = () => this.#moved++ < MACHINE_MOVES_MAX;
+    const turn = turnOf(this.#situation, this.#draft, { id, entry, gone, room });
+    return turn?.because ? this.#say(id, turn.next, turn.because) : turn?.next ?? null;
   }
 
   /** Its node stopped in order and is to come back; a person's word that it will not frees it. */

@@ -6,6 +6,8 @@ import type { TcpConnection, TcpEvents } from "./tcp_port.ts";
 export interface GuestPort {
   /** The processor's help can be used: `/dev/kvm` opens for reading and writing. */
   kvm(): boolean;
+  /** What kind of processor a guest sees that is given this host's: equal texts, equal kinds. */
+  processor(): string;
   /** Begins the paths of a machine's sockets, which only root can reach. */
   socketsOf(id: ResourceId): string;
   /** Connects to a Unix socket; `onClose` alone is told where nobody listens. */

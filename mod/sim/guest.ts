@@ -39,6 +39,10 @@ export class SimGuests implements GuestPort {
     return true;
   }
 
+  processor(): string {
+    return "simulated";
+  }
+
   socketsOf(id: ResourceId): string {
     return id;
   }

@@ -40,6 +40,11 @@ const HAS = news({ arrivals: [{ id: VM, live: LIVE, port: 7, build: 1 }] });
 const MOVES = { state: "relocate", target: C, live: LIVE } as const;
 const IN_MAINTENANCE = { nodes: { 2: { maintenance: true } } } as const;
 
+const IGNORED = { resources: "vm: 100\n\tstate ignored\n" } as const;
+const PREFERS_C = {
+  rules: "node-affinity: c\n\tresources vm:100\n\tnodes nodeC:1,nodeB\n",
+} as const;
+
 const TABLE: readonly (readonly [string, Scene, Partial<ServiceEntry>, string])[] = [
   ["an order", { ...RUNS, ...TO_C, news: IS_MACHINE }, {}, "relocate@2>3 #7"],
   ["an order again, after it could not", { ...RUNS, ...TO_C, news: STAYED }, {}, "relocate@2>3 #7"],
@@ -136,6 +141,68 @@ const TABLE: readonly (readonly [string, Scene, Partial<ServiceEntry>, string])[
     { ...RUNS, resources: "vm: 100\n\tstate stopped\n" },
     MOVES,
     "request_stop@2",
+  ],
+  [
+    "under way, and its target is to take nothing more",
+    {
+      ...{ ...RUNS, nodes: { 3: { maintenance: true } } },
+    },
+    MOVES,
+    "started@2",
+  ],
+  [
+    "handed over, and its target is to take nothing more",
+    {
+      ...{ ...GONE, nodes: { 3: { maintenance: true } }, news: { 2: HANDED, 3: HAS } },
+    },
+    MOVES,
+    "started@3 #5",
+  ],
+  [
+    "handed over, and its target stops",
+    {
+      ...{ ...GONE, nodes: { 3: { shutdown: { how: "freeze", boot: BOOT } } } },
+      news: { 2: HANDED, 3: HAS },
+    },
+    MOVES,
+    "started@1",
+  ],
+  ["it does not run yet at a target that takes nothing more", IN_MAINTENANCE, {
+    live: LIVE,
+  }, "started@2 #5"],
+  [
+    "ignored, handed over",
+    {
+      ...{ ...GONE, ...IGNORED, news: { 2: HANDED, 3: HAS } },
+    },
+    MOVES,
+    "started@3 #5",
+  ],
+  [
+    "ignored, and refused",
+    {
+      ...{ ...RUNS, ...IGNORED },
+      news: { 2: news({ refused: [{ id: VM, live: LIVE, why: "no" }] }) },
+    },
+    MOVES,
+    "started@2",
+  ],
+  ["ignored, and it runs at its target", { ...RUNS, ...IGNORED }, { live: LIVE }, "started@2"],
+  [
+    "a rule that only prefers another node",
+    {
+      ...{ ...RUNS, ...PREFERS_C, news: IS_MACHINE },
+    },
+    {},
+    "relocate@2>3 #7",
+  ],
+  [
+    "a rule that only prefers another node, after it could not",
+    {
+      ...{ ...RUNS, ...PREFERS_C, news: STAYED },
+    },
+    {},
+    "started@2",
   ],
   ["it runs at its target", RUNS, { live: LIVE }, "started@2"],
   ["it does not run at its target yet", {}, { live: LIVE }, "started@2 #5"],
@@ -318,8 +385,12 @@ Deno.test("whatever a monitor says of a migration, it is read as something that 
     assert.ok(typeof status === "string" && typeof why === "string");
     assert.ok(Number.isInteger(port) && port >= 0 && port <= 0xffff);
   }));
+  const places = fc.record({ "socket-address": fc.array(fc.record({ port: fc.jsonValue() })) });
+  fc.assert(fc.property(places, (value) => assert.ok(migrationIn(value).port <= 0xffff)));
   const place = (port: unknown) => ({ "socket-address": [{ type: "inet", port }] });
   assert.equal(migrationIn(place("4711")).port, 4711);
+  const hostile = [{ valueOf: 1, toString: 1 }, JSON.parse("[".repeat(5000) + "]".repeat(5000))];
+  for (const port of hostile) assert.equal(migrationIn(place(port)).port, 0);
   for (const port of ["x", "70000", -1, null, "1.5"]) {
     assert.equal(migrationIn(place(port)).port, 0);
   }

@@ -32,6 +32,7 @@ class Monitor {
     const guest = {
       ...{ connect, bridgeFault: none, attach: none, kvm: () => false },
       socketsOf: () => "",
+      processor: () => "",
       keepKey: () => "/",
       forgetKey: () => {},
     };
@@ -139,5 +140,17 @@ Deno.test("no bytes make reading throw, and messages are the same however they a
   assert.equal(statusIn({ status: "running" }), "running");
   for (const odd of [null, 1, {}, { status: 1 }, { status: "X\n" }]) {
     assert.equal(statusIn(odd), null);
+  }
+});
+
+Deno.test("an error whose words are no words ends the talk, and not the daemon", () => {
+  for (
+    const desc of ['{"toString":1,"valueOf":1}', `${"[".repeat(3000)}${"]".repeat(3000)}`, "7"]
+  ) {
+    const monitor = new Monitor("stop");
+    monitor.says(GREETING);
+    monitor.says(`{"error": {"desc": ${desc}}, "id": 1}\n`);
+    assert.ok(monitor.result !== null && "why" in monitor.result);
+    assert.match(monitor.result.why, /refuses qmp_capabilities|no message of QMP/);
   }
 });

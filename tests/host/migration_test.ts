@@ -19,13 +19,13 @@ class Pair {
   from = new AgentNode().boot();
   to = new AgentNode().boot();
   names = ["nodeA", "nodeB"] as const;
-  readonly #disk = Deno.makeTempFileSync({ prefix: "pentad-disk-" });
+  readonly disk = Deno.makeTempFileSync({ prefix: "pentad-disk-" });
 
   machine(guest: keyof typeof GUESTS, ...lines: string[]): VmAction {
-    writeGuest(this.#disk, guest);
+    writeGuest(this.disk, guest);
     const text = [
       ...["name: web", "memory: 32", "kvm: 0", "vga: none", "serial0: socket"],
-      ...[`virtio0: ${this.#disk},cache=none`, ...lines, ""],
+      ...[`virtio0: ${this.disk},cache=none`, ...lines, ""],
     ].join("\n");
     return { kind: "vm", vmid: 100, file: { node: "nodeA", text }, by: null, remarks: [] };
   }
@@ -62,7 +62,7 @@ class Pair {
   async close(): Promise<void> {
     await this.from.close();
     await this.to.close();
-    Deno.removeSync(this.#disk);
+    Deno.removeSync(this.disk);
   }
 }
 
@@ -79,6 +79,13 @@ function test(name: string, body: (pair: Pair) => Promise<void>): void {
       }
     },
   });
+}
+
+/** Locks that anybody (proc_locks(5) names no holder of an open file's lock) has on a file. */
+function locksOf(path: string): number {
+  const inode = Deno.statSync(path).ino;
+  const lines = Deno.readTextFileSync("/proc/locks").split("\n");
+  return lines.filter((line) => line.includes(`:${inode} `)).length;
 }
 
 function arrived(arrival: Arrival | string): Arrival {
@@ -103,13 +110,15 @@ test("a guest runs on where its memory went, and nowhere else", async (pair) => 
   const waiting = await pair.to.health(VM, action);
   assert.deepEqual(waiting, { state: "failed", why: "it was never let run" });
   assert.equal(await pair.handOver(arrival), null);
-  // Now neither runs.
+  // Now neither runs, and nobody may write: what a lock of the file would say, QEMU knows.
+  assert.equal(locksOf(pair.disk), 0);
   const sent = await pair.from.health(VM, action);
   assert.deepEqual(sent, { state: "failed", why: "its memory was handed over" });
   assert.deepEqual(await pair.to.health(VM, action), waiting);
   assert.equal((await pair.from.stop(VM)).failure, null);
   assert.deepEqual(await pair.from.list(), []);
   assert.equal(await pair.resume(action), null);
+  assert.ok(locksOf(pair.disk) > 0);
   assert.deepEqual(await pair.to.health(VM, action), { state: "running", why: "" });
   await speaks(pair.to);
   // No key is left, and what a person pauses now is paused, not lost.

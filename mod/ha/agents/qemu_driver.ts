@@ -41,9 +41,9 @@ export class QemuDriver implements KindDriver<VmAction> {
       this.#start.talk(id, [{ execute: "quit" }], () => {
         this.#awaitEnd(id, after(clock.now(), QUIT_MS), finish);
       });
-    this.#start.talk(id, [{ execute: "query-status" }], (result) => {
-      // Whoever cannot be asked cannot be told either.
-      if ("why" in result) return finish();
+    this.#start.talk(id, [{ execute: "query-status" }, LIST_OBJECTS], (result) => {
+      // Whoever cannot be asked cannot be told either. One that was never let run writes nothing.
+      if ("why" in result || hasObject(result.answers[1], ARRIVAL_OBJECT)) return finish();
       if (limitMs === 0 || statusIn(result.answers[0]) !== "running") return quit();
       this.#start.talk(id, [{ execute: "system_powerdown" }], () => {
         this.#awaitEnd(id, end, (ended) => ended ? finish() : quit());

@@ -3,9 +3,11 @@
  * is made of the same words, halted, and waits at a TCP port; the source's sends its memory there
  * while the guest runs, and halts for the rest. Both ends know each other by TLS with a key of this
  * migration alone (docs/system/tls: pre-shared keys), so that nobody else reads the memory of a
- * guest, or sends one. QEMU opens the disks of a machine that waits without the right to write.
+ * guest, or sends one. QEMU opens the disks of a machine that waits without the right to write, and
+ * with `late-block-activate` takes that right only when it is let run.
  *
- * The source that has sent everything stays halted; the target runs when it is told to.
+ * The source that has sent everything stays halted; the target runs when it is told to. One that was
+ * never let run is not ended in order, for that may write to its disks, but killed.
  *
  * @module
  */
@@ -27,6 +29,7 @@ import type { QmpCommand } from "./qmp_talk.ts";
 
 /** Credentials of a machine that waits; it goes when it is let run, and shows that it was not. */
 export const ARRIVAL_OBJECT = "arrival";
+/** Credentials of one that sends, with the number of its migration. */
 const PASSAGE_OBJECT = "passage";
 /** Names every object of a machine's. */
 export const LIST_OBJECTS: QmpCommand = { execute: "qom-list", arguments: { path: "/objects" } };
@@ -38,6 +41,8 @@ const BANDWIDTH = 10 * 1024 ** 3;
 const DOWNTIME_MS: Millis = 300;
 /** Whoever sent everything was heard to the end; the rest is between QEMU and its disks. */
 const LOAD_MS: Millis = 10_000;
+/** QEMU may take so long to give a migration up. */
+const CANCEL_MS: Millis = 10_000;
 const WORDS_MAX = 240;
 /** Name of the one identity in a file of keys. */
 const USER = "pentad";
@@ -63,8 +68,9 @@ export function migrationIn(value: unknown): MigrationState {
     : "";
   const places = isObject(value) ? value["socket-address"] : null;
   const place: unknown = Array.isArray(places) ? places[0] : null;
-  const port = isObject(place) ? Number(place.port) : 0;
-  const known = Number.isInteger(port) && port > 0 && port <= 0xffff;
+  const word = isObject(place) && typeof place.port === "string" ? place.port : "";
+  const port = /^\d{1,5}$/.test(word) ? Number(word) : 0;
+  const known = port > 0 && port <= 0xffff;
   return { status, why: words.slice(0, WORDS_MAX), port: known ? port : 0 };
 }
 
@@ -91,25 +97,35 @@ export class QemuMigration {
   ): void {
     const begun = this.#start.begin(spec);
     if ("why" in begun) return done(begun);
+    const unsafe = begun.start.config.disks.find(({ cache }) => cache === "unsafe");
+    if (unsafe !== undefined) {
+      const disk = `${unsafe.bus}${unsafe.at}`;
+      return done(once(`${disk} has cache=unsafe: what is not written yet would not be seen here`));
+    }
     const { id } = spec;
     const folder = this.#keep(id, migrationName(id, live, boot));
     // The key is read when somebody calls: it is kept until the machine runs, or is stopped.
     if (!folder.startsWith("/")) return done(once(folder));
+    const failed = (failure: Failure) => {
+      this.#ports.guest.forgetKey(id);
+      done(failure);
+    };
     const words = [
       ...["-object", `tls-creds-psk,id=${ARRIVAL_OBJECT},endpoint=server,dir=${comma(folder)}`],
       ...["-incoming", "defer"],
     ];
     this.#start.launch(spec, begun, { words, note: { received: true } }, (failure) => {
-      if (failure !== null) return done(failure);
+      if (failure !== null) return failed(failure);
       const commands = [
+        command("migrate-set-capabilities", { capabilities: [on("late-block-activate")] }),
         command("migrate-set-parameters", { "tls-creds": ARRIVAL_OBJECT }),
         command("migrate-incoming", { uri: `tcp:${printHost(host)}:0` }),
         command("query-migrate"),
       ];
       this.#start.talk(id, commands, (result) => {
-        if ("why" in result) return done(once(result.why));
+        if ("why" in result) return failed(once(result.why));
         const { port } = migrationIn(result.answers.at(-1));
-        if (port === 0) return done(once("its monitor does not say where it listens"));
+        if (port === 0) return failed(once("its monitor does not say where it listens"));
         done(null, { port, build: this.#start.buildOf(begun.start) });
       });
     });
@@ -124,9 +140,10 @@ export class QemuMigration {
       this.#start.letRun(start, (why) => {
         if (why !== null) return done(why);
         // Until now a look at it would have said that it was never let run.
-        this.#start.talk(spec.id, [command("object-del", { id: ARRIVAL_OBJECT })], (result) => {
+        // Where that is not heard it runs all the same.
+        this.#start.talk(spec.id, [command("object-del", { id: ARRIVAL_OBJECT })], () => {
           this.#ports.guest.forgetKey(spec.id);
-          done("why" in result ? once(result.why) : null);
+          done(null);
         });
       });
     });
@@ -148,19 +165,33 @@ export class QemuMigration {
     };
     const known = this.#unlike(id, to);
     if (known !== null) return end(once(known));
-    const watch = () => this.#watch(id, after(this.#ports.clock.now(), SEND_MS), end);
-    this.#start.talk(id, [command("query-status"), command("query-migrate")], (result) => {
+    const watch = () => {
+      const until = after(this.#ports.clock.now(), SEND_MS);
+      this.#watch({ id, until, over: null }, end);
+    };
+    const object = `${PASSAGE_OBJECT}-${live}`;
+    const asks = [command("query-status"), command("query-migrate"), LIST_OBJECTS];
+    this.#start.talk(id, asks, (result) => {
       if ("why" in result) return end(once(result.why));
-      const [state, migration] = result.answers;
+      const [state, migration, objects] = result.answers;
+      const status = statusIn(state);
       // A daemon's former life began it, and it went on. Of a machine that runs "completed" means
       // how it came here.
-      if (statusIn(state) === "postmigrate") return end(null);
-      if (UNDER_WAY.has(migrationIn(migration).status)) return watch();
+      if (hasObject(objects, object)) {
+        if (status === "postmigrate") return end(null);
+        if (UNDER_WAY.has(migrationIn(migration).status)) return watch();
+      } else if (UNDER_WAY.has(migrationIn(migration).status)) {
+        // Another decision's; it is not this one's, whatever becomes of it.
+        return this.#start.talk(id, [command("migrate_cancel")], () => {
+          end(once("a migration of before is under way still"));
+        });
+      }
+      if (status !== "running") return end(once(`it does not run: it is "${status}"`));
       const folder = this.#keep(id, migrationName(id, live, to.boot));
       if (!folder.startsWith("/")) return end(once(folder));
-      // One that failed may have left it.
-      this.#start.talk(id, [command("object-del", { id: PASSAGE_OBJECT })], () => {
-        this.#start.talk(id, sending(folder, to), (sent) => {
+      // Those of migrations that failed are left; one of this number would be in the way.
+      this.#start.talk(id, [command("object-del", { id: object })], () => {
+        this.#start.talk(id, sending(folder, object, to), (sent) => {
           if ("why" in sent) return end(once(sent.why));
           watch();
         });
@@ -183,19 +214,35 @@ export class QemuMigration {
       : "its definition changed since it was started, or the hosts' processors differ";
   }
 
-  #watch(id: ResourceId, end: Instant, done: Done): void {
-    const again = () => this.#start.later(() => this.#watch(id, end, done));
+  /**
+   * Looks at it until it has ended. A monitor that does not answer while QEMU is busy with the rest
+   * is asked again; from the first wish to end it on there is a last moment.
+   */
+  #watch(
+    { id, until, over }: {
+      readonly id: ResourceId;
+      readonly until: Instant;
+      readonly over: Instant | null;
+    },
+    done: Done,
+  ): void {
+    const { clock } = this.#ports;
+    const again = (last = over) =>
+      this.#start.later(() => this.#watch({ id, until, over: last }, done));
     this.#start.talk(id, [command("query-migrate")], (result) => {
-      if ("why" in result) return done(once(result.why));
-      const { status, why } = migrationIn(result.answers[0]);
-      if (status === "completed") return done(null);
-      if (!UNDER_WAY.has(status)) {
-        return done(once(`QEMU gave it up: ${why === "" ? `it is "${status}"` : why}`));
-      }
-      const late = this.#ports.clock.now() >= end;
-      if (!late && !this.#calledOff.has(id)) return again();
+      const now = clock.now();
+      if ("answers" in result) {
+        const { status, why } = migrationIn(result.answers[0]);
+        if (status === "completed") return done(null);
+        if (!UNDER_WAY.has(status)) {
+          return done(once(`QEMU gave it up: ${why === "" ? `it is "${status}"` : why}`));
+        }
+      } else if (result.absent) return done(once(result.why));
+      if (over !== null && now >= over) return done(once("QEMU does not give it up"));
+      if (now < until && !this.#calledOff.has(id)) return again();
       // It may be done by now: what it is will be seen at the next look.
-      this.#start.talk(id, [command("migrate_cancel")], again);
+      const last = over ?? after(now, CANCEL_MS);
+      this.#start.talk(id, [command("migrate_cancel")], () => again(last));
     });
   }
 
@@ -221,11 +268,14 @@ const UNDER_WAY: ReadonlySet<string> = new Set([
   ...["setup", "active", "device", "pre-switchover", "wait-unplug", "cancelling"],
 ]);
 
-function sending(folder: string, { host, port }: MigrationTarget): QmpCommand[] {
-  const on = (capability: string) => ({ capability, state: true });
+function on(capability: string) {
+  return { capability, state: true };
+}
+
+function sending(folder: string, id: string, { host, port }: MigrationTarget): QmpCommand[] {
   return [
     command("object-add", {
-      ...{ "qom-type": "tls-creds-psk", id: PASSAGE_OBJECT, endpoint: "client" },
+      ...{ "qom-type": "tls-creds-psk", id, endpoint: "client" },
       ...{ dir: folder, username: USER },
     }),
     // The target's word that it has everything is waited for; a guest that writes too fast is slowed.
@@ -233,7 +283,7 @@ function sending(folder: string, { host, port }: MigrationTarget): QmpCommand[] 
       capabilities: [on("return-path"), on("auto-converge")],
     }),
     command("migrate-set-parameters", {
-      ...{ "tls-creds": PASSAGE_OBJECT, "max-bandwidth": BANDWIDTH },
+      ...{ "tls-creds": id, "max-bandwidth": BANDWIDTH },
       ...{ "downtime-limit": DOWNTIME_MS },
     }),
     command("migrate", { uri: `tcp:${printHost(host)}:${port}` }),

@@ -67,10 +67,16 @@ export class QemuStart {
     return { start: { id, vmid, config, end }, reading };
   }
 
-  /** Two machines with the same number are made of the same words, by whatever host. */
+  /**
+   * Two machines with the same number are made of the same words and, with the processor's help, by
+   * hosts with the same processor: QEMU compares neither what it could not give, nor what it gave.
+   */
   buildOf({ vmid, config }: Start): number {
-    const words = vmCommand(config, { vmid, kvm: this.#ports.guest.kvm(), sockets: "" });
-    return crc32(encodeText(JSON.stringify(words)));
+    const { guest } = this.#ports;
+    const kvm = guest.kvm();
+    const words = vmCommand(config, { vmid, kvm, sockets: "" });
+    const processor = kvm && config.kvm ? guest.processor() : "";
+    return crc32(encodeText(JSON.stringify([words, processor])));
   }
 
   /** Makes the machine, halted, and joins its cards to their bridges. */

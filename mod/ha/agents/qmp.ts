@@ -64,7 +64,8 @@ function parse(line: Uint8Array): QmpMessage | null {
     return { is: "answer", id, value: value.return };
   }
   if (typeof id === "number" && isObject(value.error)) {
-    const why = String(value.error.desc ?? value.error.class ?? "it is refused");
+    const { desc, class: kind } = value.error;
+    const why = [desc, kind, "it is refused"].find((each) => typeof each === "string") as string;
     return { is: "error", id, why: why.slice(0, WORDS_MAX) };
   }
   return { is: "other" };

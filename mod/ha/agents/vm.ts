@@ -17,6 +17,9 @@ const FAILED: ReadonlyMap<string, string> = new Map([
   // Whoever started it ended in between.
   ["prelaunch", "it was never let run"],
   ["postmigrate", "its memory was handed over"],
+  // Whoever was to end a migration in order ended before it.
+  ["finish-migrate", "its migration did not end"],
+  ["inmigrate", "it was never let run"],
 ]);
 
 /** Where the definition of a machine lies, once in the whole cluster. */

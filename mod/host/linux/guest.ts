@@ -25,6 +25,12 @@ export class LinuxGuestPort implements GuestPort {
     }
   }
 
+  processor(): string {
+    const [first = ""] = Deno.readTextFileSync("/proc/cpuinfo").split("\n\n");
+    const kinds = /^(vendor_id|cpu family|model|model name|flags)\s*:/;
+    return first.split("\n").filter((line) => kinds.test(line)).join("\n");
+  }
+
   socketsOf(id: ResourceId): string {
     return `${this.#folder}/${id.replace(":", "-")}`;
   }
