@@ -88,7 +88,7 @@ function situationOf(dead: number): Situation {
       ...{ lastHeard: EPOCH, vouched: instant(isDead(node) ? 1e6 : 0) },
     }),
     vitals: () => null,
-    ...{ present, report: present, words: () => null },
+    ...{ present, report: present, words: () => null, goneFor: () => 0 },
     ...{ storageFenced: () => false, steady: () => false },
   };
 }

@@ -41,6 +41,7 @@ export type Knowledge = Omit<
   | "mode"
   | "commands"
   | "out"
+  | "goneFor"
 >;
 
 interface Flight {
@@ -185,7 +186,8 @@ export class Manager {
     const commands = read.flatMap(({ command }) => command ?? []);
     const unread = read.filter(({ command }) => command === null).map(({ line }) => line);
     const decided = { self, spec, timing, status, definitions, rules, scheduling, commands };
-    const next = plan({ ...knowledge, ...decided, machines, mode, out });
+    const goneFor = (node: NodeId) => this.#context.goneFor(node);
+    const next = plan({ ...knowledge, ...decided, machines, mode, out, goneFor });
     for (const [node, disks] of next.eject) {
       this.#context.ask({ request: "storage.fence", node, disks });
     }
