@@ -14,7 +14,7 @@ import { Draft } from "./draft.ts";
 import { found } from "./found.ts";
 import { MACHINE_MOVES_MAX, ownerOf } from "./machines.ts";
 import { frozenPlan, modeAfter, modeOrder, unsettled } from "./frozen.ts";
-import { idleOrders, orderedMove, wantedMove } from "./moves.ts";
+import { homeTarget, idleOrders, orderedMove, wantedMove } from "./moves.ts";
 import { choose } from "./placement.ts";
 import { inOrder, localOf, waitsFor } from "./ordering.ts";
 import { decisionBytes, DECISIONS_BYTES_MAX, type Resource, spoken } from "./resource.ts";
@@ -216,7 +216,10 @@ class Planner {
       return this.#say(id, { ...old, state: "request_stop", target: null }, because);
     }
     if (!this.#isGone(id, node)) return old;
-    return this.#place(id, { ...old, target: null }, { preferred: target, except: old.tried });
+    // What made it give way may be over by now.
+    const placed = { id, node: target ?? node, tried: old.tried, home: old.home };
+    const preferred = homeTarget(this.#situation, this.#draft, placed) ?? target;
+    return this.#place(id, { ...old, target: null }, { preferred, except: old.tried });
   }
 
   /** Its node stopped in order and is to come back; a person's word that it will not frees it. */
