@@ -89,8 +89,8 @@ function situationOf(dead: number): Situation {
       ...{ lastHeard: EPOCH, vouched: instant(isDead(node) ? 1e6 : 0) },
     }),
     vitals: () => null,
-    ...{ present, report: present, words: () => null },
     news: () => null,
+    ...{ present, report: present, words: () => null, goneFor: () => 0 },
     ...{ storageFenced: () => false, steady: () => false },
   };
 }

@@ -97,4 +97,18 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
     shape: "tests/ha/out_test.ts",
     seeds: 1,
   },
+  {
+    name: "a person's word about a former member counts at once",
+    file: "ha/node_plan.ts",
+    find: "|| !confirmed || lives)",
+    put: "|| !confirmed)",
+    aids: [{
+      file: "ha/node_plan.ts",
+      find:
+        "  const lives = situation.goneFor(id) < situation.timing.leaseMs + situation.timing.slackMs;\n",
+      put: "",
+    }],
+    shape: "tests/ha/out_test.ts",
+    seeds: 1,
+  },
 ];

@@ -3,7 +3,7 @@ import { nameOf } from "../base/cluster.ts";
 import type { ClusterSpec } from "../base/cluster.ts";
 import type { BootId, NodeId } from "../base/id.ts";
 import type { Reason } from "../base/reason.ts";
-import type { Instant } from "../base/time.ts";
+import type { Instant, Millis } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
 import type { Fact, Request } from "../streams.ts";
 import type { HaEffect } from "./events.ts";
@@ -17,11 +17,15 @@ export class HaContext {
   #timing: Timing;
   #effects: HaEffect[] = [];
   #tags = 0;
+  readonly #startedAt: Instant;
+  /** When it was learnt of a member that it is none any more. */
+  readonly #goneAt = new Map<NodeId, Instant>();
 
   constructor(self: NodeId, boot: BootId, start: { spec: ClusterSpec; now: Instant }) {
     this.self = self;
     this.boot = boot;
     this.now = start.now;
+    this.#startedAt = start.now;
     this.#spec = start.spec;
     this.#timing = timingOf(start.spec.profile);
   }
@@ -31,8 +35,15 @@ export class HaContext {
   }
 
   set spec(spec: ClusterSpec) {
+    for (const { id } of this.#spec.members) this.#goneAt.set(id, this.now);
+    for (const { id } of spec.members) this.#goneAt.delete(id);
     this.#spec = spec;
     this.#timing = timingOf(spec.profile);
+  }
+
+  /** For how long a node is known to be no member: since this life began, if not for less. */
+  goneFor(node: NodeId): Millis {
+    return this.now - (this.#goneAt.get(node) ?? this.#startedAt);
   }
 
   get timing(): Timing {

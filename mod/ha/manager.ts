@@ -42,6 +42,7 @@ export type Knowledge = Omit<
   | "mode"
   | "commands"
   | "out"
+  | "goneFor"
 >;
 
 interface Flight {
@@ -187,7 +188,9 @@ export class Manager {
     const commands = read.flatMap(({ command }) => command ?? []);
     const unread = read.filter(({ command }) => command === null).map(({ line }) => line);
     const decided = { status, statusVersion, definitions, rules, scheduling, commands };
-    const next = plan({ ...knowledge, self, spec, timing, ...decided, machines, mode, out });
+    const goneFor = (node: NodeId) => this.#context.goneFor(node);
+    const whole = { ...knowledge, ...decided, self, spec, timing, machines, mode, out, goneFor };
+    const next = plan(whole);
     for (const [node, disks] of next.eject) {
       this.#context.ask({ request: "storage.fence", node, disks });
     }

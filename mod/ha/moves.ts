@@ -154,7 +154,7 @@ export function wantedMove(situation: Situation, draft: Draft, placed: Placed): 
 }
 
 /** Where it was before it gave way, if it may have it again and no rule prefers another. */
-function homeTarget(
+export function homeTarget(
   situation: Situation,
   draft: Draft,
   { id, node, tried, home }: Placed,

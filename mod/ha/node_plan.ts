@@ -46,7 +46,9 @@ function formerEntry(situation: Situation, id: NodeId, old: NodeEntry): NodeEntr
   const unguarded = old.unguarded && !vouched;
   if (old.state === "dead") return { ...old, unguarded };
   const confirmed = old.confirmed || vouched;
-  if (old.state === "online" || !confirmed) return { ...old, state: "fence", confirmed };
+  // Cut off, it may have its lease still; from who knows that it is no member it gets no other.
+  const lives = situation.goneFor(id) < situation.timing.leaseMs + situation.timing.slackMs;
+  if (old.state === "online" || !confirmed || lives) return { ...old, state: "fence", confirmed };
   return { ...old, state: "dead", confirmed, proof: "confirmed", unguarded };
 }
 

@@ -14,7 +14,7 @@ import { found } from "./found.ts";
 import { MACHINE_MOVES_MAX, ownerOf } from "./machines.ts";
 import { frozenPlan, modeAfter, modeOrder, unsettled } from "./frozen.ts";
 import { cold, sentOff, turnOf, withoutPast, wouldStop } from "./live_move.ts";
-import { idleOrders, orderedMove, wantedMove } from "./moves.ts";
+import { homeTarget, idleOrders, orderedMove, wantedMove } from "./moves.ts";
 import { choose } from "./placement.ts";
 import { Proofs } from "./proofs.ts";
 import { inOrder, isGone, localOf, waitsFor } from "./ordering.ts";
@@ -32,6 +32,9 @@ export function plan(situation: Situation): Plan {
   if (why !== null) planner.say("HA stays armed", reason("ha.disarm-refused", { why }));
   return planner.plan();
 }
+
+/** What is wanted of it; nobody defines it. */
+type Wanted = Resource | undefined;
 
 class Planner {
   readonly #situation: Situation;
@@ -115,7 +118,7 @@ class Planner {
   }
 
   /** What becomes of a resource; null: it is forgotten. */
-  #next(id: ResourceId, old: ServiceEntry, resource: Resource | undefined): ServiceEntry | null {
+  #next(id: ResourceId, old: ServiceEntry, resource: Wanted): ServiceEntry | null {
     const run = resource?.wanted === "started";
     switch (old.state) {
       case "stopped":
@@ -140,11 +143,7 @@ class Planner {
     }
   }
 
-  #started(
-    id: ResourceId,
-    old: ServiceEntry,
-    resource: Resource | undefined,
-  ): ServiceEntry | null {
+  #started(id: ResourceId, old: ServiceEntry, resource: Wanted): ServiceEntry | null {
     const { spec } = this.#situation;
     const node = old.node;
     if (node === null) return { ...old, state: "stopped" };
@@ -215,11 +214,7 @@ class Planner {
     );
   }
 
-  #stopping(
-    id: ResourceId,
-    old: ServiceEntry,
-    resource: Resource | undefined,
-  ): ServiceEntry | null {
+  #stopping(id: ResourceId, old: ServiceEntry, resource: Wanted): ServiceEntry | null {
     const { node } = old;
     if (
       node === null || this.#draft.nodes.get(node)?.state === "dead" ||
@@ -242,8 +237,10 @@ class Planner {
     const moved = this.#migrating(id, old, gone);
     if (moved !== null) return moved;
     if (!gone) return old;
-    const how = { preferred: target, except: old.tried };
-    return this.#place(id, { ...cold(old), target: null }, how);
+    // What made it give way may be over by now.
+    const placed = { id, node: target ?? node, tried: old.tried, home: old.home };
+    const preferred = homeTarget(this.#situation, this.#draft, placed) ?? target;
+    return this.#place(id, { ...cold(old), target: null }, { preferred, except: old.tried });
   }
 
   /** Of a machine that moves while it runs; null: it does not. */
@@ -254,11 +251,7 @@ class Planner {
   }
 
   /** Its node stopped in order and is to come back; a person's word that it will not frees it. */
-  #frozen(
-    id: ResourceId,
-    old: ServiceEntry,
-    resource: Resource | undefined,
-  ): ServiceEntry | null {
+  #frozen(id: ResourceId, old: ServiceEntry, resource: Wanted): ServiceEntry | null {
     const { node } = old;
     if (node === null) return { ...old, state: "stopped" };
     const entry = this.#draft.nodes.get(node);
@@ -274,11 +267,7 @@ class Planner {
   }
 
   /** Its node was proven dead, and nobody could take it. */
-  #recovering(
-    id: ResourceId,
-    old: ServiceEntry,
-    resource: Resource | undefined,
-  ): ServiceEntry | null {
+  #recovering(id: ResourceId, old: ServiceEntry, resource: Wanted): ServiceEntry | null {
     const { node } = old;
     // It is back: after storage proof it may run there still.
     const back = node !== null && this.#draft.isOnline(node);
@@ -290,11 +279,7 @@ class Planner {
     return this.#place(id, old, { proof });
   }
 
-  #fenced(
-    id: ResourceId,
-    old: ServiceEntry,
-    resource: Resource | undefined,
-  ): ServiceEntry | null {
+  #fenced(id: ResourceId, old: ServiceEntry, resource: Wanted): ServiceEntry | null {
     const { node } = old;
     const entry = node === null ? undefined : this.#draft.nodes.get(node);
     if (node === null || entry === undefined) return old;
@@ -373,11 +358,7 @@ class Planner {
   }
 
   /** It runs nowhere and is not wanted to; forgotten if nobody defines it. */
-  #rest(
-    id: ResourceId,
-    old: ServiceEntry,
-    resource: Resource | undefined,
-  ): ServiceEntry | null {
+  #rest(id: ResourceId, old: ServiceEntry, resource: Wanted): ServiceEntry | null {
     const { spec, self } = this.#situation;
     if (resource === undefined) return null;
     // It is wanted again since its end was asked for: then it is placed by the next plan.

@@ -2,6 +2,7 @@
 import type { ClusterSpec } from "../base/cluster.ts";
 import type { NodeId, ResourceId } from "../base/id.ts";
 import type { Reason } from "../base/reason.ts";
+import type { Millis } from "../base/time.ts";
 import type { Timing } from "../base/timing.ts";
 import type { DeathProof, MemberHealth, Vitals } from "../streams.ts";
 import type { Command } from "./commands.ts";
@@ -40,6 +41,8 @@ export interface Situation {
   report(node: NodeId): Report | null;
   /** What a node that is online says of live migrations, in its present life. */
   news(node: NodeId): MigrationNews | null;
+  /** For how long it is known here that it is no member any more; of a member it says nothing. */
+  goneFor(node: NodeId): Millis;
   words(node: NodeId): Words | null;
   /** Its key is gone from these disks (none: from every one) since it is in `fence`. */
   storageFenced(node: NodeId, luns: readonly string[]): boolean;

@@ -65,11 +65,11 @@ export class Admin {
     this.write(COMMANDS_FILE, `${line}\n`);
   }
 
-  /** Takes a file away. */
-  erase(path: string): void {
+  /** Changes the tree by whoever can write now. */
+  change(make: (config: NodeRuntime["node"]["config"]) => readonly Operation[]): void {
     const { nodes } = this.#cluster;
     const runtime = nodes.find((node) => node.runtime?.board.position?.writable)?.runtime;
-    if (runtime) this.#propose(runtime, [{ op: "remove", path }]);
+    if (runtime) this.#propose(runtime, make(runtime.node.config));
   }
 
   /** Replaces a file; tried again while nobody can take it. */

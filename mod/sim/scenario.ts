@@ -191,7 +191,9 @@ class Stage {
       case "write":
         return this.#admin.write(first, args.slice(1).join(" ")), null;
       case "erase":
-        return this.#admin.erase(first), null;
+        return this.#admin.change(() => [{ op: "remove", path: first }]), null;
+      case "move":
+        return this.#move(first, second);
       case "fill":
         return this.#admin.write(first, "x".repeat(Number(second))), null;
       case "exit":
@@ -226,6 +228,17 @@ class Stage {
       default:
         return this.#hands.do(command, this.#find(first), args.slice(1));
     }
+  }
+
+  #move(from: string, to: string): null {
+    const parts = to.split("/").slice(0, -1);
+    const parents = parts.map((_, at) => parts.slice(0, at + 1).join("/"));
+    this.#admin.change((config) => [
+      ...parents.filter((path) => config.stat(path) === null)
+        .map((path) => ({ op: "mkdir", path }) as const),
+      { op: "rename", path: from, to },
+    ]);
+    return null;
   }
 
   /** A line of its own, of nobody. */

@@ -9,7 +9,7 @@ import { planNodes } from "../../mod/ha/node_plan.ts";
 import { plan } from "../../mod/ha/plan.ts";
 import { instant } from "../../mod/base/time.ts";
 import type { Change } from "../../mod/streams.ts";
-import { Desk, specOf } from "./desk.ts";
+import { Desk, specOf, TIMING } from "./desk.ts";
 import { sceneOf, WEB } from "./scene.ts";
 
 const OUT = new Map([[nodeId(2), "nodeB"], [nodeId(3), "nodeC"]]);
@@ -81,6 +81,10 @@ Deno.test("planNodes() keeps a former member with resources in fence until a per
   const first = planNodes({ ...former, commands }, quiet);
   assert.equal(first.get(nodeId(2))?.state, "fence", "the word is kept, and not acted on at once");
   const status = { ...former.status, nodes: first };
+  const early = { ...former, status, goneFor: () => TIMING.leaseMs + TIMING.slackMs - 1 };
+  const waits = planNodes(early, quiet).get(nodeId(2));
+  assert.equal(waits?.state, "fence", "it may have its lease still");
+  assert.equal(waits?.confirmed, true, "the word is kept");
   const second = planNodes({ ...former, status }, quiet);
   assert.equal(second.get(nodeId(2))?.state, "dead");
   assert.equal(second.get(nodeId(2))?.proof, "confirmed");

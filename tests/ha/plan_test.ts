@@ -45,6 +45,14 @@ const TABLE: readonly (readonly [string, Scene, string])[] = [
   ["fence, proven, and one is to stop", {
     ...{ services: on2("fence"), ...dead, ...down, departure: { 1: "begun" } },
   }, "started@3"],
+  ["relocate, gone, and what it gave way to is over", {
+    services: on2("relocate", { target: nodeId(1), home: nodeId(2) }),
+    reports: { 2: {} },
+  }, "started@2"],
+  ["relocate, gone, and what it gave way to is not over", {
+    services: on2("relocate", { target: nodeId(1), home: nodeId(2) }),
+    ...{ reports: { 2: {} }, nodes: { 2: { maintenance: true } } },
+  }, "started@1"],
   ["relocate, gone, and its target is to stop now", {
     services: on2("relocate", { target: nodeId(1) }),
     ...{ reports: { 2: {} }, departure: { 1: "begun" } },

@@ -44,6 +44,8 @@ export interface Scene {
   /** Nodes that report by an older status than this one. */
   readonly behind?: readonly number[];
   readonly departure?: Readonly<Record<number, Report["departure"]>>;
+  /** For so long former members are known to be none. */
+  readonly goneFor?: Millis;
   readonly words?: Readonly<Record<number, Words>>;
   readonly storageFenced?: readonly number[];
   readonly steady?: readonly ResourceId[];
@@ -129,6 +131,7 @@ export function sceneOf(scene: Scene): Situation {
     vitals: (node) => vitalsOf(scene.vitals?.[node] ?? {}),
     present,
     report: (node) => scene.behind?.includes(node) ? null : present(node),
+    goneFor: () => scene.goneFor ?? Infinity,
     words: (node) => scene.words?.[node] ?? null,
     storageFenced: (node) => scene.storageFenced?.includes(node) ?? false,
     steady: (id) => scene.steady?.includes(id) ?? false,
