@@ -48,11 +48,13 @@ mkdir -p "$base"
 ours "$base"
 if [ ! -e "$dir/whole" ]; then
   new="$base/unpacking.$$"
-  mkdir "$new"
   payload="$new.tar.gz"
+  # Whatever comes in between: a disk that is full must not be filled anew by each start.
+  trap 'rm -rf "$new" "$payload"' EXIT
+  rm -rf "$new"
+  mkdir "$new"
   tail -c +${LENGTH} "$0" > "$payload"
   if [ "$(sha256sum < "$payload" | cut -c 1-64)" != ${DIGEST} ]; then
-    rm -rf "$new" "$payload"
     echo "error: \\"$0\\" is damaged: its content is not what it was built with" >&2
     exit 1
   fi
@@ -60,6 +62,7 @@ if [ ! -e "$dir/whole" ]; then
   rm "$payload"
   : > "$new/whole"
   mv -T "$new" "$dir" 2>/dev/null || rm -rf "$new"
+  trap - EXIT
 fi
 ours "$dir"
 DENO_DIR="$dir/cache"

@@ -4,6 +4,9 @@ import manifest from "../../deno.json" with { type: "json" };
 
 const BUILD = new URL("../../scripts/build.ts", import.meta.url).pathname;
 
+const ROOT = Deno.uid() === 0;
+if (!ROOT) console.log("skipped: unpacking onto a full disk: not root");
+
 async function output(program: string, args: string[], env: Record<string, string> = {}) {
   const command = new Deno.Command(program, { args, env, clearEnv: program !== Deno.execPath() });
   const { code, stdout, stderr } = await command.output();
@@ -50,6 +53,21 @@ Deno.test("the built file runs from anywhere with an empty environment, and unpa
     const damaged = await output(half, ["version"], { ...env, PENTAD_CACHE: `${folder}/other` });
     assert.equal(damaged.code, 1);
     assert.match(damaged.stderr, /is damaged/);
+
+    // A disk without room for it is not filled by trying.
+    const small = `${folder}/small`;
+    Deno.mkdirSync(small);
+    if (ROOT) {
+      await output("/bin/mount", ["-t", "tmpfs", "-o", "size=80m,mode=700", "none", small]);
+      try {
+        const full = await output(file, ["version"], { ...env, PENTAD_CACHE: small });
+        assert.notEqual(full.code, 0);
+        assert.match(full.stderr, /No space left on device/);
+        assert.deepEqual([...Deno.readDirSync(small)], []);
+      } finally {
+        await output("/bin/umount", [small]);
+      }
+    }
 
     // Where others may write nothing is unpacked, and what they put there does not run.
     const shared = `${folder}/shared`;
