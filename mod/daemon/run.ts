@@ -6,7 +6,7 @@ import { ServiceNotifier } from "../host/linux/systemd.ts";
 import type { StatusDocument } from "../node/mod.ts";
 import { takeDirectoryLock } from "../host/linux/database.ts";
 import { Daemon } from "./daemon.ts";
-import { makeStateDirectory } from "./state.ts";
+import { makeRunDirectory, makeStateDirectory } from "./state.ts";
 import { whyStopped } from "./why_stopped.ts";
 
 /** Half of what the unit's WatchdogSec allows would do; a hung loop is to be seen sooner. */
@@ -21,6 +21,7 @@ export async function runDaemon(
   acceptMachine = false,
 ): Promise<number> {
   makeStateDirectory(settings.state);
+  makeRunDirectory(settings.run);
   const lock = takeDirectoryLock(settings.state);
   const ended = Promise.withResolvers<number>();
   const daemon = new Daemon(settings, selfCommand, (code, why) => {

@@ -117,7 +117,11 @@ export class Ssh {
     throw new ProblemError("join.login", `"${user}@${host}": ${lastLine(result.stderr)}`);
   }
 
-  /** One full copy of a folder there into a folder here. Throws a ProblemError where it fails. */
+  /**
+   * One full copy of a folder there into a folder here: files and folders. Links, devices and modes of
+   * the other side are not taken over, for what is read of the copy must be the copy. Throws a
+   * ProblemError where it fails.
+   */
   async copy(from: string, to: string): Promise<void> {
     const { user, host, port } = this.#target;
     const ports = port === null ? [] : ["-p", String(port)];
@@ -125,7 +129,7 @@ export class Ssh {
     // An IPv6 address has colons of its own.
     const place = host.includes(":") ? `[${host}]` : host;
     const silence = `--timeout=${COPY_SILENCE_SECONDS}`;
-    const args = ["-a", "--delete", silence, "-e", shell, `${place}:${from}/`, `${to}/`];
+    const args = ["-rt", "--delete", silence, "-e", shell, `${place}:${from}/`, `${to}/`];
     const { code, stderr } = await runProgram("rsync", args);
     if (code === 0) return;
     const why =
