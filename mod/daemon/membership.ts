@@ -10,10 +10,11 @@ import type {
 } from "../api/membership_node.ts";
 import { assert } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
-import { type Member as ClusterMember, nameOf } from "../base/cluster.ts";
+import { type Member as ClusterMember, memberOf, nameOf } from "../base/cluster.ts";
 import { requestId } from "../base/id.ts";
 import { ProblemError } from "../base/problem.ts";
 import type { NodeRuntime } from "../runtime/mod.ts";
+import { forgetKeys } from "./forget_keys.ts";
 import type { Member } from "./member.ts";
 import { readdressMember, renameMember } from "./renaming.ts";
 
@@ -69,6 +70,10 @@ export class Membership implements MembershipNode {
       await this.transferLead(null).catch((error) => {
         if (!(error instanceof ProblemError)) throw error;
       });
+    }
+    const known = memberOf(this.#runtime.spec, node);
+    if (known !== undefined) {
+      await forgetKeys({ runtime: this.#runtime, member: this.#member }, known);
     }
     await this.#member.changeSpec({ change: "remove", node });
   }

@@ -7,6 +7,8 @@
 import { isNodeName } from "../base/id.ts";
 import { KEY_TYPES, type PublicKey, publicKey } from "./host_key.ts";
 
+/** Keys of the cluster's nodes, in the tree. */
+export const AUTHORIZED_KEYS = "priv/authorized_keys";
 /** Longer files are not read. */
 export const AUTHORIZED_KEYS_BYTES_MAX = 256 * 1024;
 /**

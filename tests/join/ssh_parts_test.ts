@@ -11,13 +11,13 @@ import {
 import {
   fingerprintOf,
   knownHostsLine,
+  namesOf,
   type PublicKey,
   publicKey,
   readHostKeys,
   withHost,
   withNames,
 } from "../../mod/join/host_key.ts";
-import { namesOf } from "../../mod/cli/join/trust.ts";
 import { type Description, findings, readDescription } from "../../mod/join/preconditions.ts";
 import { undoFindings } from "../../mod/join/preconditions.ts";
 
