@@ -43,7 +43,10 @@ Deno.test("a bundle of a living member and of a dead one holds no secret of the 
       assert.ok(performance.now() < end, "what it offers it has itself");
       ({ key, other } = JSON.parse(Deno.readTextFileSync(identity)));
     }
+    const password = "a-password-in-a-command";
+    await node.run("ha", "add", "exec:web", "--command", `sleep 2718281 ${password}`);
     const secrets = [
+      password,
       ...[token, ticket, secretFile, openFile],
       ...[...formsOf(key), ...formsOf(other), ...formsOf(parts.secret), parts.id],
     ];

@@ -48,8 +48,12 @@ Deno.test("what a member keeps is its owner's alone, whatever the umask that it 
       "it runs",
       ({ resources }) => resources.some((each) => each.state === "started"),
     );
+    const keys = keysOf(node);
+    const put = { body: PRIVATE_TEXT, headers: { "If-None-Match": "*" } };
+    assert.equal((await node.api("PUT", "/v1/config/priv/shadow.cfg", put)).status, 201);
     await node.run("config", "backup");
     await node.run("join", "renew-key");
+    keys.push(...keysOf(node));
     const [state, run] = [`${node.folder}/state`, `${node.folder}/run`];
     for (const [path, mode] of modesBelow(state)) {
       assert.equal(mode & 0o077, 0, `${path} has mode ${mode.toString(8)}`);
@@ -64,6 +68,11 @@ Deno.test("what a member keeps is its owner's alone, whatever the umask that it 
       assert.equal(mode & ~may & 0o777, 0, `${path} has mode ${mode.toString(8)}`);
     }
     assert.ok(modesBelow(run).some(([path]) => path.endsWith("/keeper.sock")));
+    const lun = DECODER.decode(Deno.readFileSync(cluster.lun ?? ""));
+    assert.ok(lun.includes("local"), "pentad has written there");
+    for (const secret of [PRIVATE_TEXT, ...keys.flatMap(formsOf)]) {
+      assert.ok(!lun.includes(secret), "the shared disk");
+    }
     assert.match(Deno.readTextFileSync(`${run}/logs/exec:web.log`), /^0000\n/, "a resource's own");
     const { stdout } = await node.cli("check", "--json", "--settings", node.settings);
     const { findings } = JSON.parse(stdout) as { findings: { check: string; what: string }[] };
@@ -172,10 +181,18 @@ Deno.test("keys, tickets and tokens are in no argument, environment, log, event,
           ...["/v1/history?limit=1000", "/metrics"],
         ]
       ) clean(path, await (await node.api("GET", path)).text());
-      // The database holds the private file, and no key: that is in the identity alone.
-      for (const name of ["config.db", "config.db-wal"]) {
-        const bytes = DECODER.decode(Deno.readFileSync(`${node.folder}/state/${name}`));
-        for (const key of keys.flatMap(formsOf)) assert.ok(!bytes.includes(key), name);
+      // The database holds the private file, and no key: that is in the identity alone. Tickets are
+      // nowhere.
+      for (const [path] of modesBelow(`${node.folder}/state`)) {
+        if (!Deno.statSync(path).isFile) continue;
+        const bytes = DECODER.decode(Deno.readFileSync(path));
+        const isIdentity = path.endsWith("/node.json");
+        for (const key of isIdentity ? [] : keys.flatMap(formsOf)) {
+          assert.ok(!bytes.includes(key), path);
+        }
+        for (const each of [ticket, parts.secret, ...formsOf(parts.secret)]) {
+          assert.ok(!bytes.includes(each), path);
+        }
       }
     }
   } finally {
