@@ -3,11 +3,15 @@ import { decodeText } from "../base/bytes.ts";
 import { isResourceId } from "../base/id.ts";
 import { ProblemError } from "../base/problem.ts";
 import type { ResourceStatus, StatusDocument } from "../node/view.ts";
+import { isThere } from "./check/readiness.ts";
 import type { Client } from "./client.ts";
 import type { SimulationFile } from "./simulation_file.ts";
 
 /** States in which a resource is on its node. */
 const THERE: readonly string[] = ["started", "request_start", "relocate"];
+
+/** Longer than a death takes to be proven by its time. */
+const AWAY_SECONDS = { standard: 90, fast: 15 } as const;
 
 /** Reads nodes, vitals, resources, rules and settings from the daemon. */
 export async function liveCluster(client: Client): Promise<SimulationFile> {
@@ -18,10 +22,10 @@ export async function liveCluster(client: Client): Promise<SimulationFile> {
   const { resources } = await client.get<{
     resources: readonly (ResourceStatus & { readonly properties: Record<string, string> })[];
   }>("/v1/ha/resources");
+  const profile = status.cluster.profile === "fast" ? "fast" : "standard";
   const clamp = (value: number | null) => Math.min(1, Math.max(0, value ?? 0));
   return {
-    ...{ seed: 1, witness: false, events: [] },
-    profile: status.cluster.profile === "fast" ? "fast" : "standard",
+    ...{ seed: 1, profile, witness: hasWitness(status), events: awayIn(status, profile) },
     nodes: status.nodes.map(({ name, load, memory, io_delay }) => ({
       ...{ name, load: clamp(load), memory: clamp(memory), io_delay: clamp(io_delay) },
     })),
@@ -32,6 +36,26 @@ export async function liveCluster(client: Client): Promise<SimulationFile> {
     rules: await textOf(client, "ha/rules.cfg"),
     datacenter: await textOf(client, "datacenter.cfg"),
   };
+}
+
+/** More votes are expected than the members have: a shared disk has the rest. Only of a pair it is played. */
+function hasWitness({ nodes, votes }: StatusDocument): boolean {
+  return nodes.length === 2 && votes.expected > nodes.reduce((sum, { vote }) => sum + vote, 0);
+}
+
+/** Who is away already, or kept empty, is that in what is played too: long enough to count as dead. */
+function awayIn(
+  { nodes }: StatusDocument,
+  profile: keyof typeof AWAY_SECONDS,
+): SimulationFile["events"] {
+  const events = nodes.flatMap(({ name: node, self, state }): SimulationFile["events"] => {
+    if (state === "maintenance") return [{ event: "maintenance", node, to: "on" }];
+    return self || isThere(state) ? [] : [{ event: "power", node, to: "off" }];
+  });
+  return events.length === 0 ? [] : [
+    ...events,
+    { event: "delay", seconds: AWAY_SECONDS[profile] },
+  ];
 }
 
 async function textOf(client: Client, path: string): Promise<string> {

@@ -2,6 +2,7 @@
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { ProblemError } from "../../base/problem.ts";
 import type { NodeStatus, ResourceStatus, StatusDocument } from "../../node/view.ts";
+import { votesWithout } from "../check/readiness.ts";
 import type { Cli } from "../cli.ts";
 import { type Look, untilDone } from "../outcome.ts";
 import { DRY_RUN } from "./ha_orders.ts";
@@ -53,7 +54,13 @@ export function drainCommand(cli: Cli, order: Order): CommandUnknownOpts {
 
 /** Would everything go on without it? Throws `node.not-ok-to-stop` where it would not. */
 export async function mustBeOkToStop(cli: Cli, node: string): Promise<void> {
-  const { ha, nodes } = await statusOf(cli);
+  const status = await statusOf(cli);
+  const { ha, nodes } = status;
+  const { left, needed } = votesWithout(status, node);
+  if (left < needed) {
+    const why = `the others have ${left} votes then, and ${needed} are needed`;
+    throw new ProblemError("node.not-ok-to-stop", why);
+  }
   const has = nodes.find(({ name }) => name === node)?.resources ?? [];
   if (ha.mode === "disarmed" && has.length > 0) {
     const why = `HA is disarmed: ${has.join(", ")} would start nowhere else`;
