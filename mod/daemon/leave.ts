@@ -6,7 +6,7 @@
  * @module
  */
 import { addCommand, COMMANDS_FILE } from "../api/ha_files.ts";
-import { memberOf, nameOf, voters } from "../base/cluster.ts";
+import { nameOf, voters } from "../base/cluster.ts";
 import { ProblemError } from "../base/problem.ts";
 import { timingOf } from "../base/timing.ts";
 import type { NodeRuntime } from "../runtime/mod.ts";
@@ -48,8 +48,7 @@ export async function leaveCluster(runtime: NodeRuntime, member: Member): Promis
   await drain(runtime);
   // Who was removed already has nobody to ask.
   if (removed) return;
-  const own = memberOf(spec, self);
-  if (own !== undefined) await forgetKeys({ runtime, member }, own);
+  await forgetKeys({ runtime, member }, self);
   await member.changeSpec({ change: "remove", node: self });
 }
 

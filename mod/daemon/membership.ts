@@ -10,7 +10,7 @@ import type {
 } from "../api/membership_node.ts";
 import { assert } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
-import { type Member as ClusterMember, memberOf, nameOf } from "../base/cluster.ts";
+import { type Member as ClusterMember, nameOf } from "../base/cluster.ts";
 import { requestId } from "../base/id.ts";
 import { ProblemError } from "../base/problem.ts";
 import type { NodeRuntime } from "../runtime/mod.ts";
@@ -71,10 +71,7 @@ export class Membership implements MembershipNode {
         if (!(error instanceof ProblemError)) throw error;
       });
     }
-    const known = memberOf(this.#runtime.spec, node);
-    if (known !== undefined) {
-      await forgetKeys({ runtime: this.#runtime, member: this.#member }, known);
-    }
+    await forgetKeys({ runtime: this.#runtime, member: this.#member }, node);
     await this.#member.changeSpec({ change: "remove", node });
   }
 

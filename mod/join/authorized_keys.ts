@@ -40,6 +40,18 @@ export function withoutNodeKey(text: string, node: string): string | null {
   return kept.length === lines.length ? null : kept.join("\n");
 }
 
+/**
+ * A file in which nobody but these nodes has a line of ours; null where it is so. Lines of people stay.
+ */
+export function withOnlyNodes(text: string, nodes: readonly string[]): string | null {
+  const lines = text.split("\n");
+  const kept = lines.filter((line) => {
+    const owner = ownerOf(line);
+    return owner === null || nodes.includes(owner);
+  });
+  return kept.length === lines.length ? null : kept.join("\n");
+}
+
 /** A file in which a node's own line bears its new name; null where it has none. */
 export function withRenamedNode(text: string, from: string, to: string): string | null {
   const lines = text.split("\n");

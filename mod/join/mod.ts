@@ -6,6 +6,7 @@ export {
   AUTHORIZED_KEYS_BYTES_MAX,
   ownerOf,
   withNodeKey,
+  withOnlyNodes,
   withoutNodeKey,
   withRenamedNode,
 } from "./authorized_keys.ts";
