@@ -83,6 +83,7 @@ Deno.test("two commands make a pair whose roots know each other", skip, async ()
 
     const undone = await join(["--undo"]);
     assert.equal(undone.code, 0, undone.stderr);
+    assert.match(undone.stderr, /had before a join is .* in "[^"]*\.before-join\.done-\d+"\n/);
     assert.equal((await nodeB.status())?.cluster, null);
     const left = await lines(nodeA, "priv/authorized_keys");
     assert.deepEqual(left.map((line) => line.split(" ").at(-1)), ["pentad:nodeA"]);
@@ -108,6 +109,9 @@ Deno.test("what stands against a join is said, and nothing is changed", skip, as
     const far = hosts.address(0);
     const unasked = await pentad(1, ["join", far]);
     assert.match(unasked.stderr, /nobody is here to compare it/);
+
+    const deaf = await pentad(1, ["join", `${far}:1`, "--fingerprint", "SHA256:x"]);
+    assert.ok(deaf.stderr.includes(`code   ${"join.no-way"}`), deaf.stderr);
 
     const keys = `${hosts.home(0)}/.ssh/authorized_keys`;
     Deno.renameSync(keys, `${keys}.away`);

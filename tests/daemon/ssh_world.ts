@@ -11,6 +11,8 @@ export interface World {
   pentad(at: number, words: readonly string[], until?: RegExp): Promise<Ran>;
   /** `pentad join` of host 1 with host 0. */
   join(words?: readonly string[], until?: RegExp): Promise<Ran>;
+  /** The same with a short patience; `then` happens when a line of its progress is `when`. */
+  joinCut(when: RegExp, then: () => Promise<void>): Promise<Ran>;
   /** `pentad WORDS HOST` on host 1 about host 0, whose key is known. */
   about(words: readonly string[]): Promise<Ran>;
 }
@@ -53,6 +55,18 @@ export async function withHosts(
         const known = words.includes("--fingerprint") ? [] : ["--fingerprint", fingerprint];
         return run(1, ["join", hosts.address(0), ...known, ...far, ...words], until);
       },
+      joinCut: (when, then) => {
+        const words = [
+          "--wait",
+          "5",
+          "join",
+          hosts.address(0),
+          "--fingerprint",
+          fingerprint,
+          ...far,
+        ];
+        return runAt(hosts, 1, [...command(cluster.node(1)), ...words], when, then);
+      },
       about: (words) => run(1, [...words, hosts.address(0), "--fingerprint", fingerprint, ...far]),
     });
   } finally {
@@ -76,6 +90,7 @@ export async function runAt(
   at: number,
   words: readonly string[],
   until?: RegExp,
+  then?: () => Promise<void>,
 ): Promise<Ran> {
   const [program = "", ...args] = [...hosts.prefix(at), ...words];
   const child = new Deno.Command(program, {
@@ -86,15 +101,18 @@ export async function runAt(
   }).spawn();
   const stdout = new Response(child.stdout).text();
   let stderr = "";
+  let happened: Promise<void> | null = null;
   for await (const chunk of child.stderr) {
     stderr += DECODER.decode(chunk, { stream: true });
-    if (until?.test(stderr)) {
+    if (then !== undefined && happened === null && until?.test(stderr)) happened = then();
+    else if (then === undefined && until?.test(stderr)) {
       // nsenter and env become the program: this is its pid.
       child.kill("SIGKILL");
       break;
     }
   }
   const { code } = await child.status;
+  await happened;
   return { code, stdout: await stdout, stderr };
 }
 
