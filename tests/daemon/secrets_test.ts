@@ -199,3 +199,61 @@ Deno.test("keys, tickets and tokens are in no argument, environment, log, event,
     await cluster.close();
   }
 });
+
+/** A public key whose every byte is that one, as OpenSSH writes it: RFC 4253 section 6.6. */
+function publicKey(byte: number): string {
+  const name = new TextEncoder().encode("ssh-ed25519");
+  const bytes = new Uint8Array(4 + name.length + 4 + 32).fill(byte);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, name.length);
+  bytes.set(name, 4);
+  view.setUint32(4 + name.length, 32);
+  return `ssh-ed25519 ${btoa(String.fromCharCode(...bytes))}`;
+}
+
+Deno.test("who leaves or is removed has no key in the tree any more, whoever asks for it, and people stay", async () => {
+  const cluster = new LocalCluster({
+    names: ["nodeA", "nodeB", "nodeC"],
+    disk: false,
+    watchdog: "none",
+  });
+  const [a, b, c] = [cluster.node(0), cluster.node(1), cluster.node(2)];
+  try {
+    await cluster.form();
+    const person = `${publicKey(9)} me@desk`;
+    const names = ["nodeA", "nodeB", "nodeC", "before-renaming"];
+    const keys = [person, ...names.map((name, at) => `${publicKey(at)} pentad:${name}`)];
+    const { nodes } = await (await a.api("GET", "/v1/join/describe")).json();
+    const host = (at: number) => nodes[at].peer.replace(/:\d+$/, "");
+    const known = names.map((name, at) => `${name},${host(at % 3)} ${publicKey(at)}`);
+    for (const [path, all] of [["authorized_keys", keys], ["known_hosts", known]] as const) {
+      const put = { body: `${all.join("\n")}\n`, headers: { "If-None-Match": "*" } };
+      const answer = await a.api("PUT", "/v1/config/priv?type=directory", {
+        headers: { "If-None-Match": "*" },
+      });
+      assert.ok([201, 412].includes(answer.status));
+      assert.equal((await a.api("PUT", `/v1/config/priv/${path}`, put)).status, 201);
+    }
+    const linesOf = async (path: string) =>
+      (await (await a.api("GET", `/v1/config/priv/${path}?read=quorum`)).text()).trim().split("\n");
+    // Removed while it is away, by the API itself.
+    await c.crash();
+    await a.until(
+      "it is away",
+      (status) => status.nodes.some(({ name, state }) => name === "nodeC" && state !== "online"),
+    );
+    assert.equal((await a.api("DELETE", "/v1/config-members/nodeC")).status, 200);
+    assert.deepEqual(await linesOf("authorized_keys"), keys.slice(0, 3));
+    assert.ok((await linesOf("known_hosts")).every((line) => !/^nodeC|nodeC,/.test(line)));
+    const left = await b.cli("leave");
+    assert.equal(left.code, 0, left.stderr);
+    assert.match(left.stderr, /pentad join renew-key/);
+    assert.deepEqual(await linesOf("authorized_keys"), keys.slice(0, 2));
+    // Who cannot leave loses nothing.
+    const last = await a.cli("leave");
+    assert.ok(last.stderr.includes("join.last-member"), last.stderr);
+    assert.deepEqual(await linesOf("authorized_keys"), keys.slice(0, 2));
+  } finally {
+    await cluster.close();
+  }
+});
