@@ -211,7 +211,7 @@ function publicKey(byte: number): string {
   return `ssh-ed25519 ${btoa(String.fromCharCode(...bytes))}`;
 }
 
-Deno.test("who leaves or is removed has no key in the tree any more, whoever asks for it, and people stay", async () => {
+Deno.test("who leaves or is removed has no key in the tree any more; lines of people stay", async () => {
   const cluster = new LocalCluster({
     names: ["nodeA", "nodeB", "nodeC"],
     disk: false,
