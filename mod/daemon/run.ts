@@ -4,6 +4,7 @@ import { ProblemError } from "../base/problem.ts";
 import type { Settings } from "../base/settings.ts";
 import { ServiceNotifier } from "../host/linux/systemd.ts";
 import type { StatusDocument } from "../node/mod.ts";
+import { leaveNoCore } from "../host/ffi/core_dump.ts";
 import { takeDirectoryLock } from "../host/linux/database.ts";
 import { Daemon } from "./daemon.ts";
 import { makeRunDirectory, makeStateDirectory } from "./state.ts";
@@ -20,6 +21,8 @@ export async function runDaemon(
   selfCommand: readonly string[],
   acceptMachine = false,
 ): Promise<number> {
+  // It is about to know the cluster's key.
+  leaveNoCore();
   makeStateDirectory(settings.state);
   makeRunDirectory(settings.run);
   const lock = takeDirectoryLock(settings.state);
