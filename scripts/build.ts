@@ -41,7 +41,8 @@ async function compile(): Promise<string | null> {
     stderr: "piped",
   }).output();
   if (success) return null;
-  const lines = new TextDecoder().decode(stderr).split("\n").map((line) => line.trim());
+  const [told = ""] = new TextDecoder().decode(stderr).split("Stack backtrace:");
+  const lines = told.split("\n").map((line) => line.trim());
   const causes = lines.filter((line) => /^(error|\d+): /.test(line));
   return causes.at(-1)?.replace(/^(error|\d+): /, "") ?? "deno compile does not say why";
 }
