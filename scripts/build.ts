@@ -32,7 +32,10 @@ const FOLDER = TARGET.includes("/") ? TARGET.slice(0, TARGET.lastIndexOf("/")) |
 /** Why it could not be linked, in a line; null where it was. */
 async function compile(): Promise<string | null> {
   const include = WORKERS.flatMap((worker) => ["--include", worker]);
-  const target = TARGET.startsWith("/") ? TARGET : `${Deno.cwd()}/${TARGET}`;
+  // deno replaces no file that it did not link itself.
+  const target = `${TARGET.startsWith("/") ? "" : `${Deno.cwd()}/`}${TARGET}.new`;
+  await Deno.mkdir(FOLDER, { recursive: true });
+  await Deno.remove(target).catch(() => {});
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["compile", "-A", "--no-check", ...include, "--output", target, "main.ts"],
     env: { NO_COLOR: "1" },
@@ -40,7 +43,10 @@ async function compile(): Promise<string | null> {
     stdout: "null",
     stderr: "piped",
   }).output();
-  if (success) return null;
+  if (success) {
+    Deno.renameSync(target, TARGET);
+    return null;
+  }
   const [told = ""] = new TextDecoder().decode(stderr).split("Stack backtrace:");
   const lines = told.split("\n").map((line) => line.trim());
   const causes = lines.filter((line) => /^(error|\d+): /.test(line));
