@@ -1,128 +1,87 @@
 /**
  * `deno task build [--unpacking] [--output FILE]`: makes `dist/pentad`, one executable file for this
- * machine's kind.
+ * machine's kind; beside it its SHA-256, its bill of materials, the systemd unit, completions and
+ * the manual.
  *
  * With the runtime's own linker (`deno compile`), which needs the bare runtime `denort`: fetched by
- * deno itself where it can be, or named by DENORT_BIN. Where there is none (or with --unpacking),
- * the file is a shell script with the whole runtime and program packed behind it; it unpacks itself
- * once, into a directory that only its user may write (PENTAD_CACHE names another), and runs from
- * there.
+ * deno itself where it can be, or named by DENORT_BIN. Where there is none (or with --unpacking), the
+ * file unpacks itself at its first start (`build/unpacking.ts`).
  *
  * @module
  */
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
+import manifest from "../deno.json" with { type: "json" };
+import { billOfMaterials, type Lock } from "./build/bom.ts";
+import { npmPackages } from "./build/npm_packages.ts";
+import { papers } from "./build/papers.ts";
+import { unpackingFile } from "./build/unpacking.ts";
 import { WORKERS } from "./workers.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const { values } = parseArgs({
   args: Deno.args,
   options: {
     unpacking: { type: "boolean", default: false },
-    output: { type: "string", default: `${ROOT}dist/pentad` },
+    output: { type: "string", default: `${ROOT}/dist/pentad` },
   },
 });
 const TARGET = values.output;
-/** What of the repository the program needs. */
-const PROGRAM = ["main.ts", "mod", "deno.json", "deno.lock"];
-/** Written where the digest of the payload goes. */
-const DIGEST = "@DIGEST@";
-/** Length of the script in bytes, as digits; padded, so that writing it does not change it. */
-const LENGTH = "@LENGTH@";
+const FOLDER = TARGET.includes("/") ? TARGET.slice(0, TARGET.lastIndexOf("/")) || "/" : ".";
 
-/** A directory of another user, or one that others may write, is never run from. */
-const SCRIPT = `#!/bin/sh
-set -eu
-umask 077
-if [ "$(id -u)" = 0 ]; then base=/var/cache/pentad; else base="\${XDG_CACHE_HOME:-$HOME/.cache}/pentad"; fi
-base="\${PENTAD_CACHE:-$base}"
-dir="$base/$(echo ${DIGEST} | cut -c 1-16)"
-ours() {
-  if [ "$(stat -L -c %u "$1")" = "$(id -u)" ]; then
-    case "$(stat -L -c %A "$1")" in d????-??-?) return 0 ;; esac
-  fi
-  echo "error: \\"$1\\" belongs to somebody else, or others may write there" >&2
-  exit 1
-}
-mkdir -p "$base"
-ours "$base"
-if [ ! -e "$dir/whole" ]; then
-  new="$base/unpacking.$$"
-  payload="$new.tar.gz"
-  # Whatever comes in between: a disk that is full must not be filled anew by each start.
-  trap 'rm -rf "$new" "$payload"' EXIT
-  rm -rf "$new"
-  mkdir "$new"
-  tail -c +${LENGTH} "$0" > "$payload"
-  if [ "$(sha256sum < "$payload" | cut -c 1-64)" != ${DIGEST} ]; then
-    echo "error: \\"$0\\" is damaged: its content is not what it was built with" >&2
-    exit 1
-  fi
-  tar -xzf "$payload" -C "$new"
-  rm "$payload"
-  : > "$new/whole"
-  mv -T "$new" "$dir" 2>/dev/null || rm -rf "$new"
-  trap - EXIT
-fi
-ours "$dir"
-DENO_DIR="$dir/cache"
-DENO_NO_UPDATE_CHECK=1
-PENTAD_FILE="$(readlink -f "$0")"
-export DENO_DIR DENO_NO_UPDATE_CHECK PENTAD_FILE
-exec "$dir/deno" run -A --quiet --no-check --cached-only "$dir/main.ts" "$@"
-`;
-
-async function run(command: readonly string[], env: Record<string, string> = {}): Promise<boolean> {
-  const [program = "", ...args] = command;
-  const { success, stderr } = await new Deno.Command(program, {
-    args,
-    env: { NO_COLOR: "1", ...env },
+/** Why it could not be linked, in a line; null where it was. */
+async function compile(): Promise<string | null> {
+  const include = WORKERS.flatMap((worker) => ["--include", worker]);
+  // deno replaces no file that it did not link itself.
+  const target = `${TARGET.startsWith("/") ? "" : `${Deno.cwd()}/`}${TARGET}.new`;
+  await Deno.mkdir(FOLDER, { recursive: true });
+  await Deno.remove(target).catch(() => {});
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["compile", "-A", "--no-check", ...include, "--output", target, "main.ts"],
+    env: { NO_COLOR: "1" },
     cwd: ROOT,
     stdout: "null",
     stderr: "piped",
   }).output();
-  if (!success) console.error(new TextDecoder().decode(stderr).trim());
-  return success;
-}
-
-async function compile(): Promise<boolean> {
-  const include = WORKERS.flatMap((worker) => ["--include", worker]);
-  const flags = ["compile", "-A", "--no-check", ...include, "--output", TARGET];
-  return await run([Deno.execPath(), ...flags, "main.ts"]);
-}
-
-async function pack(): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "pentad-build-" });
-  try {
-    Deno.copyFileSync(Deno.execPath(), `${folder}/deno`);
-    for (const part of PROGRAM) must(await run(["cp", "-R", part, `${folder}/${part}`]));
-    const modules = ["main.ts", ...WORKERS].map((module) => `${folder}/${module}`);
-    const cache = ["cache", "--no-check", ...modules];
-    must(await run([`${folder}/deno`, ...cache], { DENO_DIR: `${folder}/cache` }));
-    const payload = `${folder}.tar.gz`;
-    must(await run(["tar", "-czf", payload, "-C", folder, "."]));
-    const bytes = Deno.readFileSync(payload);
-    Deno.removeSync(payload);
-    const digest = createHash("sha256").update(bytes).digest("hex");
-    const script = SCRIPT.replaceAll(DIGEST, digest);
-    // tail counts from 1.
-    const length = String(script.length + 1).padStart(LENGTH.length, "0");
-    const head = new TextEncoder().encode(script.replace(LENGTH, length));
-    Deno.writeFileSync(TARGET, head, { mode: 0o755 });
-    Deno.writeFileSync(TARGET, bytes, { append: true });
-    Deno.chmodSync(TARGET, 0o755);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
+  if (success) {
+    Deno.renameSync(target, TARGET);
+    return null;
   }
+  const [told = ""] = new TextDecoder().decode(stderr).split("Stack backtrace:");
+  const lines = told.split("\n").map((line) => line.trim());
+  const causes = lines.filter((line) => /^(error|\d+): /.test(line));
+  return causes.at(-1)?.replace(/^(error|\d+): /, "") ?? "deno compile does not say why";
 }
 
-function must(success: boolean): void {
-  if (!success) Deno.exit(1);
+/** One that runs already, of an earlier build, keeps what it began with. */
+function write(path: string, content: string | Uint8Array, mode = 0o644): void {
+  const place = `${FOLDER}/${path}`;
+  Deno.mkdirSync(place.slice(0, place.lastIndexOf("/")), { recursive: true });
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  Deno.writeFileSync(`${place}.new`, bytes);
+  Deno.chmodSync(`${place}.new`, mode);
+  Deno.renameSync(`${place}.new`, place);
 }
 
-if (values.unpacking || !await compile()) {
-  console.log("the runtime is packed, not linked: the file unpacks itself at its first start");
-  await pack();
+const name = TARGET.slice(TARGET.lastIndexOf("/") + 1);
+const packages = await npmPackages(ROOT, ["main.ts", ...WORKERS]);
+const unlinked = values.unpacking ? "--unpacking" : await compile();
+if (unlinked !== null) {
+  console.log(`packed, not linked (${unlinked}): the file unpacks itself at its first start`);
+  write(name, unpackingFile(ROOT, Deno.execPath(), packages), 0o755);
 }
+const digest = createHash("sha256").update(Deno.readFileSync(TARGET)).digest("hex");
+write(`${name}.sha256`, `${digest}  ${name}\n`);
+const bill = billOfMaterials({
+  name: manifest.name,
+  version: manifest.version,
+  license: manifest.license,
+  denoVersion: Deno.version.deno,
+  digest,
+  lock: JSON.parse(Deno.readTextFileSync(`${ROOT}/deno.lock`)) as Lock,
+  packages: new Map(packages.map(({ key, license }) => [key, license])),
+});
+write(`${name}.cdx.json`, bill);
+for (const { path, text } of await papers()) write(path, text);
 const { size } = Deno.statSync(TARGET);
-console.log(`${TARGET}, ${(size / 2 ** 20).toFixed(0)} MiB`);
+console.log(`${TARGET}, ${(size / 2 ** 20).toFixed(0)} MiB, SHA-256 ${digest}`);

@@ -55,4 +55,20 @@ export const JOIN_MUTANTS: readonly Mutant[] = [
     shape: "tests/join/join_test.ts",
     seeds: 1,
   },
+  {
+    name: "removed member keeps its SSH key",
+    file: "join/authorized_keys.ts",
+    find: "return owner === null || nodes.includes(owner);",
+    put: "return owner !== null;",
+    shape: "tests/join/ssh_parts_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "directory of a group is used",
+    file: "host/linux/own_directory.ts",
+    find: "if ((found & OTHERS_MAY_WRITE) !== 0) {",
+    put: "if ((found & 0o002) !== 0) {",
+    shape: "tests/host/own_directory_test.ts",
+    seeds: 1,
+  },
 ];

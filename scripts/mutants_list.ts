@@ -264,8 +264,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "stop reported before the processes are gone",
     file: "ha/agent.ts",
-    find: 'state: state === "waiting" ? "starting" : state,',
-    put: 'state: state === "waiting" ? "starting" : state === "stopping" ? "stopped" : state,',
+    find: 'stopping: "stopping",',
+    put: 'stopping: "stopped",',
     shape: THREE,
     seeds: 400,
   },

@@ -13,8 +13,8 @@ export const MIGRATION_MUTANTS: readonly Mutant[] = [
   {
     name: "a machine that is gone is taken for one that was handed over",
     file: "ha/live_move.ts",
-    find: "handed && has && there",
-    put: "(handed || gone) && has && there",
+    find: "if (!handed || !has || !mine || !there) return null;",
+    put: "if (!has || !mine || !there) return null;",
     shape: "tests/ha/migration_test.ts",
     seeds: 1,
   },
@@ -37,8 +37,9 @@ export const MIGRATION_MUTANTS: readonly Mutant[] = [
   {
     name: "how a machine came is taken for how it goes",
     file: "ha/agents/qemu_migration.ts",
-    find: 'if (statusIn(state) === "postmigrate") return end(null);',
-    put: 'if (migrationIn(migration).status === "completed") return end(null);',
+    find: "if (hasObject(objects, object)) {",
+    put:
+      'if (migrationIn(migration).status === "completed") return end(null);\n      if (hasObject(objects, object)) {',
     shape: "tests/host/migration_test.ts",
     seeds: 1,
   },

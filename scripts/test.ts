@@ -34,7 +34,7 @@ const steps = [
   parallelStep("unit tests and scenarios", ...UNIT_FOLDERS),
   testStep("edges: API and command line", "tests/api", "tests/cli"),
   testStep("drivers against the real world", "tests/host"),
-  testStep("whole daemons", "tests/daemon"),
+  { ...testStep("whole daemons", "tests/daemon"), minutesMax: 20 },
   script("demo", "demo.ts"),
 ];
 /** Its hosts wait more than they compute. */

@@ -28,6 +28,14 @@ export const JOIN_PROBLEMS = {
     status: 403,
     exit: EXIT.failed,
   },
+  "join.no-way": {
+    title: "Cannot reach that host over SSH",
+    remedy:
+      "see that its name, the network and its sshd are as they should be, and repeat: what is " +
+      "done already is not done again",
+    status: 502,
+    exit: EXIT.failed,
+  },
   "join.far-side": {
     title: "Cannot work with pentad on the other host",
     remedy: "see there: pentad status; what it cannot find is named with --remote-pentad PATH",

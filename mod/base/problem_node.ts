@@ -38,6 +38,12 @@ export const NODE_PROBLEMS = {
     status: 500,
     exit: EXIT.failed,
   },
+  "node.open-directory": {
+    title: "Cannot use a directory that others may change",
+    remedy: "make it root's alone (chown root:, chmod go-w), and look first who put what into it",
+    status: 403,
+    exit: EXIT.failed,
+  },
   "node.other-machine": {
     title: "Cannot start: this state directory was made on another machine",
     remedy: "move it away and join anew; if this machine took the place of that one, which must " +

@@ -95,39 +95,60 @@ const REACHABLE = ADDRESS.refine(
 const LINKS = z.array(REACHABLE).min(1).max(LINKS_MAX).refine(differ, "must not repeat an address");
 
 const FILE = z.strictObject({
-  name: z.string().refine(isNodeName, "must be a DNS label: letters, digits and inner hyphens"),
-  state: PATH.default("/var/lib/pentad"),
-  run: PATH.default("/run/pentad"),
-  links: LINKS,
-  peer: REACHABLE,
+  name: z.string().refine(isNodeName, "must be a DNS label: letters, digits and inner hyphens")
+    .describe("of this node: a DNS label that no other member bears"),
+  state: PATH.default("/var/lib/pentad")
+    .describe("directory of the node's identity, keys and database; private"),
+  run: PATH.default("/run/pentad")
+    .describe("directory of sockets and locks; what is in it does not outlive a boot of the host"),
+  links: LINKS.describe(
+    "UDP addresses (HOST:PORT) by which the others reach this node's heartbeat, one for each network",
+  ),
+  peer: REACHABLE.describe("TCP address (HOST:PORT) by which the others reach this node"),
   bind: z.strictObject({
-    links: z.array(ADDRESS).min(1).max(LINKS_MAX).refine(differ, "must not repeat an address"),
-    peer: ADDRESS,
-  }).optional(),
-  socket: PATH.optional(),
+    links: z.array(ADDRESS).min(1).max(LINKS_MAX).refine(differ, "must not repeat an address")
+      .describe("as many as the links above, in their order"),
+    peer: ADDRESS.describe("instead of the peer address above"),
+  }).optional().describe("where to listen, if not on those addresses themselves"),
+  socket: PATH.optional().describe(
+    "the local API; where it is not given, api.sock in the run folder",
+  ),
   api: z.strictObject({
-    listen: z.string().refine((text) => parseAddress(text, true) !== null, "must be HOST:PORT"),
+    listen: z.string().refine((text) => parseAddress(text, true) !== null, "must be HOST:PORT")
+      .describe("where to listen (HOST:PORT)"),
     token: z.string().regex(/^[\x21-\x7e]*$/, "must be printable ASCII without spaces")
-      .min(TOKEN_CHARACTERS_MIN).max(TOKEN_CHARACTERS_MAX),
-  }).optional(),
-  disks: z.array(PATH).max(DISKS_MAX).refine(differ, "must not repeat a path").default([]),
-  watchdog: z.enum(["auto", "process", "none"]).default("auto"),
+      .min(TOKEN_CHARACTERS_MIN).max(TOKEN_CHARACTERS_MAX)
+      .describe("what a caller must know; a secret, and whoever has it may do everything"),
+  }).optional().describe("the API over TCP, in clear; where it is not given, there is none"),
+  disks: z.array(PATH).max(DISKS_MAX).refine(differ, "must not repeat a path").default([])
+    .describe("paths of the shared disks"),
+  watchdog: z.enum(["auto", "process", "none"]).default("auto").describe(
+    "what resets the node if this program hangs: /dev/watchdog where there is one; a process that " +
+      "stands in for it, for tests; or nothing",
+  ),
   history: z.strictObject({
-    megabytes: z.int().min(HISTORY_MEGABYTES_MIN).max(4096).default(256),
-    days: z.int().min(1).max(3650).default(400),
-  }).prefault({}),
+    megabytes: z.int().min(HISTORY_MEGABYTES_MIN).max(4096).default(256)
+      .describe("mebibytes of transactions, and of what was before them"),
+    days: z.int().min(1).max(3650).default(400).describe("older ones go"),
+  }).prefault({}).describe("how much of the past is kept; the bound that is met first counts"),
   backup: z.strictObject({
     when: z.string().refine(
       (text) => backupTime(text) !== null,
       'must be "off", a time of day as "03:15", or "every 6h"',
-    ).default("03:15"),
-    keep: z.int().min(1).max(1000).default(7),
-  }).prefault({}),
-  profile: z.enum(PROFILE_NAMES as readonly ["standard", "fast"]).default("standard"),
+    ).default("03:15").describe('a time of day in the host\'s zone, "every 6h", or "off"'),
+    keep: z.int().min(1).max(1000).default(7).describe("so many stay; the oldest goes"),
+  }).prefault({}).describe("scheduled backups, into the folder backup of the state directory"),
+  profile: z.enum(PROFILE_NAMES as readonly ["standard", "fast"]).default("standard")
+    .describe("the timing that pentad init takes where it is not told one"),
   mount: z.union([z.literal("off"), PATH], {
     error: 'must be an absolute path, or "off"',
-  }).default("/etc/pve"),
+  }).default("/etc/pve").describe('where the replicated tree is mounted; "off": nowhere'),
 });
+
+/** The file's form as a JSON Schema, as a person writes it: with what may be left out. */
+export function settingsSchema(): Readonly<Record<string, unknown>> {
+  return z.toJSONSchema(FILE, { io: "input" });
+}
 
 /** All keys, by the path of their object; for suggestions. */
 const KEYS: Readonly<Record<string, readonly string[]>> = {

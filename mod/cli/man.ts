@@ -6,13 +6,8 @@
  */
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { EXIT, EXIT_MEANINGS } from "../base/exit.ts";
-import { MAN_MARK } from "./man_mark.ts";
-
-/** A page, and its file's name. */
-export interface ManPage {
-  readonly name: string;
-  readonly text: string;
-}
+import { settingsPage, type SettingsSchema } from "./man_settings.ts";
+import { bold, ELLIPSIS, escape, listText, type ManPage, page, refer, section } from "./troff.ts";
 
 const SECTION = 8;
 
@@ -31,46 +26,45 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ["NO_COLOR", "if it is not empty, no colour"],
 ];
 
-/** All pages of a program of this version. They bear no day: the same version makes the same pages. */
+/** All pages of a program of this version, and the one of its settings file. */
 export function manPages(
   program: CommandUnknownOpts,
+  settings: SettingsSchema,
   version: string,
 ): readonly ManPage[] {
+  const head = (command: CommandUnknownOpts, name: string) => ({
+    ...{ name, section: SECTION, version },
+    description: command.description(),
+  });
+  const about = settingsPage(settings, version);
   const nouns = program.commands.filter(({ commands }) => commands.length > 0);
   const plain = program.commands.filter(({ commands }) => commands.length === 0);
-  const pages = nouns.map((noun) => `${program.name()}-${noun.name()}`);
+  const names = nouns.map((noun) => `${program.name()}-${noun.name()}`);
+  const own = `${bold(program.name())}(${SECTION})`;
+  const see = [...names.map((name) => `${bold(name)}(${SECTION})`), refer(about)];
   return [
-    page(program.name(), program.description(), version, [
-      section("SYNOPSIS", bold(program.name()) + " [\\fIoptions\\fR] \\fIcommand\\fR …\n"),
+    page(head(program, program.name()), [
+      section(
+        "SYNOPSIS",
+        `${bold(program.name())} [\\fIoptions\\fR] \\fIcommand\\fR ${ELLIPSIS}\n`,
+      ),
       section("OPTIONS", optionsOf(program)),
       section("COMMANDS", plain.map((each) => commandText(each, program.name())).join("")),
       section("EXIT STATUS", exitText()),
       section("FILES", listText(FILES)),
       section("ENVIRONMENT", listText(ENVIRONMENT)),
-      section("SEE ALSO", `${pages.map((name) => `${bold(name)}(${SECTION})`).join(",\n")}\n`),
+      section("SEE ALSO", `${see.join(",\n")}\n`),
     ]),
     ...nouns.map((noun) =>
-      page(`${program.name()}-${noun.name()}`, noun.description(), version, [
+      page(head(noun, `${program.name()}-${noun.name()}`), [
         section("SYNOPSIS", synopsisOf(noun, program.name())),
         ...(noun.options.length > 0 ? [section("OPTIONS", optionsOf(noun))] : []),
         section("COMMANDS", leavesOf(noun, `${program.name()} ${noun.name()}`)),
-        section("SEE ALSO", `${bold(program.name())}(${SECTION})\n`),
+        section("SEE ALSO", `${own}\n`),
       ])
     ),
+    about,
   ];
-}
-
-function page(
-  name: string,
-  description: string,
-  version: string,
-  sections: readonly string[],
-): ManPage {
-  const head = `.TH ${
-    name.toUpperCase().replaceAll("-", "\\-")
-  } ${SECTION} "" "pentad ${version}"\n`;
-  const what = section("NAME", `${escape(name)} \\- ${escape(description)}\n`);
-  return { name: `${name}.${SECTION}`, text: MAN_MARK + head + what + sections.join("") };
 }
 
 /** Every command below one, however deep; those that only hold others are not told of. */
@@ -94,7 +88,7 @@ function commandText(command: CommandUnknownOpts, chain: string): string {
 
 /** Of a command that does something itself too, both ways. */
 function synopsisOf(command: CommandUnknownOpts, chain: string): string {
-  const below = `${bold(`${chain} ${command.name()}`)} \\fIcommand\\fR …\n`;
+  const below = `${bold(`${chain} ${command.name()}`)} \\fIcommand\\fR ${ELLIPSIS}\n`;
   const own = command.registeredArguments.length > 0 || command.options.length > 0;
   return own ? `${usageOf(command, chain)}\n.br\n${below}` : below;
 }
@@ -129,24 +123,6 @@ function exitText(): string {
   ).join("");
 }
 
-function listText(rows: readonly (readonly [string, string])[]): string {
-  return rows.map(([name, text]) => `.TP\n${bold(name)}\n${escape(text)}\n`).join("");
-}
-
-function section(title: string, body: string): string {
-  return `.SH ${title}\n${body}`;
-}
-
 function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
-}
-
-function bold(text: string): string {
-  return `\\fB${escape(text)}\\fR`;
-}
-
-/** What troff would take for a request or an escape is text; a hyphen is one that can be copied. */
-function escape(text: string): string {
-  return text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1")
-    .replaceAll("'", "\\(aq");
 }

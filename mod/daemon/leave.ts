@@ -6,17 +6,15 @@
  * @module
  */
 import { addCommand, COMMANDS_FILE } from "../api/ha_files.ts";
-import { decodeText, encodeText } from "../base/bytes.ts";
 import { nameOf, voters } from "../base/cluster.ts";
 import { ProblemError } from "../base/problem.ts";
 import { timingOf } from "../base/timing.ts";
 import type { NodeRuntime } from "../runtime/mod.ts";
 import type { ShutdownHow } from "../base/shutdown.ts";
-import type { Operation } from "../streams.ts";
+import { forgetKeys } from "./forget_keys.ts";
 import type { Member } from "./member.ts";
+import { editText } from "./tree_text.ts";
 
-/** Tries to give the order while others write to the same file. */
-const TRIES_MAX = 8;
 /** How long resources may take to move: a stop that hangs takes a grace of its own. */
 const MOVE_LIMIT_MS = 60_000;
 
@@ -49,7 +47,9 @@ export async function leaveCluster(runtime: NodeRuntime, member: Member): Promis
   if (!removed) await evacuate(runtime, member);
   await drain(runtime);
   // Who was removed already has nobody to ask.
-  if (!removed) await member.changeSpec({ change: "remove", node: self });
+  if (removed) return;
+  await forgetKeys({ runtime, member }, self);
+  await member.changeSpec({ change: "remove", node: self });
 }
 
 /** Moves every resource away from this node, as far as anybody else can take it. */
@@ -61,7 +61,9 @@ async function evacuate(runtime: NodeRuntime, member: Member): Promise<void> {
     node !== runtime.self && state === "online" && !maintenance
   );
   if (!fit) return;
-  await order(member, runtime, `maintenance ${nameOf(runtime.spec, runtime.self)} on`);
+  const order = `maintenance ${nameOf(runtime.spec, runtime.self)} on`;
+  const edit = (text: string) => addCommand(text, order);
+  await editText({ runtime, member }, { path: COMMANDS_FILE, edit, reason: "leave" });
   const end = performance.now() + MOVE_LIMIT_MS;
   while (!isEmpty(runtime)) {
     if (performance.now() > end) {
@@ -75,23 +77,4 @@ async function evacuate(runtime: NodeRuntime, member: Member): Promise<void> {
 function isEmpty({ node, self }: NodeRuntime): boolean {
   const idle = ["stopped", "error"];
   return node.ha.view().resources.every((each) => each.node !== self || idle.includes(each.state));
-}
-
-/** Adds a line to the manager's orders. */
-async function order(member: Member, { node }: NodeRuntime, line: string): Promise<void> {
-  for (let tries = 1;; tries++) {
-    const entry = member.entry(COMMANDS_FILE);
-    const old = node.config.read(COMMANDS_FILE);
-    const data = encodeText(addCommand(old === null ? "" : decodeText(old) ?? "", line));
-    const path = COMMANDS_FILE;
-    const operations: Operation[] = [
-      entry === null ? { op: "create", path } : { op: "truncate", path, size: 0 },
-      { op: "write", path, offset: 0, data },
-    ];
-    const expect = [{ path, version: entry?.version ?? 0 }];
-    const outcome = await member.change({ expect, operations, author: "root", reason: "leave" });
-    if (outcome.ok) return;
-    const { code, why } = outcome.problem;
-    if (code !== "config.version-mismatch" || tries >= TRIES_MAX) throw new ProblemError(code, why);
-  }
 }

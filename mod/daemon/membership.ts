@@ -14,6 +14,7 @@ import { type Member as ClusterMember, nameOf } from "../base/cluster.ts";
 import { requestId } from "../base/id.ts";
 import { ProblemError } from "../base/problem.ts";
 import type { NodeRuntime } from "../runtime/mod.ts";
+import { forgetKeys } from "./forget_keys.ts";
 import type { Member } from "./member.ts";
 import { readdressMember, renameMember } from "./renaming.ts";
 
@@ -70,6 +71,7 @@ export class Membership implements MembershipNode {
         if (!(error instanceof ProblemError)) throw error;
       });
     }
+    await forgetKeys({ runtime: this.#runtime, member: this.#member }, node);
     await this.#member.changeSpec({ change: "remove", node });
   }
 

@@ -4,10 +4,11 @@ import { ProblemError } from "../base/problem.ts";
 import type { Settings } from "../base/settings.ts";
 import { ServiceNotifier } from "../host/linux/systemd.ts";
 import type { StatusDocument } from "../node/mod.ts";
+import { leaveNoCore } from "../host/ffi/core_dump.ts";
 import { takeDirectoryLock } from "../host/linux/database.ts";
 import { endFormerLife } from "../host/linux/former_life.ts";
 import { Daemon } from "./daemon.ts";
-import { makeStateDirectory } from "./state.ts";
+import { makeRunDirectory, makeStateDirectory } from "./state.ts";
 import { whyStopped } from "./why_stopped.ts";
 
 /** Half of what the unit's WatchdogSec allows would do; a hung loop is to be seen sooner. */
@@ -21,7 +22,10 @@ export async function runDaemon(
   selfCommand: readonly string[],
   acceptMachine = false,
 ): Promise<number> {
+  // It is about to know the cluster's key.
+  leaveNoCore();
   makeStateDirectory(settings.state);
+  makeRunDirectory(settings.run);
   const lock = takeDirectoryLock(settings.state);
   const ended = Promise.withResolvers<number>();
   const daemon = new Daemon(settings, selfCommand, (code, why) => {

@@ -17,6 +17,7 @@ import { failureCode } from "../host/database_failure.ts";
 import { type Machine, otherMachine, thisMachine } from "../host/linux/machine.ts";
 import { decode, encode } from "../base/schema.ts";
 import { bytesDurable, syncDirectory } from "../host/linux/durable_file.ts";
+import { ownDirectory } from "../host/linux/own_directory.ts";
 import { KEY_BYTES } from "../base/seal.ts";
 
 /** Form of node.json; a daemon refuses any other by name. */
@@ -31,9 +32,14 @@ export interface Identity extends KeyRing {
   readonly machine?: Machine;
 }
 
-/** Makes the state directory, private. */
+/** Makes the state directory, private. Throws `node.open-directory` where others may change it. */
 export function makeStateDirectory(directory: string): void {
-  Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  ownDirectory(directory, 0o700);
+}
+
+/** Makes the directory of sockets and locks: its group may look. Throws as the one above. */
+export function makeRunDirectory(directory: string): void {
+  ownDirectory(directory, 0o750);
 }
 
 /** The identity in a state directory, or null where this is no member. */

@@ -7,6 +7,8 @@
 import { isNodeName } from "../base/id.ts";
 import { KEY_TYPES, type PublicKey, publicKey } from "./host_key.ts";
 
+/** Keys of the cluster's nodes, in the tree. */
+export const AUTHORIZED_KEYS = "priv/authorized_keys";
 /** Longer files are not read. */
 export const AUTHORIZED_KEYS_BYTES_MAX = 256 * 1024;
 /**
@@ -35,6 +37,18 @@ export function withNodeKey(text: string, node: string, key: PublicKey): string 
 export function withoutNodeKey(text: string, node: string): string | null {
   const lines = text.split("\n");
   const kept = lines.filter((line) => ownerOf(line) !== node);
+  return kept.length === lines.length ? null : kept.join("\n");
+}
+
+/**
+ * A file in which nobody but these nodes has a line of ours; null where it is so. Lines of people stay.
+ */
+export function withOnlyNodes(text: string, nodes: readonly string[]): string | null {
+  const lines = text.split("\n");
+  const kept = lines.filter((line) => {
+    const owner = ownerOf(line);
+    return owner === null || nodes.includes(owner);
+  });
   return kept.length === lines.length ? null : kept.join("\n");
 }
 

@@ -7,10 +7,15 @@
  */
 import { sha256 } from "../base/seal.ts";
 
+/** The cluster's known hosts, in the tree. */
+export const KNOWN_HOSTS = "priv/known_hosts";
 /** Longer files are not read: a cluster of 64 nodes has some 200 lines. */
 export const KNOWN_HOSTS_BYTES_MAX = 256 * 1024;
 /** A key of 16,384 bits in base64 fits. */
 const BLOB_CHARACTERS_MAX = 4096;
+
+/** Names and addresses of one host. */
+export const HOST_NAMES_MAX = 32;
 
 /** Key types that are trusted, the one that people are shown first. */
 export const KEY_TYPES = [
@@ -116,4 +121,15 @@ function fromBase64(text: string): Uint8Array<ArrayBuffer> | null {
   } catch {
     return null;
   }
+}
+
+/** The host in `HOST:PORT` or `[HOST]:PORT`; of a bare one, IPv6 or not, itself. */
+function hostOf(address: string): string {
+  const [, inside, plain] = /^\[(.*)\](?::\d+)?$|^([^:]*):\d+$/.exec(address) ?? [];
+  return inside ?? plain ?? address;
+}
+
+/** How ssh(1) may call a node's host: by its name and its addresses, each `HOST:PORT` or `HOST`. */
+export function namesOf(node: string, addresses: readonly string[]): readonly string[] {
+  return [...new Set([node, ...addresses.map(hostOf)])].slice(0, HOST_NAMES_MAX);
 }

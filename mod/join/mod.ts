@@ -2,16 +2,21 @@
 export { JoinCore } from "./core.ts";
 export type { JoinEffect, JoinEvent, JoinOptions } from "./events.ts";
 export {
+  AUTHORIZED_KEYS,
   AUTHORIZED_KEYS_BYTES_MAX,
   ownerOf,
   withNodeKey,
+  withOnlyNodes,
   withoutNodeKey,
   withRenamedNode,
 } from "./authorized_keys.ts";
 export {
   fingerprintOf,
+  HOST_NAMES_MAX,
+  KNOWN_HOSTS,
   KNOWN_HOSTS_BYTES_MAX,
   knownHostsLine,
+  namesOf,
   type PublicKey,
   publicKey,
   readHostKeys,

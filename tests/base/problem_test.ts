@@ -23,7 +23,8 @@ Deno.test("every code that API, command line or settings refuse with occurs in a
   );
   assert.ok(thrown.size > 25, `${thrown.size}`);
   const whole = [
-    ...["tests/daemon/ssh_join_test.ts", "tests/daemon/deploy_test.ts"],
+    ...["tests/daemon/ssh_join_test.ts", "tests/daemon/ssh_cut_test.ts"],
+    "tests/daemon/deploy_test.ts",
     "tests/host/install_test.ts",
   ];
   const tests = textOf("tests/api", "tests/cli", "tests/base/settings_test.ts", ...whole);

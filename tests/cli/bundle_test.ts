@@ -35,6 +35,10 @@ Deno.test("tar() makes what tar(1) reads back, byte for byte", async () => {
     path: at % 2 === 0 ? `plain-${length}` : `a/b/${"n".repeat(80)}-${length}`,
     data: bytes(length),
   }));
+  // Longer than a name may be, to the last byte that a header has room for.
+  for (const [folder, name] of [[1, 99], [90, 100], [155, 100]] as const) {
+    files.push({ path: `${"d".repeat(folder)}/${"f".repeat(name)}`, data: bytes(3) });
+  }
   const found = await unpack(tar(files, 1_700_000_000), "-xf");
   assert.deepEqual([...found.keys()].sort(), files.map(({ path }) => path).sort());
   for (const { path, data } of files) assert.deepEqual(found.get(path), data, path);

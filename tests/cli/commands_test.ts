@@ -341,23 +341,6 @@ Deno.test("version, help and completion need no daemon", async () => {
   }
 });
 
-Deno.test("the completion of bash offers what fits the words before", async () => {
-  const script = done(await cli(["completion", "bash"])).out;
-  const offers = async (...words: string[]) => {
-    const list = words.map((word) => `'${word}'`).join(" ");
-    const line = `COMP_WORDS=(pentad ${list}); COMP_CWORD=${words.length}; _pentad`;
-    const { stdout, success } = await new Deno.Command("bash", {
-      args: ["-c", `${script}\n${line}\necho "\${COMPREPLY[@]}"`],
-    }).output();
-    assert.ok(success);
-    return new TextDecoder().decode(stdout).trim().split(" ");
-  };
-  assert.deepEqual(await offers("sta"), ["status"]);
-  assert.deepEqual(await offers("ha", "mi"), ["migrate"]);
-  assert.deepEqual(await offers("--json", "config", "h"), ["history"]);
-  assert.deepEqual(await offers("ha", "add", "--comm"), ["--command", "--comment"].slice(0, 2));
-});
-
 Deno.test("daemon starts with good settings, and --check only reads them", async () => {
   const settings = '{"name": "nodeA", "links": ["192.0.2.1:5405"], "peer": "192.0.2.1:5406"}';
   const files = { "/etc/pentad/settings.json": settings };

@@ -177,6 +177,7 @@ Deno.test("node drain --reboot orders it for this life, waits for the next one, 
       );
       node.document = { ...before, nodes };
     };
+    node.document = { ...before, votes: { present: 2, expected: 2, needed: 2 } };
     const refused = await cli(["node", "drain", "nodeB", "--reboot"]);
     assert.equal(refused.code, 7, "a pair has no quorum then");
     assert.ok(refused.err.includes("node.not-ok-to-stop"));

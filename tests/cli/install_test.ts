@@ -52,7 +52,7 @@ Deno.test("install lists, writes, repairs, and keeps the administrator's setting
       "etc/systemd/system/pentad.service",
       "opt/pentad/1.0.0/pentad",
       "usr/local/bin/pentad",
-      ...pages.map((page) => `usr/local/share/man/man8/${page}`).sort(),
+      ...pages.map((page) => `usr/local/share/man/man${page.at(-1)}/${page}`).sort(),
       "usr/share/bash-completion/completions/pentad",
     ]);
     assert.equal(Deno.readLinkSync(`${root}/usr/local/bin/pentad`), "/opt/pentad/1.0.0/pentad");

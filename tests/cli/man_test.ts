@@ -1,9 +1,12 @@
 /** The manual: of every command and option, as troff takes it, and as `pentad man` prints it. */
 import assert from "node:assert/strict";
 import { EXIT } from "../../mod/base/exit.ts";
+import { parseSettings, settingsSchema } from "../../mod/base/settings.ts";
 import { type Io, realIo } from "../../mod/cli/io.ts";
 import { Cli } from "../../mod/cli/cli.ts";
 import { allPages } from "../../mod/cli/commands/man.ts";
+import { SETTINGS_EXAMPLE, settingsPage } from "../../mod/cli/man_settings.ts";
+import { escape } from "../../mod/cli/troff.ts";
 import { buildProgram } from "../../mod/cli/program.ts";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { cli } from "./world.ts";
@@ -32,8 +35,8 @@ function plain(text: string): string {
   return text.replaceAll("\\-", "-").replaceAll("\\(aq", "'").replace(/\\f[BIR]/g, "");
 }
 
-Deno.test("every command, argument and option is explained, in help and in the manual", () => {
-  const whole = plain(allPages(program()).map(({ text }) => text).join("\n"));
+Deno.test("every command, argument and option is explained, in help and in the manual", async () => {
+  const whole = plain((await allPages(program())).map(({ text }) => text).join("\n"));
   const all = leaves(program());
   assert.ok(all.length > 50, `${all.length}`);
   for (const [chain, command] of all) {
@@ -47,37 +50,67 @@ Deno.test("every command, argument and option is explained, in help and in the m
   for (const code of Object.values(EXIT)) assert.ok(whole.includes(`.B ${code}\n`), `${code}`);
 });
 
-const groff = await new Deno.Command("groff", {
-  args: ["--version"],
-  stdout: "null",
-  stderr: "null",
-})
-  .output().then(({ success }) => success, () => false);
-if (!groff) console.log("skipped  pages through groff: this host has none (package groff)");
-
-Deno.test("groff has nothing to say against any page", { ignore: !groff }, async () => {
-  for (const { name, text } of allPages(program())) {
-    const child = new Deno.Command("groff", {
-      args: ["-man", "-Tutf8", "-ww", "-K", "utf8"],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const writer = child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(text));
-    await writer.close();
-    const { success, stdout, stderr } = await child.output();
-    assert.ok(success, name);
-    assert.equal(new TextDecoder().decode(stderr), "", name);
-    assert.ok(stdout.length > 300, name);
+Deno.test("the page of the settings file has every key, and an example that is one", () => {
+  const { text } = settingsPage(settingsSchema(), "1.0.0");
+  const keys = [...plain(text).matchAll(/^\.TP\n(.*)\n/gm)].map(([, key]) => key);
+  const all = parseSettings(SETTINGS_EXAMPLE, "example");
+  for (const key of Object.keys(all)) assert.ok(keys.includes(key), key);
+  for (const key of ["bind.links", "api.token", "history.days", "backup.when"]) {
+    assert.ok(keys.includes(key), key);
+  }
+  assert.equal(all.name, "nodeA");
+  for (const bound of ["from 32 to 4096; default 256", "Text of 16 to 256 characters; required"]) {
+    assert.ok(text.includes(bound), bound);
   }
 });
+
+Deno.test("what is no ASCII, or an instruction of troff, is text", () => {
+  assert.equal(escape("…\n.so\n'x\\ é-"), "\\&...\n\\&.so\n\\&\\(aqx\\e \\[u00E9]\\-");
+});
+
+/** A formatter of this host, and what of it is missing here. */
+async function has(program: string): Promise<boolean> {
+  const asked = new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" });
+  const there = await asked.output().then(({ success }) => success, () => false);
+  if (!there) console.log(`skipped  pages through ${program}: this host has none`);
+  return there;
+}
+
+const FORMATTERS: readonly (readonly [string, readonly string[]])[] = [
+  ["groff", ["-man", "-Tutf8", "-ww"]],
+  ["groff", ["-man", "-Tascii", "-ww"]],
+  ["man", ["--warnings", "-l", "-"]],
+];
+
+for (const [formatter, args] of FORMATTERS) {
+  const ignore = !await has(formatter);
+  Deno.test(`${formatter} ${args.join(" ")} has nothing to say against any page`, {
+    ignore,
+  }, async () => {
+    for (const { name, text } of await allPages(program())) {
+      const child = new Deno.Command(formatter, {
+        args: [...args],
+        ...{ stdin: "piped", stdout: "piped", stderr: "piped" } as const,
+      }).spawn();
+      const writer = child.stdin.getWriter();
+      await writer.write(new TextEncoder().encode(text));
+      await writer.close();
+      const { success, stdout, stderr } = await child.output();
+      assert.ok(success, name);
+      assert.equal(new TextDecoder().decode(stderr), "", name);
+      assert.ok(stdout.length > 300, name);
+    }
+  });
+}
 
 Deno.test("man prints a page, lists them, and names what there is none of", async () => {
   const { out } = await cli(["man"]);
   assert.match(out, /^\.\\" Made by pentad .*\n\.TH PENTAD 8/);
   assert.match((await cli(["man", "ha"])).out, /\.TH PENTAD\\-HA 8/);
-  assert.match((await cli(["man", "--list"])).out, /^pentad\.8\n(pentad-[a-z]+\.8\n)+$/);
+  assert.match(
+    (await cli(["man", "--list"])).out,
+    /^pentad\.8\n(pentad-[a-z]+\.8\n)+pentad-settings\.5\n$/,
+  );
   const { schema, pages } = JSON.parse((await cli(["man", "--json"])).out);
   assert.deepEqual([schema, pages[0]], ["pentad.man/1", "pentad.8"]);
   assert.equal((await cli(["man", "status"])).code, 2);

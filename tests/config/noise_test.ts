@@ -56,3 +56,24 @@ Deno.test("Handshake reads nothing that is too short", () => {
     assert.equal(ends().responder.read(new Uint8Array(length)), null);
   }
 });
+
+Deno.test("Handshake leaves no two sessions the same keys, though they begin with the same one", () => {
+  const [mine, theirs] = [SECRETS[0], SECRETS[1]];
+  assert.ok(mine !== undefined && theirs !== undefined);
+  const flipped = mine.map((byte) => byte ^ 0x40);
+  const sessions = [[mine, theirs], [flipped, theirs], [mine, flipped]] as const;
+  const begin = ([one, other]: typeof sessions[number]) => {
+    const initiator = new Handshake({ psk: KEY, prologue: PROLOGUE, secret: one });
+    const responder = new Handshake({ psk: KEY, prologue: PROLOGUE, secret: other });
+    assert.ok(responder.read(initiator.write(TEXT) ?? TEXT) !== null);
+    assert.ok(initiator.read(responder.write(TEXT) ?? TEXT) !== null);
+    return { there: initiator.split(), here: responder.split() };
+  };
+  for (const one of sessions) {
+    for (const other of sessions) {
+      const sealed = begin(one).there.toResponder.seal(TEXT);
+      const opened = begin(other).here.toResponder.open(sealed);
+      assert.deepEqual(opened, one === other ? TEXT : null);
+    }
+  }
+});

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { parseTicket } from "../../mod/join/mod.ts";
 import { LocalCluster } from "../../scripts/local_cluster.ts";
+import { formsOf } from "./formed.ts";
 
 const DECODER = new TextDecoder("latin1");
 
@@ -9,14 +10,6 @@ async function unzipped(file: string): Promise<string> {
   const stream = new Blob([Deno.readFileSync(file)]).stream()
     .pipeThrough(new DecompressionStream("gzip"));
   return DECODER.decode(await new Response(stream).arrayBuffer());
-}
-
-/** Forms in which bytes could stand in a text. */
-function formsOf(hex: string): string[] {
-  const bytes = Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
-  const raw = DECODER.decode(bytes);
-  const base64 = btoa(String.fromCharCode(...bytes)).replace(/=+$/, "");
-  return [hex, hex.toUpperCase(), raw, base64, base64.replace(/\+/g, "-").replace(/\//g, "_")];
 }
 
 Deno.test("a bundle of a living member and of a dead one holds no secret of the cluster", async () => {
@@ -41,10 +34,21 @@ Deno.test("a bundle of a living member and of a dead one holds no secret of the 
       const put = await node.api("PUT", `/v1/config/${path}`, { body: text, headers });
       assert.equal(put.status, 201);
     }
-    const { key } = JSON.parse(Deno.readTextFileSync(`${node.folder}/state/node.json`));
+    // While its key is renewed a member has two.
+    const offer = { body: '{"how":"start"}', headers: { "Content-Type": "application/json" } };
+    assert.equal((await node.api("POST", "/v1/join/renew-key", offer)).status, 200);
+    const identity = `${node.folder}/state/node.json`;
+    let { key, other } = JSON.parse(Deno.readTextFileSync(identity));
+    for (const end = performance.now() + 10_000; other === undefined;) {
+      assert.ok(performance.now() < end, "what it offers it has itself");
+      ({ key, other } = JSON.parse(Deno.readTextFileSync(identity)));
+    }
+    const password = "a-password-in-a-command";
+    await node.run("ha", "add", "exec:web", "--command", `sleep 2718281 ${password}`);
     const secrets = [
+      password,
       ...[token, ticket, secretFile, openFile],
-      ...[...formsOf(key), ...formsOf(parts.secret), parts.id],
+      ...[...formsOf(key), ...formsOf(other), ...formsOf(parts.secret), parts.id],
     ];
 
     const search = async (name: string) => {
@@ -62,12 +66,13 @@ Deno.test("a bundle of a living member and of a dead one holds no secret of the 
     for (const wanted of ["pentad.status/1", "priv/shadow.cfg", "(removed)", "ticket="]) {
       assert.ok(living.includes(wanted), wanted);
     }
-    // A careless person wrote the key where it does not belong.
+    // A careless person wrote the keys where they do not belong.
     await node.crash();
-    const careless = { ...settings, mount: `/${key}` };
+    const careless = { ...settings, mount: `/${key}`, disks: [`/${other}`] };
     Deno.writeTextFileSync(node.settings, JSON.stringify(careless));
     const dead = await search("dead");
     assert.ok(dead.includes('"mount": "/(removed)"'));
+    assert.ok(dead.includes('"/(removed)"\n  ]'), "the one that it is to have too");
   } finally {
     await cluster.close();
   }

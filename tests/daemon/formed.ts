@@ -22,3 +22,11 @@ export async function put(node: LocalNode, path: string, text: string): Promise<
     headers: { "If-None-Match": "*" },
   });
 }
+
+/** Forms in which bytes could stand in a text, which is read as Latin-1. */
+export function formsOf(hex: string): string[] {
+  const bytes = Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+  const raw = new TextDecoder("latin1").decode(bytes);
+  const base64 = btoa(String.fromCharCode(...bytes)).replace(/=+$/, "");
+  return [hex, hex.toUpperCase(), raw, base64, base64.replace(/\+/g, "-").replace(/\//g, "_")];
+}

@@ -1,120 +1,13 @@
 /** `pentad join HOST` with real sshds, homes and host keys, a namespace for each host. */
 import assert from "node:assert/strict";
-import { LocalCluster, type LocalNode, pentad } from "../../scripts/local_cluster.ts";
-import { SshHosts, sshHostsMissing } from "../../scripts/ssh_hosts.ts";
+import type { LocalNode } from "../../scripts/local_cluster.ts";
+import { sshHostsMissing } from "../../scripts/ssh_hosts.ts";
+import { command, lines, logsIn, runAt, withHosts } from "./ssh_world.ts";
 
 const missing = await sshHostsMissing();
 if (missing !== null) console.log(`skipped  joins over SSH: ${missing}`);
 const skip = { ignore: missing !== null };
 const DECODER = new TextDecoder();
-
-interface World {
-  readonly hosts: SshHosts;
-  readonly cluster: LocalCluster;
-  /** `pentad …` beside the daemon of a host; stops it when a line of its progress is `until`. */
-  pentad(at: number, words: readonly string[], until?: RegExp): Promise<Ran>;
-  /** `pentad join` of host 1 with host 0. */
-  join(words?: readonly string[], until?: RegExp): Promise<Ran>;
-  /** `pentad WORDS HOST` on host 1 about host 0, whose key is known. */
-  about(words: readonly string[]): Promise<Ran>;
-}
-
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function withHosts(
-  names: readonly string[],
-  body: (world: World) => Promise<void>,
-): Promise<void> {
-  const hosts = await SshHosts.make(names.length);
-  const cluster = new LocalCluster({
-    names,
-    disk: false,
-    watchdog: "none",
-    network: hosts,
-    mount: true,
-  });
-  try {
-    await Promise.all(cluster.nodes.map((node) => node.start()));
-    await cluster.node(0).run("init", "prod", "--profile", "fast");
-    await cluster.node(0).until(
-      "it writes",
-      ({ config, mount }) => config.writable && mount.state === "mounted",
-    );
-    await hosts.letIn(1, 0);
-    const run = (at: number, words: readonly string[], until?: RegExp) =>
-      runAt(hosts, at, [...command(cluster.node(at)), ...words], until);
-    const fingerprint = await hosts.fingerprint(0);
-    const far = ["--remote-pentad", remote(hosts, cluster.node(0))];
-    await body({
-      hosts,
-      cluster,
-      pentad: run,
-      join: (words = [], until) => {
-        const known = words.includes("--fingerprint") ? [] : ["--fingerprint", fingerprint];
-        return run(1, ["join", hosts.address(0), ...known, ...far, ...words], until);
-      },
-      about: (words) => run(1, [...words, hosts.address(0), "--fingerprint", fingerprint, ...far]),
-    });
-  } finally {
-    await cluster.close();
-    await hosts.close();
-  }
-}
-
-function command(node: LocalNode): string[] {
-  return [Deno.execPath(), ...pentad(), "--socket", node.socket];
-}
-
-/** How pentad is called by an SSH session, whose environment is bare. */
-function remote(hosts: SshHosts, node: LocalNode): string {
-  const [environment] = hosts.prefix(0).filter((word) => word.startsWith("DENO_DIR="));
-  return ["env", environment, ...command(node)].join(" ");
-}
-
-async function runAt(
-  hosts: SshHosts,
-  at: number,
-  words: readonly string[],
-  until?: RegExp,
-): Promise<Ran> {
-  const [program = "", ...args] = [...hosts.prefix(at), ...words];
-  const child = new Deno.Command(program, {
-    args,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const stdout = new Response(child.stdout).text();
-  let stderr = "";
-  for await (const chunk of child.stderr) {
-    stderr += DECODER.decode(chunk, { stream: true });
-    if (until?.test(stderr)) {
-      // nsenter and env become the program: this is its pid.
-      child.kill("SIGKILL");
-      break;
-    }
-  }
-  const { code } = await child.status;
-  return { code, stdout: await stdout, stderr };
-}
-
-/** Lines of a file of the tree. */
-async function lines(node: LocalNode, path: string): Promise<string[]> {
-  const answer = await node.api("GET", `/v1/config/${path}`);
-  return answer.status === 404 ? [] : (await answer.text()).trim().split("\n");
-}
-
-async function logsIn(hosts: SshHosts, from: number, to: number): Promise<string> {
-  const { code, stderr } = await hosts.run(from, [
-    ...["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"],
-    ...[`root@${hosts.address(to)}`, "true"],
-  ]);
-  return code === 0 ? "in" : DECODER.decode(stderr);
-}
 
 Deno.test("two commands make a pair whose roots know each other", skip, async () => {
   await withHosts(["nodeA", "nodeB"], async ({ hosts, cluster, join, pentad, about }) => {
@@ -190,6 +83,7 @@ Deno.test("two commands make a pair whose roots know each other", skip, async ()
 
     const undone = await join(["--undo"]);
     assert.equal(undone.code, 0, undone.stderr);
+    assert.match(undone.stderr, /had before a join is .* in "[^"]*\.before-join\.done-\d+"\n/);
     assert.equal((await nodeB.status())?.cluster, null);
     const left = await lines(nodeA, "priv/authorized_keys");
     assert.deepEqual(left.map((line) => line.split(" ").at(-1)), ["pentad:nodeA"]);
@@ -215,6 +109,9 @@ Deno.test("what stands against a join is said, and nothing is changed", skip, as
     const far = hosts.address(0);
     const unasked = await pentad(1, ["join", far]);
     assert.match(unasked.stderr, /nobody is here to compare it/);
+
+    const deaf = await pentad(1, ["join", `${far}:1`, "--fingerprint", "SHA256:x"]);
+    assert.ok(deaf.stderr.includes(`code   ${"join.no-way"}`), deaf.stderr);
 
     const keys = `${hosts.home(0)}/.ssh/authorized_keys`;
     Deno.renameSync(keys, `${keys}.away`);

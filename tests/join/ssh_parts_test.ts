@@ -5,19 +5,20 @@ import {
   keyIn,
   ownerOf,
   withNodeKey,
+  withOnlyNodes,
   withoutNodeKey,
   withRenamedNode,
 } from "../../mod/join/authorized_keys.ts";
 import {
   fingerprintOf,
   knownHostsLine,
+  namesOf,
   type PublicKey,
   publicKey,
   readHostKeys,
   withHost,
   withNames,
 } from "../../mod/join/host_key.ts";
-import { namesOf } from "../../mod/cli/join/trust.ts";
 import { type Description, findings, readDescription } from "../../mod/join/preconditions.ts";
 import { undoFindings } from "../../mod/join/preconditions.ts";
 
@@ -103,6 +104,19 @@ Deno.test("authorized_keys: one line a node after any joins and leaves, people's
     for (const [node, blob] of expected) assert.ok(found.has(node) && blob !== undefined);
     for (const node of found.keys()) assert.ok(node !== null && expected.has(node));
   }));
+});
+
+Deno.test("withOnlyNodes() takes away whoever is no member, under whatever name, and no line of people", () => {
+  const people = "# pentad:nodeZ\nssh-ed25519 AAAA me@desk\n";
+  let text = people;
+  for (const [at, name] of ["nodeA", "nodeB", "old-name"].entries()) {
+    text = withNodeKey(text, name, key(at + 1)) ?? text;
+  }
+  const left = withOnlyNodes(text, ["nodeA"]) ?? "";
+  assert.deepEqual(left.split("\n").map(ownerOf).filter((name) => name !== null), ["nodeA"]);
+  assert.ok(left.startsWith(people));
+  assert.equal(withOnlyNodes(left, ["nodeA"]), null);
+  assert.equal(withOnlyNodes("", []), null);
 });
 
 Deno.test("a line of people that names a node like ours is not taken for ours", () => {

@@ -93,11 +93,11 @@ export async function secretsHere(cli: Cli, ask: PartsAsk): Promise<readonly str
   return [...(token === undefined ? [] : [token]), ...keysIn(`${state}/node.json`)];
 }
 
-/** Long runs of hex in the identity: the key is one, and nothing else of it is needed here. */
+/** The keys in the identity: two while they are renewed. */
 function keysIn(path: string): readonly string[] {
   try {
-    const { key } = JSON.parse(Deno.readTextFileSync(path)) as { key?: unknown };
-    return typeof key === "string" ? [key] : [];
+    const { key, other } = JSON.parse(Deno.readTextFileSync(path)) as Record<string, unknown>;
+    return [key, other].filter((each) => typeof each === "string");
   } catch {
     // Not there, not ours to read, or not JSON: then none of it is known here either.
     return [];

@@ -3,14 +3,13 @@ import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import manifest from "../../../deno.json" with { type: "json" };
 import { hostName } from "../../host/linux/host_facts.ts";
 import { checkHost } from "../check/run.ts";
-import { exitOfFindings, type Finding, type Level } from "../check/finding.ts";
+import { exitOfFindings } from "../check/finding.ts";
+import { printFindings } from "../check/print.ts";
 import { checkFar } from "../check/far.ts";
 import type { Cli } from "../cli.ts";
-import { type Grade, safeText } from "../print.ts";
 import { settingsOption } from "../settings_file.ts";
+import { rebootCommand, upgradeCommand } from "./check_ready.ts";
 import { sshTarget } from "./join_ssh.ts";
-
-const GRADES: Readonly<Record<Level, Grade>> = { ok: "good", warn: "warn", fail: "bad" };
 
 export function checkCommand(cli: Cli): CommandUnknownOpts {
   return new Command("check")
@@ -21,6 +20,7 @@ export function checkCommand(cli: Cli): CommandUnknownOpts {
     .option("--fingerprint <sha256>", "of a key of HOST, as ssh-keygen -l prints it there")
     .option("--remote-pentad <command>", "how pentad is called on HOST", "pentad")
     .argument("[host]", "look there instead, over SSH: [root@]HOST[:PORT]")
+    .addCommand(rebootCommand(cli)).addCommand(upgradeCommand(cli))
     .action(async (host, { settings, fingerprint, remotePentad }) => {
       const { version } = manifest;
       const found = host === undefined
@@ -39,17 +39,6 @@ export function checkCommand(cli: Cli): CommandUnknownOpts {
       if (cli.print.format === "json") {
         return cli.print.json({ schema: "pentad.check/1", version, ...found });
       }
-      print(cli, found.findings);
+      printFindings(cli, found.findings);
     });
-}
-
-function print(cli: Cli, findings: readonly Finding[]): void {
-  const rows = findings.map(({ check, level, what, fix }) => [
-    cli.print.state(level, GRADES[level]),
-    check,
-    safeText(what) + (fix === "" ? "" : `   fix: ${safeText(fix)}`),
-  ]);
-  cli.print.table(["STATE", "CHECK", "FOUND"], rows);
-  const count = (level: Level) => findings.filter((each) => each.level === level).length;
-  cli.print.note(`${count("ok")} well, ${count("warn")} warnings, ${count("fail")} failed`);
 }

@@ -12,16 +12,17 @@ export interface Words {
 export function completionCommand(cli: Cli, program: () => CommandUnknownOpts): CommandUnknownOpts {
   return new Command("completion")
     .description("print a script that completes commands and options")
-    .addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"]))
-    .action((shell) => {
-      const all = wordsOf(program());
-      cli.io.out(shell === "fish" ? fish(all) : shell === "zsh" ? zsh(all) : bash(all));
-    });
+    .addArgument(new Argument("<shell>").choices(SHELLS))
+    .action((shell) => cli.io.out(completionFor(shell, program())));
 }
 
-/** What bash reads to complete every command. */
-export function bashCompletion(program: CommandUnknownOpts): string {
-  return bash(wordsOf(program));
+/** Shells that are completed for. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+
+/** What a shell reads to complete every command. */
+export function completionFor(shell: typeof SHELLS[number], program: CommandUnknownOpts): string {
+  const all = wordsOf(program);
+  return shell === "fish" ? fish(all) : shell === "zsh" ? zsh(all) : bash(all);
 }
 
 /** Subcommands and options of every command in the tree. */
@@ -65,12 +66,13 @@ complete -o default -F _pentad pentad
 `;
 }
 
+/** A file of zsh's search path is the body of the function at its first call, and runs it. */
 function zsh(all: readonly Words[]): string {
   return `#compdef pentad
 ${shellFunction(all)}_pentad() {
   compadd -- \${=$(_pentad_words "\${(@)words[2,CURRENT-1]}")}
 }
-compdef _pentad pentad
+if [[ "\${funcstack[1]}" = _pentad ]]; then _pentad "$@"; else compdef _pentad pentad; fi
 `;
 }
 

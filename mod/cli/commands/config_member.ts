@@ -56,6 +56,9 @@ function removeCommand(cli: Cli): CommandUnknownOpts {
     .action(async (node) => {
       await change(cli, "DELETE", addressOf(node));
       cli.print.note(`"${node}" is no member any more; on it, if it comes back: pentad leave`);
+      cli.print.note(
+        "it knew the cluster's key: pentad join renew-key gives the others another one",
+      );
     });
 }
 

@@ -4,7 +4,7 @@ import { ProblemError } from "../../base/problem.ts";
 import type { Cli } from "../cli.ts";
 import { placesBelow } from "../install/places.ts";
 import { install, rollback, uninstall, upgrade } from "../install/run.ts";
-import { bashCompletion } from "./completion.ts";
+import { completionFor } from "./completion.ts";
 import { allPages } from "./man.ts";
 
 const ROOT_HELP = "below this folder instead of /: for an image";
@@ -20,11 +20,11 @@ export function installCommands(
       .option("--name <name>", "of this node; default: the host's name")
       .option("--address <ip>", "by which others reach it; default: where its default route leaves")
       .option("--dry-run", "list what would be written")
-      .action(({ root, name, address, dryRun = false }) => {
+      .action(async ({ root, name, address, dryRun = false }) => {
         const asked = { name: name ?? null, address: address ?? null, dryRun };
-        const completion = bashCompletion(program());
-        const manual = allPages(program());
-        return install(cli, { places: placesBelow(root), completion, manual, ...asked });
+        const completion = completionFor("bash", program());
+        const manual = await allPages(program());
+        await install(cli, { places: placesBelow(root), completion, manual, ...asked });
       }),
     withRoot(new Command("upgrade").description("change to the version in a file"))
       .argument("<file>")

@@ -41,7 +41,10 @@ async function renewSsh(cli: Cli): Promise<void> {
   const kept = await renewTrust(cli, node);
   if (cli.print.format === "json") return cli.print.json({ schema: "pentad.renew-ssh/1", kept });
   cli.print.note(`root of "${node}" logs in to the other nodes with another key`);
-  cli.print.note(`the one before is in ${kept}, and opens no node any more`);
+  cli.print.note(`the one before is in ${kept}, and the cluster lets nobody in with it any more`);
+  cli.print.note(
+    "where a person let it in (~/.ssh/authorized_keys of a host), it is to be removed there",
+  );
 }
 
 async function renew(

@@ -2,9 +2,9 @@
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
 import { ProblemError } from "../../base/problem.ts";
 import type { SshTarget } from "../../host/linux/ssh.ts";
-import { type Description, ownAddresses } from "../../join/mod.ts";
+import { type Description, namesOf, ownAddresses } from "../../join/mod.ts";
 import type { Cli } from "../cli.ts";
-import { distrust, linked, namesOf, ownTrust, readTrusted, trust } from "../join/trust.ts";
+import { distrust, linked, ownTrust, readTrusted, trust } from "../join/trust.ts";
 
 const INPUT_BYTES_MAX = 64 * 1024;
 

@@ -2,9 +2,9 @@
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { EXIT, ProblemError } from "../../base/problem.ts";
 import type { NodeStatus, ResourceStatus, StatusDocument } from "../../node/view.ts";
+import { votesWithout } from "../check/readiness.ts";
 import type { Cli } from "../cli.ts";
 import { type Look, untilDone } from "../outcome.ts";
-import { isPresent, witnessVotes } from "../live_cluster.ts";
 import { DRY_RUN } from "./ha_orders.ts";
 import { dryRun, rehearseLive } from "./simulate.ts";
 
@@ -72,7 +72,12 @@ export async function untilEmpty(cli: Cli, node: string, then = ""): Promise<voi
 /** Would everything go on without it? Throws `node.not-ok-to-stop` where it would not. */
 export async function mustBeOkToStop(cli: Cli, node: string): Promise<void> {
   const status = await statusOf(cli);
-  const { ha, nodes, votes } = status;
+  const { ha, nodes } = status;
+  const { left, needed } = votesWithout(status, node);
+  if (left < needed) {
+    const why = `the others have ${left} votes then, and ${needed} are needed`;
+    throw new ProblemError("node.not-ok-to-stop", why);
+  }
   // What cannot run anywhere now is not lost by it.
   const ill = new Set(
     status.resources.filter(({ state }) => state === "error").map(({ id }) => id),
@@ -82,17 +87,12 @@ export async function mustBeOkToStop(cli: Cli, node: string): Promise<void> {
     const why = `HA is disarmed: ${has.join(", ")} would start nowhere else`;
     throw new ProblemError("node.not-ok-to-stop", why);
   }
-  const noQuorum = "the others have no quorum then";
-  // In a simulation everybody has one vote, a learner too.
-  const left = nodes.filter((each) => each.name !== node && isPresent(each))
-    .reduce((sum, { vote }) => sum + vote, witnessVotes(status));
-  if (left < votes.needed) throw new ProblemError("node.not-ok-to-stop", noQuorum);
   const { quorate, resources } = await rehearseLive(cli, [
     { event: "shutdown", node, how: "poweroff" },
     { event: "delay", seconds: GONE_SECONDS },
     { event: "power", node, to: "off" },
   ]);
-  if (!quorate) throw new ProblemError("node.not-ok-to-stop", noQuorum);
+  if (!quorate) throw new ProblemError("node.not-ok-to-stop", "the others have no quorum then");
   const lost = resources.filter(({ id, wanted, runs }) => wanted && !runs && !ill.has(id))
     .map(({ id }) => id);
   if (lost.length > 0) {

@@ -36,13 +36,25 @@ export function simulateCommand(cli: Cli): CommandUnknownOpts {
     });
 }
 
-/** Plays a file and prints what came of it; ends with 3 where something wanted does not run. */
-export async function rehearse(cli: Cli, file: SimulationFile): Promise<Simulation> {
+/** Plays a file. */
+async function play(file: SimulationFile): Promise<Simulation> {
   const { simulationOf } = await import("../simulation_file.ts");
   const { simulate } = await import("../../sim/mod.ts");
   const result = simulate(simulationOf(file));
   const [broken] = result.violations;
   if (broken !== undefined) throw new Error(`In a simulation: ${broken}`);
+  return result;
+}
+
+/** What would become of the cluster as it is if these things happened to it; prints nothing. */
+export async function foresee(cli: Cli, events: SimulationFile["events"]): Promise<Simulation> {
+  const { liveCluster } = await import("../live_cluster.ts");
+  return await play(await withEvents(await liveCluster(cli.client), events));
+}
+
+/** Plays a file and prints what came of it; ends with 3 where something wanted does not run. */
+export async function rehearse(cli: Cli, file: SimulationFile): Promise<Simulation> {
+  const result = await play(file);
   const missing = result.resources.filter(({ wanted, runs }) => wanted && !runs);
   if (missing.length > 0 || !result.quorate) cli.exit = EXIT.degraded;
   if (cli.print.format === "json") cli.print.json(documentOf(result));
@@ -79,10 +91,16 @@ async function rehearseFrom(
   live: SimulationFile,
   events: SimulationFile["events"],
 ): Promise<Simulation> {
+  return await rehearse(cli, await withEvents(live, events));
+}
+
+/** Read like a file: whatever does not fit is said before anything is played. */
+async function withEvents(
+  live: SimulationFile,
+  events: SimulationFile["events"],
+): Promise<SimulationFile> {
   const { readSimulation } = await import("../simulation_file.ts");
-  // Read like a file: whatever does not fit is said before anything is played.
-  const all = { ...live, events: [...live.events, ...events] };
-  return await rehearse(cli, readSimulation(JSON.stringify(all)));
+  return readSimulation(JSON.stringify({ ...live, events: [...live.events, ...events] }));
 }
 
 function documentOf({ lines, ...result }: Simulation) {

@@ -15,7 +15,7 @@ export interface Places {
   readonly settings: string;
   readonly unit: string;
   readonly completion: string;
-  /** The manual's section 8. */
+  /** The manual; a folder in it for each section. */
   readonly man: string;
   readonly state: string;
 }
@@ -29,7 +29,7 @@ export function placesBelow(root: string): Places {
     settings: `${root}/etc/pentad/settings.json`,
     unit: `${root}/etc/systemd/system/pentad.service`,
     completion: `${root}/usr/share/bash-completion/completions/pentad`,
-    man: `${root}/usr/local/share/man/man8`,
+    man: `${root}/usr/local/share/man`,
     state: `${root}/var/lib/pentad`,
   };
 }

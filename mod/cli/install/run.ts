@@ -6,7 +6,7 @@ import { hostAddress, hostName } from "../../host/linux/host_facts.ts";
 import { systemctl, systemdRuns } from "../../host/linux/systemd.ts";
 import type { StatusDocument } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
-import type { ManPage } from "../man.ts";
+import type { ManPage } from "../troff.ts";
 import { type Places, settingsOf, UNIT, versionFile } from "./places.ts";
 import {
   fileItem,
@@ -49,8 +49,11 @@ export async function install(cli: Cli, ask: InstallAsk): Promise<void> {
     ...settingsItem(ask),
     fileItem(places.unit, UNIT, { mode: 0o644, what: "the unit" }),
     fileItem(places.completion, ask.completion, { mode: 0o644, what: "completions for bash" }),
-    ...ask.manual.map(({ name, text }) =>
-      fileItem(`${places.man}/${name}`, text, { mode: 0o644, what: "a page of the manual" })
+    ...ask.manual.map(({ name, section, text }) =>
+      fileItem(`${places.man}/man${section}/${name}`, text, {
+        mode: 0o644,
+        what: "a page of the manual",
+      })
     ),
   ];
   refuseForeign(items);
@@ -126,10 +129,10 @@ export async function uninstall(
 
 /** Files of the manual that bear our name, of whatever version. */
 function pagesAt({ man }: Places): readonly string[] {
-  if (!infoAt(man)?.isDirectory) return [];
-  const names = [...Deno.readDirSync(man)].map(({ name }) => name);
-  return names.filter((name) => /^pentad(-[a-z]+)?\.8$/.test(name)).sort()
-    .map((name) => `${man}/${name}`);
+  return ["man5", "man8"].map((section) => `${man}/${section}`)
+    .filter((folder) => infoAt(folder)?.isDirectory)
+    .flatMap((folder) => [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`))
+    .filter((path) => /\/pentad(-[a-z]+)?\.[58]$/.test(path)).sort();
 }
 
 /** What is in pentad's places and stays there; `gone`: what is still to go. */

@@ -94,6 +94,15 @@ export function retireKept(mount: string): string | null {
   return retired;
 }
 
+/** Where a former join put what this machine had, once it was in the tree; the newest; null: nowhere. */
+export function retiredOf(mount: string): string | null {
+  const above = mount.slice(0, mount.lastIndexOf("/")) || "/";
+  const begin = `${mount.slice(mount.lastIndexOf("/") + 1)}${KEPT}.done-`;
+  const [newest] = entriesOf(above).map(({ name }) => name)
+    .filter((name) => name.startsWith(begin)).sort().toReversed();
+  return newest === undefined ? null : `${above === "/" ? "" : above}/${newest}`;
+}
+
 /** Where a file goes; null for what stays: secrets, and what only a mounted tree has. */
 function placeOf(inside: string, node: string): string | null {
   const [first = "", ...rest] = inside.split("/");

@@ -2,7 +2,7 @@
 import { EXIT, ProblemError } from "../../base/problem.ts";
 import { ownAddresses, undoFindings } from "../../join/mod.ts";
 import type { Cli } from "../cli.ts";
-import { putBack } from "./own_files.ts";
+import { putBack, retiredOf } from "./own_files.ts";
 import { unlinkTree } from "./own_keys.ts";
 import { STEPS } from "./steps.ts";
 import { type JoinOrder, JoinWork } from "./work.ts";
@@ -50,6 +50,11 @@ export async function undoJoin(cli: Cli, order: JoinOrder): Promise<void> {
     if (here.mount !== null) {
       unlinkTree(cli.home, here.mount);
       putBack(here.mount);
+      const retired = retiredOf(here.mount);
+      if (retired !== null) {
+        // It may run elsewhere by now: only a person can say what of it is this machine's again.
+        cli.print.note(`what it had before a join is in the cluster's tree, and in "${retired}"`);
+      }
     }
     cli.print.note(`"${there.node}" forgot the keys of ${here.node}`);
     if (cli.print.format === "json") cli.print.json({ schema: "pentad.done/1", done: true });

@@ -150,7 +150,7 @@ async function pinHostKey({ cli, order, pinned }: JoinWork): Promise<string> {
   const keys = readHostKeys(await scanHostKeys(target));
   const [shown] = keys;
   if (shown === undefined) {
-    throw new ProblemError("join.login", `no SSH server answers at "${target.host}"`);
+    throw new ProblemError("join.no-way", `no SSH server answers at "${target.host}"`);
   }
   const told = keys.find((key) => fingerprintOf(key) === fingerprint);
   if (fingerprint !== null && told === undefined) {

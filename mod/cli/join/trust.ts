@@ -8,6 +8,10 @@
 import { isNodeName } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
 import {
+  AUTHORIZED_KEYS,
+  HOST_NAMES_MAX,
+  KNOWN_HOSTS,
+  namesOf,
   ownerOf,
   type PublicKey,
   publicKey,
@@ -21,10 +25,6 @@ import type { Cli } from "../cli.ts";
 import { editTreeFile, readTreeFile } from "../tree_file.ts";
 import { linkTree, ownHostKeys, ownKey, renewOwnKey } from "./own_keys.ts";
 
-const AUTHORIZED_KEYS = "priv/authorized_keys";
-const KNOWN_HOSTS = "priv/known_hosts";
-/** Names and addresses of one host. */
-const NAMES_MAX = 32;
 const KEYS_MAX = 8;
 
 /** A node as another one trusts it. */
@@ -101,7 +101,7 @@ export function readTrusted(value: unknown): Trusted {
   const list = (each: unknown, max: number): readonly unknown[] =>
     Array.isArray(each) && each.length <= max ? each : [];
   const keys = list(hostKeys, KEYS_MAX).map(readKey);
-  const called = list(names, NAMES_MAX);
+  const called = list(names, HOST_NAMES_MAX);
   const own = readKey(key);
   const sound = schema === "pentad.join-trust/1" && typeof node === "string" &&
     isNodeName(node) && called.length > 0 && own !== null && !keys.includes(null) &&
@@ -128,15 +128,4 @@ function readKey(value: unknown): PublicKey | null {
     unknown
   >;
   return typeof type === "string" && typeof blob === "string" ? publicKey(type, blob) : null;
-}
-
-/** The host in `HOST:PORT` or `[HOST]:PORT`; of a bare one, IPv6 or not, itself. */
-function hostOf(address: string): string {
-  const [, inside, plain] = /^\[(.*)\](?::\d+)?$|^([^:]*):\d+$/.exec(address) ?? [];
-  return inside ?? plain ?? address;
-}
-
-/** How ssh(1) may call a node's host: by its name and its addresses, each `HOST:PORT` or `HOST`. */
-export function namesOf(node: string, addresses: readonly string[]): readonly string[] {
-  return [...new Set([node, ...addresses.map(hostOf)])].slice(0, NAMES_MAX);
 }

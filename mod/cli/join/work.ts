@@ -1,6 +1,7 @@
 /** What the steps of a join over SSH share: both sides, the connection, a private folder. @module */
 import { decodeText } from "../../base/bytes.ts";
 import { type ProblemCode, ProblemError, PROBLEMS } from "../../base/problem.ts";
+import { ownDirectory } from "../../host/linux/own_directory.ts";
 import { inputOf, Ssh, type SshTarget } from "../../host/linux/ssh.ts";
 import { type Description, readDescription } from "../../join/mod.ts";
 import type { Cli } from "../cli.ts";
@@ -29,7 +30,7 @@ export class JoinWork {
     this.cli = cli;
     this.order = order;
     this.folder = `${folderOf(cli.socket)}/join`;
-    Deno.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    ownDirectory(this.folder, 0o700);
   }
 
   /** The file of the host keys that a person, or `--fingerprint`, vouched for. */

@@ -160,7 +160,8 @@ function holderOf(mounts: readonly Mount[], path: string): Mount | null {
   return above.findLast(({ target }) => target.length === longest) ?? null;
 }
 
-function freeAt(folder: string): number | null {
+/** Bytes that root's programs may still write there. */
+export function freeAt(folder: string): number | null {
   try {
     const { bavail, bsize } = statfsSync(folder);
     return bavail * bsize;

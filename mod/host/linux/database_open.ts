@@ -36,6 +36,8 @@ import { reserveWal, WAL_SUFFIX, walFault } from "./database_wal.ts";
 
 /** Lost databases that are kept; where there are so many, the next one is left where it is. */
 export const KEPT_MAX = 4;
+/** Whoever reads the database reads the tree, private parts and all. */
+const PRIVATE_MODE = 0o600;
 
 /** An open database that is what it was. */
 export interface Opening {
@@ -65,6 +67,7 @@ export function openSealed(path: string, mustExist: boolean): Opening | Database
     if (!isThere(path) && (mustExist || found !== null)) throw new Lost("gone", "it is not there");
     const wal = walFault(path);
     if (wal !== null) throw new Damage(wal);
+    makePrivate(path);
     database = new DatabaseSync(path);
     begin(database);
     const origin = readOrigin(database);
@@ -123,6 +126,7 @@ export function renewFile(path: string, beginning: DatabaseBeginning): DatabaseD
       ...{ uuid, opens, term, vote, known: recovery.known, applied: 0, closedAt: null, sealed },
     });
     moveAside(path, aside);
+    makePrivate(path);
     database = new DatabaseSync(path);
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
     bringToForm(database, origin);
@@ -133,6 +137,25 @@ export function renewFile(path: string, beginning: DatabaseBeginning): DatabaseD
     database?.close();
     const damaged = messageOf(error);
     return { damaged, kind: "unwritable", rescued };
+  }
+}
+
+/**
+ * Makes the file, or takes from it what others may do with it. SQLite makes a database of an empty
+ * file, and gives the files beside it the same mode. Whatever stands against it is no damage.
+ */
+function makePrivate(path: string): void {
+  try {
+    Deno.openSync(path, { write: true, createNew: true, mode: PRIVATE_MODE }).close();
+  } catch {
+    for (const suffix of ["", WAL_SUFFIX, "-shm"]) {
+      const place = `${path}${suffix}`;
+      try {
+        if (((Deno.statSync(place).mode ?? 0) & 0o077) !== 0) Deno.chmodSync(place, PRIVATE_MODE);
+      } catch {
+        // It is not there, or what keeps us from it is told by SQLite.
+      }
+    }
   }
 }
 

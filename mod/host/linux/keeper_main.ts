@@ -33,6 +33,8 @@ const DONE = 0;
 const NOT_ALONE = 3;
 /** The log of what was killed and why is begun anew at this size. */
 const LOG_BYTES_MAX = 64 * 1024;
+/** Of what it keeps in the run directory. */
+const PRIVATE_MODE = 0o600;
 const ENCODER = new TextEncoder();
 
 /** Runs a keeper over the run directory `args[0]`; returns the exit code. */
@@ -47,17 +49,22 @@ export async function keeperMain(args: readonly string[]): Promise<number> {
     // Only root may.
   }
   const paths = runPaths(folder);
-  const lock = Deno.openSync(paths.keeperLock, { create: true, read: true, write: true });
+  const lock = Deno.openSync(paths.keeperLock, {
+    ...{ create: true, read: true, write: true },
+    mode: PRIVATE_MODE,
+  });
   if (!lock.tryLockSync(true)) return NOT_ALONE;
   const self = `${Deno.pid} ${readStat(Deno.pid)?.start ?? 0}`;
-  Deno.writeTextFileSync(paths.keeperPid, `${self}\n`);
+  Deno.writeTextFileSync(paths.keeperPid, `${self}\n`, { mode: PRIVATE_MODE });
   try {
     Deno.removeSync(paths.keeperSocket);
   } catch {
     // There was none.
   }
+  // Nobody else may speak to it, not even before its mode could be set.
+  const umask = Deno.umask(0o777 & ~PRIVATE_MODE);
   const listener = Deno.listen({ transport: "unix", path: paths.keeperSocket });
-  Deno.chmodSync(paths.keeperSocket, 0o600);
+  Deno.umask(umask);
   Deno.stdout.writeSync(ENCODER.encode("ready\n"));
   Deno.stdout.close();
   const code = await new Keeper({ folder, listener, self }).run();
@@ -310,7 +317,7 @@ class Keeper {
 
   #write(text: string): void {
     try {
-      using file = Deno.openSync(this.#log, { append: true, create: true, mode: 0o600 });
+      using file = Deno.openSync(this.#log, { append: true, create: true, mode: PRIVATE_MODE });
       if (file.statSync().size > LOG_BYTES_MAX) file.truncateSync(0);
       file.writeSync(ENCODER.encode(`${new Date().toISOString()} ${text}\n`));
     } catch {

@@ -114,10 +114,14 @@ export class Ssh {
     const args = [...this.#options, ...ports, "-l", user, "--", host, command];
     const result = await runProgram("ssh", args, input);
     if (result.code !== SSH_FAILED) return result;
-    throw new ProblemError("join.login", `"${user}@${host}": ${lastLine(result.stderr)}`);
+    throw wayFault(`${user}@${host}`, result.stderr);
   }
 
-  /** One full copy of a folder there into a folder here. Throws a ProblemError where it fails. */
+  /**
+   * One full copy of a folder there into a folder here: files and folders. Links, devices and modes of
+   * the other side are not taken over, for what is read of the copy must be the copy. Throws a
+   * ProblemError where it fails.
+   */
   async copy(from: string, to: string): Promise<void> {
     const { user, host, port } = this.#target;
     const ports = port === null ? [] : ["-p", String(port)];
@@ -125,9 +129,11 @@ export class Ssh {
     // An IPv6 address has colons of its own.
     const place = host.includes(":") ? `[${host}]` : host;
     const silence = `--timeout=${COPY_SILENCE_SECONDS}`;
-    const args = ["-a", "--delete", silence, "-e", shell, `${place}:${from}/`, `${to}/`];
+    const args = ["-rt", "--delete", silence, "-e", shell, `${place}:${from}/`, `${to}/`];
     const { code, stderr } = await runProgram("rsync", args);
     if (code === 0) return;
+    // rsync(1) hands on what ssh ended with.
+    if (code === SSH_FAILED) throw wayFault(`${user}@${host}`, stderr);
     const why =
       /rsync: (?:command )?not found|rsync: No such file|rsync: Permission denied/.test(stderr)
         ? `"${host}" has no rsync; install the package rsync there`
@@ -140,6 +146,20 @@ export class Ssh {
     const args = [...this.#options, "-O", "exit", "--", this.#target.host];
     await runProgram("ssh", args).catch(() => null);
   }
+}
+
+/**
+ * Why ssh(1) came to no session, out of what it printed: the host is another one, it lets nobody in, or
+ * there is no way there (any more).
+ */
+export function wayFault(place: string, stderr: string): ProblemError {
+  const told = stderr.split("\n").filter((line) => !/^rsync(:| error)/.test(line)).join("\n");
+  const why = `"${place}": ${lastLine(told)}`;
+  if (/Host key verification failed|IDENTIFICATION HAS CHANGED/.test(stderr)) {
+    return new ProblemError("join.host-key", why);
+  }
+  const denied = /Permission denied|Too many authentication failures|no matching .* found/i;
+  return new ProblemError(denied.test(stderr) ? "join.login" : "join.no-way", why);
 }
 
 /** Runs a program to its end. Throws a ProblemError where this host has none of that name. */
@@ -182,7 +202,7 @@ function option(name: string, value: string): readonly string[] {
 
 /** What a program said last: ssh(1) puts the reason there. */
 function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1)?.trim() ?? "it said nothing";
+  return text.trim().split("\n").at(-1)?.trim() || "it ended without a word";
 }
 
 /** Text as the input of a program. */
