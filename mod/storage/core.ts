@@ -44,7 +44,7 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
   #lapsed = false;
 
   constructor(options: StorageOptions, now: Instant) {
-    this.#context = new StorageContext(options.self, options.boot, options.spec);
+    this.#context = new StorageContext(options);
     this.#context.begin(now);
     this.#procedures = new Procedures(this.#context);
     const prng = new Prng(options.seed);
@@ -96,7 +96,8 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
       disks: this.#luns.map((lun) => {
         const { path, uuid, kind, state, detail, reservation } = lun;
         const role = this.#witness.isSeat(lun) ? "witness" : "data";
-        const test = lun.test === null ? null : { ageMs: now - lun.test.at, ...lun.test.test };
+        const last = lun.test;
+        const test = last && { ...last.test, ageMs: now - last.at, former: last.former };
         return { path, uuid, kind, role, state, detail, reservation, test };
       }),
       degraded: this.#degraded(),

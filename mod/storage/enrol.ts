@@ -9,12 +9,13 @@
  *
  * @module
  */
+import type { TestStep } from "../base/disk_test.ts";
 import type { Instant } from "../base/time.ts";
 import type { ReservationState } from "../host/ports.ts";
 import { BLOCK_BYTES } from "./block.ts";
 import type { StorageContext } from "./context.ts";
 import { asksAbort, eject } from "./eject.ts";
-import type { DiskCall, TestStep } from "./events.ts";
+import type { DiskCall } from "./events.ts";
 import {
   decodeLabel,
   decodePulse,

@@ -9,8 +9,7 @@ import { after, earliest, EPOCH, type Instant, NEVER } from "../base/time.ts";
 import type { ReservationState } from "../host/ports.ts";
 import type { LastWords } from "../streams.ts";
 import type { StorageContext } from "./context.ts";
-import { enrol, type Enrolment, holdReservation } from "./enrol.ts";
-import { openDisk, reopenAt } from "./enrol.ts";
+import { enrol, type Enrolment, holdReservation, openDisk, reopenAt } from "./enrol.ts";
 import { encodePulse, type PulseSlot, slotOffset } from "./layout.ts";
 import type { Procedure, Procedures } from "./procedure.ts";
 import { failureText, isConflict, isState, readReservations } from "./procedure.ts";
@@ -262,6 +261,7 @@ export class Lun {
     }
     this.#kind = opening.kind;
     this.#uuid = uuid;
+    this.#test.recall(this.#context, uuid);
     this.#group = group;
     this.#sizeBytes = opening.sizeBytes;
     yield* this.#enrol(uuid);

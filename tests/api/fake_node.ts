@@ -26,6 +26,7 @@ import type {
   RestoreReport,
   RunningNode,
   Stamp,
+  StorageNode,
   TicketNode,
   TransactionDetail,
   TreeDiff,
@@ -57,6 +58,7 @@ const LINE = {
 };
 export class FakeNode implements RunningNode, MembershipNode {
   readonly membership: MembershipNode = this;
+  readonly storage: StorageNode = { show: () => Promise.resolve(this.streamView("storage")) };
   readonly tree = new Map<string, Row>();
   readonly asks: ChangeAsk[] = [];
   readonly calls: unknown[] = [];
