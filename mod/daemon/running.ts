@@ -67,7 +67,7 @@ export function surround(parts: RunningParts): Running {
   const renewal = new KeyRenewal(runtime, member);
   const membership = new Membership(runtime, member, settings);
   const tickets = new Tickets(runtime, member);
-  const disks = new SharedDisks(runtime, tests);
+  const disks = new SharedDisks(runtime, member, tests);
   return {
     ...{ runtime, member, membership, tickets, disks, tests, renewal, desk, backups, ports },
     mounting: null,

@@ -94,11 +94,13 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
     const words = new Set(this.#luns.map((lun) => lun.words));
     return {
       disks: this.#luns.map((lun) => {
-        const { path, uuid, kind, state, detail, reservation } = lun;
+        const { path, uuid, kind, state, detail, group, reservation } = lun;
         const role = this.#witness.isSeat(lun) ? "witness" : "data";
+        const heard = [...lun.pulse.seen()].filter(([, { moved }]) => moved)
+          .map(([node, { since }]) => ({ node, ageMs: now - since }));
         const last = lun.test;
         const test = last && { ...last.test, ageMs: now - last.at, former: last.former };
-        return { path, uuid, kind, role, state, detail, reservation, test };
+        return { path, uuid, kind, role, state, detail, group, heard, reservation, test };
       }),
       degraded: this.#degraded(),
       witnessHeld: this.#witness.held,

@@ -82,6 +82,10 @@ export interface StorageView {
     readonly role: "witness" | "data";
     readonly state: "opening" | "ready" | "lost" | "unregistered";
     readonly detail: string;
+    /** Uuids of the disks that judge together with it, its own too; empty where it is alone. */
+    readonly group: readonly string[];
+    /** Whose pulse moves on it, and when it did last. */
+    readonly heard: readonly { readonly node: NodeId; readonly ageMs: number }[];
     readonly reservation: ReservationState | null;
     /** The last self-test, which is made anew each day; `former`: by a former life of this node. */
     readonly test: (DiskTest & { readonly ageMs: number; readonly former: boolean }) | null;
