@@ -68,6 +68,22 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     seeds: 1,
   },
   {
+    name: "let in again by what one disk kept",
+    file: "storage/witness.ts",
+    find: "return this.#seated(panel).filter(kept).length >= panel.needed;",
+    put: "return this.#seated(panel).filter(kept).length >= 1;",
+    shape: AGAIN,
+    seeds: 1,
+  },
+  {
+    name: "three nodes taken for a pair, whose vote nobody has",
+    file: "storage/witness.ts",
+    find: "const pair = opponent(this.#context) !== null;",
+    put: "const pair = this.#context.now() > 0;",
+    shape: AGAIN,
+    seeds: 1,
+  },
+  {
     name: "result of a preempt not looked at",
     file: "storage/arbiter.ts",
     find: "if (!isProtected(state, key)) return",

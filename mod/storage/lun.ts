@@ -71,8 +71,8 @@ export class Lun {
   #absence: Absence | null = null;
   /** When another node took our key from this life. */
   #lostAt: Instant = EPOCH;
-  /** Since when our key is the one that it is. */
-  #registeredAt: Instant = NEVER;
+  /** Since when our key is the one that it is; `antedates`: since before all that runs here. */
+  #registered = { at: NEVER, antedates: false };
   /** The core was told that our key was taken away. */
   #mourned = false;
   #due: Instant = EPOCH;
@@ -143,15 +143,15 @@ export class Lun {
     return this.#state === "ready" && this.#key === key;
   }
 
-  /** Our key was there then, and has been since without a break. */
-  keptSince(at: Instant): boolean {
-    return this.liveKey !== null && this.#registeredAt <= at;
+  /** Our key has been there without a break since then, or (null) since before all that runs here. */
+  keptSince(at: Instant | null): boolean {
+    const { at: since, antedates } = this.#registered;
+    return this.liveKey !== null && (at === null ? antedates : since <= at);
   }
 
   /** It went through a whole cycle not long ago. */
   get answers(): boolean {
-    const { timing } = this.#context;
-    return this.#context.now() - this.#answeredAt <= ANSWER_BEATS_MAX * timing.beatMs;
+    return this.#context.now() - this.#answeredAt <= ANSWER_BEATS_MAX * this.#context.timing.beatMs;
   }
 
   /** As last read. */
@@ -268,15 +268,15 @@ export class Lun {
   }
 
   *#enrol(uuid: string): Procedure<void> {
-    const end = yield* enrol(this.#context, {
+    const ask = {
       old: this.#key,
       gone: this.#absence,
       loss: () => ({ lostAt: this.#lostAt, kept: this.#listener.isKept(this.#lostAt) }),
       before: this.#sound?.state ?? null,
       generation: this.#generation,
       uuid,
-    });
-    this.#settle(end);
+    };
+    this.#settle(yield* enrol(this.#context, ask));
   }
 
   #settle(end: Enrolment): void {
@@ -293,9 +293,10 @@ export class Lun {
     this.#absence = null;
     this.#lostAt = EPOCH;
     this.#mourned = false;
-    if (this.#key === null) this.#registeredAt = this.#context.now();
+    const at = this.#context.now();
+    if (this.#key === null) this.#registered = { at, antedates: end.antedates };
     this.#key = end.key;
-    this.#sound = { state: end.state, at: this.#context.now() };
+    this.#sound = { state: end.state, at };
     this.#generation = parseKey(end.key)?.generation ?? this.#generation;
     this.#aborts = end.aborts ?? this.#aborts;
     this.#detail = `key 0x${end.key}${this.#aborts ? "" : ", no PREEMPT AND ABORT"}`;
@@ -326,8 +327,7 @@ export class Lun {
     const onSlot = (slot: PulseSlot) => this.#listener.onSlot(slot);
     const reader = { uuid: this.#uuid ?? "", pulse: this.pulse, onSlot };
     for (const range of slotRanges(this.#context.peers())) {
-      const { offset, length } = range;
-      const result = yield { call: "read", offset, length };
+      const result = yield { call: "read", offset: range.offset, length: range.length };
       if (result.result !== "bytes") return this.#fail(failureText(result));
       readSlots(this.#context, reader, { bytes: result.bytes, range });
     }
