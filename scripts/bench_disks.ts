@@ -174,7 +174,9 @@ async function reservations(wanted: boolean): Promise<void> {
     const theirs = (list: readonly number[]) => ({
       ...{ ms: percentile(list, 0.5), name: "sg_persist's" },
     });
+    row("limit: sg_persist reads keys, then reservation", milliseconds(times.sgIn));
     row("reading keys and reservation (2 PR IN)", milliseconds(times.in, theirs(times.sgIn)));
+    row("limit: sg_persist registers", milliseconds(times.sgOut));
     row("registering (1 PR OUT)", milliseconds(times.out, theirs(times.sgOut)));
   } finally {
     await lab.close();
