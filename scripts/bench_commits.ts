@@ -90,14 +90,15 @@ export async function crowd(
 /** A cluster without cables: nothing of it is carried by the measuring process. */
 export async function withCluster(
   nodes: number,
-  options: { readonly mount?: boolean },
+  options: { readonly mount?: boolean; readonly profile?: "fast" | "standard" },
   body: (cluster: LocalCluster, leader: LocalNode) => Promise<void>,
 ): Promise<void> {
   const names = ["nodeA", "nodeB", "nodeC"].slice(0, nodes);
   const shape = { names, disk: false, watchdog: "none", direct: true } as const;
-  const cluster = new LocalCluster({ ...shape, ...options });
+  const { profile = "fast", ...more } = options;
+  const cluster = new LocalCluster({ ...shape, ...more });
   try {
-    await cluster.form();
+    await cluster.form(profile);
     await body(cluster, await leaderOf(cluster));
   } finally {
     await cluster.close();

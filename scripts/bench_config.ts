@@ -1,9 +1,10 @@
 /** `deno task bench config`: commits, reads, the mount, and how long a lost leader is missed. */
 import { measureFsync, measureRoundTrip, measureSqlite } from "./bench_limits.ts";
 import { milliseconds, percentile, row } from "./bench_limits.ts";
-import { Client, commits, leaderOf, timesOf, withCluster } from "./bench_commits.ts";
+import { Client, commits, idleOf, leaderOf, timesOf, withCluster } from "./bench_commits.ts";
 import { benchEtcd } from "./bench_etcd.ts";
 import { benchMount } from "./bench_mount.ts";
+import { benchStall } from "./bench_stall.ts";
 import { type LocalNode, pause } from "./local_cluster.ts";
 
 const ROUNDS = 5;
@@ -16,6 +17,13 @@ async function reads(): Promise<void> {
     const quorum = await timesOf(() => client.get("x?read=quorum"));
     row("read, quorum (ReadIndex), 3 nodes", milliseconds(quorum));
     client.close();
+  });
+}
+
+/** What a cluster costs in which nothing happens. */
+async function idle(profile: "fast" | "standard"): Promise<void> {
+  await withCluster(2, { profile }, async (_cluster, leader) => {
+    row(`leader, idle, 2 nodes, profile ${profile}`, await idleOf(leader.pid));
   });
 }
 
@@ -53,8 +61,10 @@ export async function benchConfig(): Promise<void> {
   row("limit: node:sqlite commit, 200 bytes", milliseconds(measureSqlite()));
   for (const nodes of [1, 2, 3]) await commits({ nodes, clients: [1, 8, 64], fsync });
   await benchEtcd();
+  for (const profile of ["standard", "fast"] as const) await idle(profile);
   await reads();
   await loss("SIGKILL");
   await loss("SIGSTOP");
+  await benchStall();
   await benchMount();
 }

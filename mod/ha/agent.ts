@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { clipText } from "../base/bytes.ts";
 import type { ResourceId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import { after, earliest, EPOCH, type Instant, type Millis, NEVER } from "../base/time.ts";
@@ -17,8 +18,8 @@ import type { LocalState, Report } from "./wire.ts";
 
 /** After so long of running well, former failures are forgiven. */
 export const STEADY_MS: Millis = 60_000;
-/** Length of a failure's words in a report. */
-const WHY_MAX = 300;
+/** Bytes of a failure's words in a report. */
+const WHY_BYTES_MAX = 300;
 
 /** What the agent may do now, judged by `core.ts`. */
 export interface Permit {
@@ -91,7 +92,7 @@ export class Agent {
     return [...this.#locals.values()].map(({ id, state, why }) => ({
       id,
       state: state === "waiting" ? "starting" : state,
-      why: why.slice(0, WHY_MAX),
+      why: clipText(why, WHY_BYTES_MAX),
     }));
   }
 

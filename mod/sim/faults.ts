@@ -160,7 +160,8 @@ export function drawStoreFaults(prng: Prng, options: FaultOptions): Fault[] {
  */
 function maySpare(cluster: SimCluster, at: number, seal: boolean): boolean {
   const members = cluster.all.filter(({ spec }) => spec !== null);
-  if (!members.every(({ host }) => host.store.isWhole)) return false;
+  // What one alone holds is nowhere else.
+  if (members.length < 2 || !members.every(({ host }) => host.store.isWhole)) return false;
   if (cluster.nodes.length > 2) return true;
   if (seal) return false;
   if (cluster.spec.witness === null) return true;

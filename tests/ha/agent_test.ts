@@ -92,3 +92,15 @@ Deno.test("what is left of a failed resource and does not end is tried again, un
   assert.equal(starts(node).length, 1);
   assert.ok(node.running.has(WEB));
 });
+
+Deno.test("an agent's words in any script fit a report", () => {
+  const desk = new Desk(1);
+  desk.run(2000);
+  desk.define("");
+  desk.run(1000);
+  const node = desk.node(0);
+  desk.feed(node, { kind: "exited", id: WEB, how: "läuft nicht ✗ ".repeat(60) });
+  const shown = () => node.core.view().resources.find(({ id }) => id === WEB)?.detail ?? "";
+  assert.match(shown(), /^its main process ended: läuft nicht ✗/);
+  assert.ok(new TextEncoder().encode(shown()).length <= 300);
+});
