@@ -8,6 +8,7 @@
  */
 import type { ClusterSpec, SpecChange } from "./base/cluster.ts";
 import type { DeathProof } from "./base/death_proof.ts";
+import type { DiskTest } from "./base/disk_test.ts";
 import type { ForceAsk, ForceReport } from "./base/force.ts";
 import type { BootId, NodeId, RequestId, ResourceId } from "./base/id.ts";
 import type { KeyRing } from "./base/key_ring.ts";
@@ -309,6 +310,13 @@ export type StorageFact =
     readonly disk: number;
     readonly state: "ready" | "lost" | "unregistered" | "opening";
     readonly because: Reason;
+  }
+  /** A self-test of the disk with this uuid ended. */
+  | {
+    readonly fact: "storage.tested";
+    readonly disk: string;
+    readonly path: string;
+    readonly test: DiskTest;
   };
 
 // ---------------------------------------------------------------------------------- stream 5

@@ -1,11 +1,13 @@
 /**
- * `deno task bench [config | mount]`: speed, side by side with the limits that the same machine
+ * `deno task bench [config | mount | disks [lab]]`: speed, side by side with the limits that the same machine
  * showed in the same run: a durable write of a preallocated block, and a round trip on loopback.
- * Quote the ratios. With `config`: stream 2 alone, and in more detail; `mount`: the mount alone.
+ * Quote the ratios. With `config`: stream 2 alone, and in more detail; `mount`: the mount alone; `disks`: shared
+ * disks alone, with `lab` reservations of a real target too.
  *
  * @module
  */
 import { benchBeats } from "./bench_beats.ts";
+import { benchDisks } from "./bench_disks.ts";
 import { benchPlan } from "./bench_plan.ts";
 import { measureFsync, measureRoundTrip, milliseconds, percentile, row } from "./bench_limits.ts";
 import { commits } from "./bench_commits.ts";
@@ -40,9 +42,15 @@ function mean(): string {
   return Deno.loadavg().map((each) => each.toFixed(1)).join(" ");
 }
 
-if (Deno.args[0] === "config" || Deno.args[0] === "mount") {
+const ALONE: Readonly<Record<string, () => Promise<void>>> = {
+  config: benchConfig,
+  mount: benchMount,
+  disks: () => benchDisks({ lab: Deno.args[1] === "lab" }),
+};
+const alone = ALONE[Deno.args[0] ?? ""];
+if (alone !== undefined) {
   row("load average before", mean());
-  await (Deno.args[0] === "config" ? benchConfig() : benchMount());
+  await alone();
   row("load average after", mean());
   Deno.exit();
 }
@@ -59,3 +67,4 @@ row(
 );
 await commits({ nodes: 2, clients: [1, 64], fsync });
 await commits({ nodes: 3, clients: [1, 64], fsync });
+await benchDisks({ lab: false });

@@ -20,7 +20,9 @@ export function milliseconds(
   limit?: { readonly ms: number; readonly name: string },
 ): string {
   const [p50, p99] = [percentile(values, 0.5), percentile(values, 0.99)];
-  const ratio = limit === undefined ? "" : `   ${(p50 / limit.ms).toFixed(1)} × ${limit.name}`;
+  const times = limit === undefined ? 0 : p50 / limit.ms;
+  const digits = times < 0.1 ? times.toPrecision(1) : times.toFixed(1);
+  const ratio = limit === undefined ? "" : `   ${digits} × ${limit.name}`;
   return `p50 ${p50.toFixed(2)} ms   p99 ${p99.toFixed(2)} ms${ratio}`;
 }
 

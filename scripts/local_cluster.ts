@@ -5,6 +5,7 @@
  * @module
  */
 import { Cable } from "./cable.ts";
+import { diskPath, makeLuns } from "./local_luns.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { ControlGroups } from "../mod/host/linux/cgroup.ts";
 import { isBlank, readEnvironment, readStat } from "../mod/host/linux/proc.ts";
@@ -29,6 +30,8 @@ export interface LocalClusterOptions {
   readonly names: readonly string[];
   /** With a shared file LUN. */
   readonly disk: boolean;
+  /** LUNs more, which nothing uses yet; default none. */
+  readonly spareDisks?: number;
   /** `process` is the stand-in for hosts without a watchdog device. */
   readonly watchdog: "process" | "none";
   /** Each node in a network namespace of its own; else all on loopback, with a cable each. */
@@ -150,7 +153,12 @@ export class LocalNode {
 
   /** Where this node finds the shared disk: a link of its own, its path to the LUN. */
   get disk(): string {
-    return `${this.folder}/disk`;
+    return this.diskAt(0);
+  }
+
+  /** The same of any disk, by place. */
+  diskAt(at: number): string {
+    return diskPath(this.folder, at);
   }
 
   /** Where it mounts the tree. */
@@ -158,9 +166,9 @@ export class LocalNode {
     return `${this.folder}/pve`;
   }
 
-  /** Gives it its path to the LUN. */
-  plugDisk(lun: string): void {
-    Deno.symlinkSync(lun, this.disk);
+  /** Gives it its path to a LUN. */
+  plugDisk(lun: string, at = 0): void {
+    Deno.symlinkSync(lun, this.diskAt(at));
   }
 
   /** Takes its path to the LUN away: what is under way fails, and nothing opens again. */
@@ -294,18 +302,13 @@ export class LocalCluster {
 
   constructor(options: LocalClusterOptions) {
     this.folder = Deno.makeTempDirSync({ prefix: "pentad-" });
-    this.lun = options.disk ? `${this.folder}/lun` : null;
-    if (this.lun !== null) {
-      const file = Deno.openSync(this.lun, { create: true, write: true, mode: 0o600 });
-      file.truncateSync(16 * 1024 * 1024);
-      file.close();
-    }
+    const luns = makeLuns(this.folder, options.disk ? 1 + (options.spareDisks ?? 0) : 0);
+    this.lun = luns[0] ?? null;
     // Addresses of its own for each cluster, so that several can run at once.
-    const { network } = options;
     const net = `127.${10 + Math.floor(Math.random() * 240)}.${Math.floor(Math.random() * 256)}`;
     this.nodes = options.names.map((name, at) => {
-      const own = network?.address(at) ?? `${net}.${10 + at}`;
-      const cabled = network === undefined && options.direct !== true;
+      const own = options.network?.address(at) ?? `${net}.${10 + at}`;
+      const cabled = options.network === undefined && options.direct !== true;
       const [here, there] = [own, cabled ? `${net}.${110 + at}` : own];
       const folder = `${this.folder}/${name}`;
       const node = new LocalNode(name, folder, {
@@ -315,11 +318,11 @@ export class LocalCluster {
         links: [`${there}:5405`],
         peer: `${there}:5406`,
         bind: { links: [`${here}:5405`], peer: `${here}:5406` },
-        disks: this.lun === null ? [] : [`${folder}/disk`],
+        disks: luns.map((_, place) => diskPath(folder, place)),
         watchdog: options.watchdog,
         mount: options.mount ? `${folder}/pve` : "off",
-      }, network?.prefix(at));
-      if (this.lun !== null) node.plugDisk(this.lun);
+      }, options.network?.prefix(at));
+      for (const [place, lun] of luns.entries()) node.plugDisk(lun, place);
       if (cabled) {
         node.cable.carryUdp(`${there}:5405`, `${here}:5405`);
         node.cable.carryTcp(`${there}:5406`, `${here}:5406`);

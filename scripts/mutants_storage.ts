@@ -7,6 +7,7 @@ const NO_ABORT = "tests/storage/no_abort_test.ts";
 /** Where nobody waits for a vote before a fence. */
 const DISKS = ["--nodes", "3", "--disks", "1"];
 const STANDING = "tests/storage/standing_test.ts";
+const WITNESS_CHANGE = "tests/config/witness_change_test.ts";
 
 /** See `mutants.ts`. */
 export const STORAGE_MUTANTS: readonly Mutant[] = [
@@ -16,6 +17,70 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     find: "judge(scales).first === scales.self ? since : after(since, headStartMs);",
     put: "judge(scales).first === scales.self ? since : after(since, 0 * headStartMs);",
     shape: "tests/storage/core_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "one witness follows another at once",
+    file: "config/witness_change.ts",
+    find: "if (before !== null && after !== null) {",
+    put: "if (before !== null && after !== null && raft.now < 0) {",
+    shape: "tests/sim/witness_move_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "new witness while the other node may go by the old one",
+    file: "config/witness_change.ts",
+    find: "if (late === undefined) return null;",
+    put: "if (late?.id !== raft.self) return null;",
+    shape: WITNESS_CHANGE,
+    seeds: 1,
+  },
+  {
+    name: "witness taken away from who committed by it alone",
+    file: "config/witness_change.ts",
+    find: "if (!raft.witness.solo && !raft.alone) return null;",
+    put: "if (raft.now > 0) return null;",
+    shape: WITNESS_CHANGE,
+    seeds: 1,
+  },
+  {
+    name: "register of one disk taken for another's",
+    file: "config/raft.ts",
+    find: "Object.assign(this.witness, NOTHING_KNOWN);",
+    put: "Object.assign(this.witness, {});",
+    shape: WITNESS_CHANGE,
+    seeds: 1,
+  },
+  {
+    name: "description that was dropped gone by for ever",
+    file: "config/standing.ts",
+    find: "if (raft.committedSpec.index < this.#specIndex) this.tellSpec();",
+    put: "if (raft.committedSpec.index < -1) this.tellSpec();",
+    shape: WITNESS_CHANGE,
+    seeds: 1,
+  },
+  {
+    name: "what a former life saw of a disk forgotten",
+    file: "storage/self_test.ts",
+    find: "this.#refusal = past?.test.steps.find(({ what }) => what === REFUSES) ?? UNSEEN;",
+    put: "this.#refusal = UNSEEN;",
+    shape: "tests/storage/self_test_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "let in again by what one disk kept",
+    file: "storage/witness.ts",
+    find: "return this.#seated(panel).filter(kept).length >= panel.needed;",
+    put: "return this.#seated(panel).filter(kept).length >= 1;",
+    shape: AGAIN,
+    seeds: 1,
+  },
+  {
+    name: "three nodes taken for a pair, whose vote nobody has",
+    file: "storage/witness.ts",
+    find: "const pair = opponent(this.#context) !== null;",
+    put: "const pair = this.#context.now() > 0;",
+    shape: AGAIN,
     seeds: 1,
   },
   {

@@ -1,8 +1,9 @@
 /**
- * `deno run -A scripts/sim_disks.ts --seed N --count N [--nodes 2] [--disks 3] [--witness] [--quiet]
- * [--verbose]`: seeds of runs about shared disks. Without --nodes and --disks each seed has another
- * shape. A seed that fails is printed with the fewest faults that still make it fail; with --quiet
- * the first failure is told in one line and ends the run.
+ * `deno run -A scripts/sim_disks.ts --seed N --count N [--nodes 2] [--disks 3] [--witness] [--moves]
+ * [--quiet] [--verbose]`: seeds of runs about shared disks. Without --nodes and --disks each seed has
+ * another shape; with --moves it is a pair whose witness is now this disk, now that. A seed that
+ * fails is printed with the fewest faults that still make it fail; with --quiet the first failure is
+ * told in one line and ends the run.
  *
  * @module
  */
@@ -14,6 +15,7 @@ import {
   playJudgement,
   printDiskFault,
   printFault,
+  printMove,
 } from "../mod/sim/mod.ts";
 
 const { values } = parseArgs({
@@ -24,6 +26,7 @@ const { values } = parseArgs({
     nodes: { type: "string" },
     disks: { type: "string" },
     witness: { type: "boolean", default: false },
+    moves: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
   },
@@ -36,17 +39,20 @@ const TWICE = 10;
 const FAILED_MAX = 3;
 
 function shapeOf(seed: number): JudgementShape {
-  const [nodes, disks] = SHAPES[seed % SHAPES.length] ?? [2, 1];
+  const [nodes, disks] = values.moves ? [2, 2 + seed % 2] : SHAPES[seed % SHAPES.length] ?? [2, 1];
   const wanted = Number(values.nodes ?? nodes);
   return {
     nodes: wanted,
     disks: Number(values.disks ?? disks),
     witness: values.witness || wanted === 2,
+    ...(values.moves && { apart: true }),
     profile: "fast",
   };
 }
 
-function describe({ seed, shape, resources, faults, diskFaults, ...plan }: JudgementPlan) {
+function describe(
+  { seed, shape, resources, faults, diskFaults, moves, ...plan }: JudgementPlan,
+) {
   const { safetyMs, aborts, world } = plan;
   const text = resources.map(({ storage, disks }) =>
     `${storage ? "storage" : "death"}:${disks.join("+") || "all"}`
@@ -57,6 +63,7 @@ function describe({ seed, shape, resources, faults, diskFaults, ...plan }: Judge
     `  ${JSON.stringify(world)}`,
     ...faults.map((fault) => `  ${printFault(fault)}`),
     ...diskFaults.map((fault) => `  ${printDiskFault(fault)}`),
+    ...moves.map((move) => `  ${printMove(move)}`),
   ].join("\n");
 }
 
@@ -70,6 +77,10 @@ function shrink(plan: JudgementPlan, rule: string): JudgementPlan {
   }
   for (let at = best.diskFaults.length - 1; at >= 0; at--) {
     const less = { ...best, diskFaults: best.diskFaults.filter((_, each) => each !== at) };
+    if (breaks(less)) best = less;
+  }
+  for (let at = best.moves.length - 1; at >= 0; at--) {
+    const less = { ...best, moves: best.moves.filter((_, each) => each !== at) };
     if (breaks(less)) best = less;
   }
   return best;

@@ -108,6 +108,13 @@ export const DISK_SEEDS: Step = {
   minutesMax: 20,
 };
 
+/** Seeds of pairs whose witness moves from disk to disk. */
+export const WITNESS_SEEDS: Step = {
+  ...DISK_SEEDS,
+  name: "20 seeds, the witness moves",
+  arguments: [...SEEDS, "scripts/sim_disks.ts", "--moves", "--seed", "1", "--count", "20"],
+};
+
 /** One run of `deno test` over some folders. */
 export function testStep(name: string, ...folders: readonly string[]): Step {
   return { name, arguments: ["test", "-A", "--no-check", ...folders], tests: true };

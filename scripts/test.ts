@@ -12,6 +12,7 @@ import {
   STATIC_STEPS,
   type Step,
   type StepResult,
+  WITNESS_SEEDS,
 } from "./steps.ts";
 import { parallelStep, testStep, UNIT_FOLDERS } from "./steps.ts";
 import { labMissing } from "./lab/missing.ts";
@@ -40,7 +41,7 @@ const steps = [
 /** Its hosts wait more than they compute. */
 const lab = { ...testStep("lab: hosts with kernels of their own", "tests/lab"), minutesMax: 20 };
 const computing = [
-  ...[script("mutants", "mutants.ts"), simStep(seeds), DISK_SEEDS, CROWD_SEEDS],
+  ...[script("mutants", "mutants.ts"), simStep(seeds), DISK_SEEDS, WITNESS_SEEDS, CROWD_SEEDS],
 ].map((step) => ({ ...step, computes: true, minutesMax: 30 }));
 
 const skipped: string[] = [];

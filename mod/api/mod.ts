@@ -10,6 +10,13 @@ export type {
   ReaddressAsk,
 } from "./membership_node.ts";
 export type { RenewKeyAnswer, RenewKeyAsk } from "./key_node.ts";
+export type {
+  StorageNode,
+  WitnessAsk,
+  WitnessChange,
+  WitnessDisk,
+  WitnessState,
+} from "./storage_node.ts";
 export type { NewTicket, TicketNode } from "./ticket_node.ts";
 export type {
   BackupReport,

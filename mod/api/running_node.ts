@@ -14,6 +14,7 @@ import type { VerifyReport } from "../base/verify_report.ts";
 import type { Operation, Outcome } from "../streams.ts";
 import type { RenewKeyAnswer, RenewKeyAsk } from "./key_node.ts";
 import type { MembershipNode } from "./membership_node.ts";
+import type { StorageNode } from "./storage_node.ts";
 import type { TicketNode } from "./ticket_node.ts";
 
 /** A path of the replicated tree as it stands on this node. */
@@ -222,13 +223,15 @@ export interface RunningNode {
   readonly membership: MembershipNode;
   /** What lets machines in. */
   readonly tickets: TicketNode;
+  /** The shared disks. */
+  readonly storage: StorageNode;
   /** Renews the cluster's key, a stage at a time: the answer says whether to ask again. */
   renewKey(ask: RenewKeyAsk): Promise<RenewKeyAnswer>;
   status(): StatusDocument;
   /** What of the status every answer carries. */
   stamp(): Stamp;
-  /** Everything the streams show: `heartbeat show`, `storage show`, HA scores. Plain JSON. */
-  streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown;
+  /** Everything that streams show: `heartbeat show`, HA scores. Plain JSON. */
+  streamView(stream: "heartbeat" | "config" | "ha"): unknown;
   timing(): readonly TimingRow[];
   /** The end of what a resource and its agent printed on this node; empty where it never ran. */
   resourceOutput(id: ResourceId): Promise<string>;

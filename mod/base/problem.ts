@@ -317,6 +317,12 @@ export const PROBLEMS = {
     status: 409,
     exit: EXIT.failed,
   },
+  "storage.witness-unfit": {
+    title: "Cannot make the disk the witness",
+    remedy: "do what the detail says, look at pentad storage show on every node, and repeat",
+    status: 409,
+    exit: EXIT.unsafe,
+  },
   "storage.needs-consent": {
     title: "Cannot change who may write without your consent",
     remedy: "read what it would do; if that is to be, repeat it with the risk that is named",

@@ -21,6 +21,7 @@ import type { Raft } from "./raft.ts";
 import type { SpecAt } from "./specs.ts";
 import type { Message } from "./wire.ts";
 import { sameSet, widened } from "./witness.ts";
+import { witnessFault } from "./witness_change.ts";
 
 /** The next description, or why it may not be. */
 export function changeSpec(raft: Raft, change: SpecChange): SpecAt | Problem {
@@ -69,8 +70,10 @@ export function changeSpec(raft: Raft, change: SpecChange): SpecAt | Problem {
     }
     case "profile":
       return next({ profile: change.profile });
-    case "witness":
-      return next({ witness: change.disk === null ? null : { disk: change.disk } });
+    case "witness": {
+      const witness = change.disk === null ? null : { disk: change.disk };
+      return witnessFault(raft, { ...spec, witness }) ?? next({ witness });
+    }
   }
 }
 
@@ -136,7 +139,8 @@ export function tendWitness(raft: Raft): void {
     ...{ lastTerm: 0, lastIndex: 0 },
   };
   const register = widened(known ?? blank, leader, both);
-  const tag = `config:widen:${term}`;
+  // Of this description: the answer of a disk that was the witness before is not this one's.
+  const tag = `config:widen:${term}:${raft.specAt.index}`;
   witness.swap = { tag, register };
   witness.retryAt = after(raft.now, raft.timing.electionMinMs);
   // Where the register is not known yet, no disk has version 0: the refusal says what is there.

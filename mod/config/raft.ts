@@ -31,6 +31,7 @@ import { encodeEntry, encodeMessage, type Entry, type Message } from "./wire.ts"
 
 /** A removed member is told for so many election minima, if it does not answer. */
 const PARTING_ELECTIONS = 20;
+const NOTHING_KNOWN = { solo: false, register: null, swap: null };
 
 /** `precandidate` asks whether it could win before it disturbs anybody. */
 export type Role = "follower" | "precandidate" | "candidate" | "leader";
@@ -346,11 +347,13 @@ export class Raft {
   }
 
   #noteSpec(stored: StoredEntry): void {
+    const disk = this.spec.witness?.disk;
     const noted = this.#specs.note(stored);
     if (noted === null) return;
     this.timing = timingOf(noted.spec.profile);
-    // The register names the voters of another description now.
+    // The register names the voters of another description now, and another disk has its own.
     this.witness.shared = false;
+    if (noted.spec.witness?.disk !== disk) Object.assign(this.witness, NOTHING_KNOWN);
     if (this.role === "leader") this.noteParting();
   }
 

@@ -76,6 +76,8 @@ export class Standing {
   /** Tells where this replica stands, if that has changed. */
   tellPosition(applied: number, crc32: number): void {
     const raft = this.#raft;
+    // What this life began with stood in the log only, and another leader had it dropped.
+    if (raft.committedSpec.index < this.#specIndex) this.tellSpec();
     if (raft.leader !== null) this.#removedBy = null;
     this.#noteCascade();
     const position: Position = {

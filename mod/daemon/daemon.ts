@@ -15,6 +15,7 @@ import type {
   TreeEntry,
 } from "../api/running_node.ts";
 import type { MembershipNode } from "../api/membership_node.ts";
+import type { StorageNode } from "../api/storage_node.ts";
 import type { TicketNode } from "../api/ticket_node.ts";
 import { toHex } from "../base/bytes.ts";
 import { nameOf } from "../base/cluster.ts";
@@ -33,6 +34,7 @@ import type { Point } from "../config/mod.ts";
 import { makeDatabase } from "../host/linux/database.ts";
 import { ArchivePool } from "./archive_pool.ts";
 import { describeHost } from "./describe.ts";
+import { DiskTests } from "./disk_tests.ts";
 import { firstSpec, FOUNDER } from "./found.ts";
 import { keepKeys } from "./key_renewal.ts";
 import { joinCluster } from "./join_client.ts";
@@ -115,8 +117,12 @@ export class Daemon implements RunningNode {
     return { node, quorate, version: runtime.node.config.applied };
   }
 
-  streamView(stream: "heartbeat" | "config" | "ha" | "storage"): unknown {
+  streamView(stream: "heartbeat" | "config" | "ha"): unknown {
     return this.#reader().runtime.node[stream].view();
+  }
+
+  get storage(): StorageNode {
+    return this.#reader().disks;
   }
 
   readonly resourceOutput = (id: ResourceId) => readOutput(this.#settings.run, id);
@@ -290,6 +296,11 @@ export class Daemon implements RunningNode {
     const boot = bootId(toHex(crypto.getRandomValues(new Uint8Array(8))));
     const ports = linuxPorts(settings, this.#selfCommand);
     this.#starting = true;
+    const say = (text: string) => {
+      this.#recorder.write({ stream: "storage", text, routine: false, code: null });
+    };
+    const tests = new DiskTests(settings.state, say);
+    await tests.load();
     let begun: Running | null = null;
     const running = await new Promise<Running>((resolve, reject) => {
       let running: Running | null = null;
@@ -300,11 +311,13 @@ export class Daemon implements RunningNode {
         otherKey: identity.otherKey ?? null,
         spec: identity.spec,
         disks: settings.disks,
+        tests: (now) => tests.past(now),
         bind: settings.bind,
         groupId: treeGroup(),
         onFact: (fact) => {
           running?.member.onFact(fact);
           running?.desk.onFact(fact);
+          tests.onFact(fact);
         },
         onSaying: (saying) => this.#recorder.say(saying),
         // A database never answers within its own opening: what follows has run by then.
@@ -316,7 +329,7 @@ export class Daemon implements RunningNode {
         },
       });
       const [pool, recorder] = [this.#pool, this.#recorder];
-      running = begun = surround({ runtime, ports, identity, settings, pool, recorder });
+      running = begun = surround({ runtime, ports, identity, settings, pool, recorder, tests });
     }).catch(async (error) => {
       // What goes on would keep the process from ending.
       begun?.backups.stop();
@@ -355,6 +368,7 @@ export class Daemon implements RunningNode {
     running?.backups.stop();
     running?.runtime.stop();
     running?.member.stop();
+    await running?.tests.flushed();
     await running?.ports.close();
   }
 

@@ -144,6 +144,10 @@ export class OfflineNode implements RunningNode {
     return refuse();
   }
 
+  get storage(): never {
+    return refuse();
+  }
+
   #now(): Tree {
     return this.#tree ??= damaged(() => new Tree(this.#view.rows()));
   }

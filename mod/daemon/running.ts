@@ -6,6 +6,7 @@ import { LinuxFusePort } from "../host/linux/fuse.ts";
 import type { NodeRuntime } from "../runtime/mod.ts";
 import type { ArchivePool } from "./archive_pool.ts";
 import { Backups } from "./backups.ts";
+import type { DiskTests } from "./disk_tests.ts";
 import { HistoryDesk } from "./history_desk.ts";
 import { rebootHost } from "./host_reboot.ts";
 import { Member } from "./member.ts";
@@ -15,6 +16,7 @@ import { Membership } from "./membership.ts";
 import { Mounting } from "./mounting.ts";
 import { historyLimits, type HostPorts } from "./ports.ts";
 import type { Recorder } from "./recorder.ts";
+import { SharedDisks } from "./shared_disks.ts";
 import type { Identity } from "./state.ts";
 
 /** fuse(4) */
@@ -26,6 +28,8 @@ export interface Running {
   readonly member: Member;
   readonly membership: Membership;
   readonly tickets: Tickets;
+  readonly disks: SharedDisks;
+  readonly tests: DiskTests;
   readonly renewal: KeyRenewal;
   readonly desk: HistoryDesk;
   readonly backups: Backups;
@@ -35,7 +39,7 @@ export interface Running {
 }
 
 /** What {@link surround} begins with. */
-export interface RunningParts extends Pick<Running, "runtime" | "ports"> {
+export interface RunningParts extends Pick<Running, "runtime" | "ports" | "tests"> {
   readonly identity: Identity;
   readonly settings: Settings;
   readonly pool: ArchivePool;
@@ -44,7 +48,7 @@ export interface RunningParts extends Pick<Running, "runtime" | "ports"> {
 
 /** What serves the API beside a runtime. */
 export function surround(parts: RunningParts): Running {
-  const { runtime, ports, identity, settings, pool, recorder } = parts;
+  const { runtime, ports, identity, settings, pool, recorder, tests } = parts;
   const database = `${settings.state}/${DATABASE_NAME}`;
   const say = (text: string) => recorder.write({ stream: "ha", text, routine: false, code: null });
   const onReboot = async () => {
@@ -63,7 +67,11 @@ export function surround(parts: RunningParts): Running {
   const renewal = new KeyRenewal(runtime, member);
   const membership = new Membership(runtime, member, settings);
   const tickets = new Tickets(runtime, member);
-  return { runtime, member, membership, tickets, renewal, desk, backups, ports, mounting: null };
+  const disks = new SharedDisks(runtime, member, tests);
+  return {
+    ...{ runtime, member, membership, tickets, disks, tests, renewal, desk, backups, ports },
+    mounting: null,
+  };
 }
 
 /** What keeps the tree mounted, where it is to be. */

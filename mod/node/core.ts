@@ -10,6 +10,7 @@
 import { assert } from "../base/assert.ts";
 import type { ClusterSpec } from "../base/cluster.ts";
 import type { Core } from "../base/core.ts";
+import type { PastTest } from "../base/disk_test.ts";
 import type { KeyRing } from "../base/key_ring.ts";
 import type { BootId, EventId, NodeId } from "../base/id.ts";
 import { earliest, type Instant } from "../base/time.ts";
@@ -66,6 +67,8 @@ export interface NodeOptions extends KeyRing {
   readonly spec: ClusterSpec;
   readonly stored: DatabaseContent;
   readonly disks: readonly string[];
+  /** Self-tests of disks by former lives of this node. */
+  readonly tests?: readonly PastTest[];
   /** Drawn at random at each start. */
   readonly seed: number;
   readonly wallAtStart: number;
@@ -92,7 +95,7 @@ export class NodeCore implements Core<NodeEvent, NodeEffect> {
   #events = 0;
 
   constructor(options: NodeOptions, now: Instant) {
-    const { self, boot, spec, stored, disks, seed, configLimits: limits } = options;
+    const { self, boot, spec, stored, disks, tests = [], seed, configLimits: limits } = options;
     const { clusterKey, otherKey = null } = options;
     this.#options = options;
     this.heartbeat = new HeartbeatCore(
@@ -108,7 +111,7 @@ export class NodeCore implements Core<NodeEvent, NodeEffect> {
       { self, boot, spec, seed: seed + 1, wallAtStart, startedAt: now },
       now,
     );
-    this.storage = new StorageCore({ self, boot, spec, disks, seed: seed + 2 }, now);
+    this.storage = new StorageCore({ self, boot, spec, disks, tests, seed: seed + 2 }, now);
     this.join = new JoinCore({
       ...{ self, boot, spec, clusterKey, otherKey, wallAtStart, startedAt: now },
     });

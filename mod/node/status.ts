@@ -5,6 +5,7 @@ import type { BootId, NodeId } from "../base/id.ts";
 import { type ProblemCode, PROBLEMS } from "../base/problem.ts";
 import { formatMillis, type Instant } from "../base/time.ts";
 import { rowsOf } from "../base/verify_report.ts";
+import { testsText } from "../storage/mod.ts";
 import type { View, Vitals } from "../streams.ts";
 import type { Board } from "./board.ts";
 import type { NodeCore } from "./core.ts";
@@ -233,6 +234,7 @@ function streamsOf(source: StatusSource, view: View): StreamStatus[] {
   const writable = board.position?.writable === true && view.quorate;
   const ready = storage.disks.filter((disk) => disk.state === "ready").length;
   const disks = `${ready}/${storage.disks.length} disks ready`;
+  const tested = testsText(storage.disks.map(({ test }) => test));
   const guard = ha.guard.held
     ? `guard held for ${formatMillis(Math.max(0, ha.guard.until - source.now()))}`
     : ha.guard.suspended
@@ -287,6 +289,7 @@ function streamsOf(source: StatusSource, view: View): StreamStatus[] {
         : "ok",
       now: storage.disks.length === 0 ? "no shared disk" : [
         `${disks}${storage.witnessHeld ? ", witness vote held" : ""}`,
+        ...tested === "" ? [] : [tested],
         ...storage.degraded,
         // Who would win, beforehand.
         ...spec.witness === null ? [] : [storage.verdict],

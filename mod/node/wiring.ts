@@ -39,6 +39,7 @@ export const HEARD_BY: Readonly<Record<Fact["fact"], readonly StreamName[]>> = {
   "storage.swapped": ["config"],
   "storage.fenced": ["ha"],
   "storage.disk": [],
+  "storage.tested": [],
   "join.member": [],
   "join.ticket": [],
   "join.revoked": [],

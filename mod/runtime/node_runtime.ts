@@ -195,12 +195,14 @@ export class NodeRuntime {
     const [a, b, c, d] = random.bytes(4) as unknown as [number, number, number, number];
     const seed = ((a * 256 + b) * 256 + c) * 256 + d;
     const wallAtStart = clock.wallSeconds();
-    const { configLimits } = this.#options;
+    const { configLimits, tests } = this.#options;
+    const now = clock.now();
     const options = {
       ...{ self, boot, spec, clusterKey, otherKey, stored, disks, seed, wallAtStart, groupId },
       ...(configLimits && { configLimits }),
+      ...(tests && { tests: tests(now) }),
     };
-    this.#core = new NodeCore(options, clock.now());
+    this.#core = new NodeCore(options, now);
     try {
       assert(this.#database !== null, "An opened database is known");
       this.#drivers = this.#makeDrivers(this.#database);

@@ -1,8 +1,10 @@
 /** What a node's runtime is made with. @module */
 import type { ClusterSpec } from "../base/cluster.ts";
+import type { PastTest } from "../base/disk_test.ts";
 import type { BootId, NodeId } from "../base/id.ts";
 import type { KeyRing } from "../base/key_ring.ts";
 import type { ProblemCode } from "../base/problem.ts";
+import type { Instant } from "../base/time.ts";
 import type { ConfigLimits } from "../config/mod.ts";
 import type { Fact, Saying } from "../streams.ts";
 
@@ -13,6 +15,8 @@ export interface RuntimeOptions extends KeyRing {
   readonly spec: ClusterSpec;
   /** Paths of the shared disks on this host. */
   readonly disks: readonly string[];
+  /** Self-tests of disks by former lives of this node, told at the instant at which it begins. */
+  readonly tests?: (now: Instant) => readonly PastTest[];
   /** Where this node listens: heartbeat links and peer channel, `HOST:PORT`. */
   readonly bind: { readonly links: readonly string[]; readonly peer: string };
   /** Group of the files of the mount; default 0. */

@@ -36,6 +36,8 @@ export interface ClusterShape {
   readonly witness: boolean;
   /** Shared disks; default one with a witness, else none. Those of a witness judge together. */
   readonly disks?: number;
+  /** Each disk of a witness judges alone, whichever of them is it. */
+  readonly apart?: boolean;
   /** Their targets have PREEMPT AND ABORT; default true. */
   readonly aborts?: boolean;
   readonly profile: ClusterSpec["profile"];
@@ -115,7 +117,8 @@ export class SimCluster {
       if (at === 0) return { path: SHARED_DISK, uuid };
       return { path: `${SHARED_DISK}${at}`, uuid: toHex(this.world.prng(`disk ${at}`).bytes(16)) };
     });
-    const group = shape.witness && this.disks.length > 1 ? this.disks.map((disk) => disk.uuid) : [];
+    const together = shape.witness && this.disks.length > 1 && shape.apart !== true;
+    const group = together ? this.disks.map((disk) => disk.uuid) : [];
     for (const disk of this.disks) this.#format(disk, group).aborts = shape.aborts ?? true;
     this.nodes = this.spec.members.map(({ id }, at) => {
       const node = this.#host(at, id);

@@ -13,6 +13,7 @@ import { strike } from "./faults.ts";
 import { slotOffset } from "../storage/mod.ts";
 import { type Area, BLOCK_BYTES } from "./disk.ts";
 import type { DiskFault, JudgementPlan } from "./judgement_plan.ts";
+import { WitnessMoves } from "./witness_moves.ts";
 import { Writers } from "./writers.ts";
 
 /** How long a healed cluster may take to come to rest. */
@@ -59,6 +60,7 @@ class JudgementRun {
   readonly #checks: Checks;
   readonly #writers: Writers;
   readonly #admin: Admin;
+  readonly #witness: WitnessMoves;
   readonly #ids: readonly ResourceId[];
   /** Who holds the vote, and who held it before and has not said that it is gone. */
   readonly #counts = {
@@ -102,6 +104,7 @@ class JudgementRun {
     });
     this.#checks = new Checks(this.#cluster);
     this.#admin = new Admin(this.#cluster);
+    this.#witness = new WitnessMoves(this.#cluster);
     this.#ids = plan.resources.map((_, at) => resourceId(`exec:r${at}`));
     const disks = new Map(plan.resources.map((resource, at) => {
       const places = resource.disks.length === 0 ? this.#allDisks() : resource.disks;
@@ -119,7 +122,7 @@ class JudgementRun {
 
   play(): JudgementResult {
     const { world } = this.#cluster;
-    const { faults, diskFaults, safetyMs } = this.#plan;
+    const { faults, diskFaults, moves, safetyMs } = this.#plan;
     this.#cluster.bootAll();
     world.after(0, () => this.#define());
     const struck = { resources: this.#ids, onAcknowledged: (run: () => void) => run() };
@@ -128,6 +131,7 @@ class JudgementRun {
       world.at(fault.at, () => strike(this.#cluster, fault, struck));
     }
     for (const fault of diskFaults) world.at(fault.at, () => this.#strike(fault));
+    for (const move of moves) world.at(move.at, () => this.#witness.order(move));
     this.#runUntil(safetyMs);
     this.#heal();
     const end = safetyMs + LIVENESS_MS;
@@ -161,6 +165,7 @@ class JudgementRun {
     const { world } = this.#cluster;
     while (world.now < time && this.#checks.violations.length === 0) {
       world.runUntil(Math.min(time, world.now + LOOK_MS));
+      this.#witness.nudge();
     }
   }
 
@@ -237,6 +242,8 @@ class JudgementRun {
       const [worst] = runtime.node.storage.view().degraded;
       if (worst !== undefined) return `${name}: ${worst}`;
     }
+    const unmoved = this.#witness.unrest();
+    if (unmoved !== null) return unmoved;
     const shown = this.#cluster.node(0).runtime?.node.ha.view().resources ?? [];
     for (const id of this.#ids) {
       const runs = this.#cluster.site.plant.running().get(id)?.size ?? 0;

@@ -9,6 +9,7 @@ import type { Millis } from "../base/time.ts";
 import type { ClusterShape } from "./cluster.ts";
 import { drawFaults, type Fault } from "./faults.ts";
 import type { WorldOptions } from "./options.ts";
+import type { WitnessMove } from "./witness_moves.ts";
 
 /** One thing that happens to a disk, or to one host's way to it (null: to every host's). */
 export interface DiskFault {
@@ -50,6 +51,8 @@ export interface JudgementPlan {
   readonly resources: readonly DiskResource[];
   readonly faults: readonly Fault[];
   readonly diskFaults: readonly DiskFault[];
+  /** What an administrator does with the witness vote, where each disk may have it. */
+  readonly moves: readonly WitnessMove[];
   /** The targets have PREEMPT AND ABORT. */
   readonly aborts: boolean;
   readonly safetyMs: Millis;
@@ -112,10 +115,32 @@ export function drawJudgement(seed: number, shape: JudgementShape): JudgementPla
     : diskFaults.filter(({ fault }) => !WIPES.includes(fault));
   return {
     ...{ seed, shape, world, safetyMs, aborts: more.aborts },
+    moves: shape.apart === true ? drawMoves(seed, { disks, faults, ...window }) : [],
     resources: lost === null ? resources : resources.map((each) => ({ ...each, storage: true })),
     faults: byTime([...faults, ...lost === null ? [] : [lost.fault]]),
     diskFaults: byTime([...kept, ...more.flaws, ...lost?.ways ?? []]),
   };
+}
+
+/** Near what befalls the nodes a change of the witness is at its most dangerous. */
+function drawMoves(
+  seed: number,
+  { disks, faults, from, to }: {
+    readonly disks: number;
+    readonly faults: readonly Fault[];
+    readonly from: Millis;
+    readonly to: Millis;
+  },
+): WitnessMove[] {
+  const prng = new Prng(seed * 64 + 63);
+  return Array.from({ length: prng.between(1, 6) }, (): WitnessMove => {
+    const near = prng.pick(faults.map(({ at }) => at));
+    const at = near !== undefined && prng.chance(0.7)
+      ? near + prng.between(-400, 400)
+      : prng.between(from, to);
+    const disk = prng.chance(0.2) ? null : prng.between(0, disks - 1);
+    return { at: Math.min(Math.max(at, from), to), disk };
+  });
 }
 
 /** What a run has beside: flaws of the disks' blocks, targets without ABORT, a node that is lost. */
@@ -161,6 +186,11 @@ function drawMore(
 
 function byTime<T extends { readonly at: Millis }>(faults: readonly T[]): T[] {
   return [...faults].sort((a, b) => a.at - b.at);
+}
+
+/** One change of the witness for people. */
+export function printMove({ at, disk }: WitnessMove): string {
+  return `at ${(at / 1000).toFixed(2)} s: witness ${disk === null ? "none" : `disk ${disk}`}`;
 }
 
 /** One fault of a disk for people. */

@@ -36,4 +36,5 @@ export {
   type JudgementPlan,
   type JudgementShape,
   printDiskFault,
+  printMove,
 } from "./judgement_plan.ts";

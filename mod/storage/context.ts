@@ -4,12 +4,13 @@
  * @module
  */
 import { type ClusterSpec, nameOf } from "../base/cluster.ts";
+import type { PastTest } from "../base/disk_test.ts";
 import type { BootId, NodeId } from "../base/id.ts";
 import type { Reason } from "../base/reason.ts";
 import { EPOCH, type Instant } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
 import type { StorageFact } from "../streams.ts";
-import type { DiskCall, StorageEffect } from "./events.ts";
+import type { DiskCall, StorageEffect, StorageOptions } from "./events.ts";
 import { DISK_NODE_MAX } from "./layout.ts";
 import { type Loss, Standing } from "./standing.ts";
 import type { CallSink } from "./procedure.ts";
@@ -20,6 +21,8 @@ export class StorageContext implements CallSink {
   readonly self: NodeId;
   readonly boot: BootId;
   readonly standing = new Standing();
+  /** Self-tests of former lives, by the disks' uuids. */
+  readonly tests: ReadonlyMap<string, PastTest>;
   /** The other voter of a pair is silent: the disks judge. */
   judging = false;
   /** What the next pulse says. */
@@ -29,7 +32,10 @@ export class StorageContext implements CallSink {
   #now: Instant = EPOCH;
   #effects: StorageEffect[] = [];
 
-  constructor(self: NodeId, boot: BootId, spec: ClusterSpec) {
+  constructor(
+    { self, boot, spec, tests = [] }: Pick<StorageOptions, "self" | "boot" | "spec" | "tests">,
+  ) {
+    this.tests = new Map(tests.map((past) => [past.uuid, past]));
     this.self = self;
     this.boot = boot;
     this.#spec = spec;

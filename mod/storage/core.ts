@@ -44,7 +44,7 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
   #lapsed = false;
 
   constructor(options: StorageOptions, now: Instant) {
-    this.#context = new StorageContext(options.self, options.boot, options.spec);
+    this.#context = new StorageContext(options);
     this.#context.begin(now);
     this.#procedures = new Procedures(this.#context);
     const prng = new Prng(options.seed);
@@ -94,10 +94,13 @@ export class StorageCore implements Core<StorageEvent, StorageEffect>, LunListen
     const words = new Set(this.#luns.map((lun) => lun.words));
     return {
       disks: this.#luns.map((lun) => {
-        const { path, uuid, kind, state, detail, reservation } = lun;
+        const { path, uuid, kind, state, detail, group, reservation } = lun;
         const role = this.#witness.isSeat(lun) ? "witness" : "data";
-        const test = lun.test === null ? null : { ageMs: now - lun.test.at, ...lun.test.test };
-        return { path, uuid, kind, role, state, detail, reservation, test };
+        const heard = [...lun.pulse.seen()].filter(([, { moved }]) => moved)
+          .map(([node, { since }]) => ({ node, ageMs: now - since }));
+        const last = lun.test;
+        const test = last && { ...last.test, ageMs: now - last.at, former: last.former };
+        return { path, uuid, kind, role, state, detail, group, heard, reservation, test };
       }),
       degraded: this.#degraded(),
       witnessHeld: this.#witness.held,

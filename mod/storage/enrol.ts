@@ -9,12 +9,13 @@
  *
  * @module
  */
+import type { TestStep } from "../base/disk_test.ts";
 import type { Instant } from "../base/time.ts";
 import type { ReservationState } from "../host/ports.ts";
 import { BLOCK_BYTES } from "./block.ts";
 import type { StorageContext } from "./context.ts";
 import { asksAbort, eject } from "./eject.ts";
-import type { DiskCall, TestStep } from "./events.ts";
+import type { DiskCall } from "./events.ts";
 import {
   decodeLabel,
   decodePulse,
@@ -45,6 +46,11 @@ export type Enrolment =
     readonly aborts: boolean | null;
     /** Whether it refused us before; null where that was not seen. */
     readonly refusal: TestStep | null;
+    /**
+     * Our key is there since before all that runs here: it was made where nothing ran, or took the
+     * place of a former life's, with nobody in between.
+     */
+    readonly antedates: boolean;
   }
   /** Our key of this life was taken away by another node. */
   | { readonly end: "ejected"; readonly state: ReservationState }
@@ -119,6 +125,7 @@ export function* enrol(context: StorageContext, ask: EnrolAsk): Procedure<Enrolm
   const refusal = former.length === 0 ? yield* testRefusal(before) : null;
   const { self, spec } = context;
   const key = makeKey(spec.id, self, nextGeneration(ask.generation, self, before.keys));
+  const { idle } = context.standing;
   const registered = yield { call: "register", key };
   if (registered.result !== "done") return failed(failureText(registered));
   const state = yield* readReservations();
@@ -136,7 +143,10 @@ export function* enrol(context: StorageContext, ask: EnrolAsk): Procedure<Enrolm
   const held = yield* holdReservation(key);
   if (held.end !== "ready") return held;
   const aborts = yield* asksAbort(context, { key, taken: held.state.keys });
-  return typeof aborts === "string" ? failed(aborts) : { ...held, aborts, refusal };
+  if (typeof aborts === "string") return failed(aborts);
+  const inherited = ask.old === null && ours.length > 0 && (untouched || !vanished);
+  const antedates = inherited || (idle && context.standing.idle);
+  return { ...held, aborts, refusal, antedates };
 }
 
 /** The keys by which we are on the disk still: that of this life, or else those of former ones. */
@@ -205,7 +215,7 @@ export function* holdReservation(key: string): Procedure<Enrolment> {
   if (state.type !== WRITE_EXCLUSIVE_REGISTRANTS) {
     return failed(`it is reserved with type ${state.type}, not ${WRITE_EXCLUSIVE_REGISTRANTS}`);
   }
-  return { end: "ready", key, state, aborts: null, refusal: null };
+  return { end: "ready", key, state, aborts: null, refusal: null, antedates: false };
 }
 
 function failed(why: string): { readonly end: "failed"; readonly why: string } {

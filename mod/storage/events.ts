@@ -1,6 +1,7 @@
 /** What may come into stream 4 and what may go out. @module */
 import type { BootId, NodeId } from "../base/id.ts";
 import type { ClusterSpec } from "../base/cluster.ts";
+import type { DiskTest, PastTest } from "../base/disk_test.ts";
 import type { DiskFailure, ReservationState, ReservationType } from "../host/ports.ts";
 import type { CommonEffect, CommonEvent, LastWords } from "../streams.ts";
 
@@ -45,20 +46,6 @@ export type DiskResult =
   | { readonly result: "traits"; readonly persists: boolean | null }
   | { readonly result: "failed"; readonly failure: DiskFailure };
 
-/** One thing that a disk must be able to do, and whether it was seen to. */
-export interface TestStep {
-  /** A sentence that is true where `seen` is "yes". */
-  readonly what: string;
-  readonly seen: "yes" | "no" | "unseen";
-  readonly detail: string;
-}
-
-/** How the self-test of a disk in use ended. */
-export interface DiskTest {
-  readonly verdict: "fences" | "unproven" | "cannot-fence";
-  readonly steps: readonly TestStep[];
-}
-
 export type StorageEvent =
   | CommonEvent
   | {
@@ -81,6 +68,8 @@ export interface StorageOptions {
   readonly disks: readonly string[];
   /** Draws key generations. */
   readonly seed: number;
+  /** Self-tests of former lives of this node. */
+  readonly tests?: readonly PastTest[];
 }
 
 /** For `storage show` and status. */
@@ -93,9 +82,13 @@ export interface StorageView {
     readonly role: "witness" | "data";
     readonly state: "opening" | "ready" | "lost" | "unregistered";
     readonly detail: string;
+    /** Uuids of the disks that judge together with it, its own too; empty where it is alone. */
+    readonly group: readonly string[];
+    /** Whose pulse moves on it, and when it did last. */
+    readonly heard: readonly { readonly node: NodeId; readonly ageMs: number }[];
     readonly reservation: ReservationState | null;
-    /** The last self-test, which is made anew each day; null before the first. */
-    readonly test: (DiskTest & { readonly ageMs: number }) | null;
+    /** The last self-test, which is made anew each day; `former`: by a former life of this node. */
+    readonly test: (DiskTest & { readonly ageMs: number; readonly former: boolean }) | null;
   }[];
   /** What is not as it should be although nothing is decided by it, one sentence each. */
   readonly degraded: readonly string[];

@@ -9,8 +9,7 @@ import { after, earliest, EPOCH, type Instant, NEVER } from "../base/time.ts";
 import type { ReservationState } from "../host/ports.ts";
 import type { LastWords } from "../streams.ts";
 import type { StorageContext } from "./context.ts";
-import { enrol, type Enrolment, holdReservation } from "./enrol.ts";
-import { openDisk, reopenAt } from "./enrol.ts";
+import { enrol, type Enrolment, holdReservation, openDisk, reopenAt } from "./enrol.ts";
 import { encodePulse, type PulseSlot, slotOffset } from "./layout.ts";
 import type { Procedure, Procedures } from "./procedure.ts";
 import { failureText, isConflict, isState, readReservations } from "./procedure.ts";
@@ -72,8 +71,8 @@ export class Lun {
   #absence: Absence | null = null;
   /** When another node took our key from this life. */
   #lostAt: Instant = EPOCH;
-  /** Since when our key is the one that it is. */
-  #registeredAt: Instant = NEVER;
+  /** Since when our key is the one that it is; `antedates`: since before all that runs here. */
+  #registered = { at: NEVER, antedates: false };
   /** The core was told that our key was taken away. */
   #mourned = false;
   #due: Instant = EPOCH;
@@ -144,15 +143,15 @@ export class Lun {
     return this.#state === "ready" && this.#key === key;
   }
 
-  /** Our key was there then, and has been since without a break. */
-  keptSince(at: Instant): boolean {
-    return this.liveKey !== null && this.#registeredAt <= at;
+  /** Our key has been there without a break since then, or (null) since before all that runs here. */
+  keptSince(at: Instant | null): boolean {
+    const { at: since, antedates } = this.#registered;
+    return this.liveKey !== null && (at === null ? antedates : since <= at);
   }
 
   /** It went through a whole cycle not long ago. */
   get answers(): boolean {
-    const { timing } = this.#context;
-    return this.#context.now() - this.#answeredAt <= ANSWER_BEATS_MAX * timing.beatMs;
+    return this.#context.now() - this.#answeredAt <= ANSWER_BEATS_MAX * this.#context.timing.beatMs;
   }
 
   /** As last read. */
@@ -262,21 +261,22 @@ export class Lun {
     }
     this.#kind = opening.kind;
     this.#uuid = uuid;
+    this.#test.recall(this.#context, uuid);
     this.#group = group;
     this.#sizeBytes = opening.sizeBytes;
     yield* this.#enrol(uuid);
   }
 
   *#enrol(uuid: string): Procedure<void> {
-    const end = yield* enrol(this.#context, {
+    const ask = {
       old: this.#key,
       gone: this.#absence,
       loss: () => ({ lostAt: this.#lostAt, kept: this.#listener.isKept(this.#lostAt) }),
       before: this.#sound?.state ?? null,
       generation: this.#generation,
       uuid,
-    });
-    this.#settle(end);
+    };
+    this.#settle(yield* enrol(this.#context, ask));
   }
 
   #settle(end: Enrolment): void {
@@ -293,9 +293,10 @@ export class Lun {
     this.#absence = null;
     this.#lostAt = EPOCH;
     this.#mourned = false;
-    if (this.#key === null) this.#registeredAt = this.#context.now();
+    const at = this.#context.now();
+    if (this.#key === null) this.#registered = { at, antedates: end.antedates };
     this.#key = end.key;
-    this.#sound = { state: end.state, at: this.#context.now() };
+    this.#sound = { state: end.state, at };
     this.#generation = parseKey(end.key)?.generation ?? this.#generation;
     this.#aborts = end.aborts ?? this.#aborts;
     this.#detail = `key 0x${end.key}${this.#aborts ? "" : ", no PREEMPT AND ABORT"}`;
@@ -326,8 +327,7 @@ export class Lun {
     const onSlot = (slot: PulseSlot) => this.#listener.onSlot(slot);
     const reader = { uuid: this.#uuid ?? "", pulse: this.pulse, onSlot };
     for (const range of slotRanges(this.#context.peers())) {
-      const { offset, length } = range;
-      const result = yield { call: "read", offset, length };
+      const result = yield { call: "read", offset: range.offset, length: range.length };
       if (result.result !== "bytes") return this.#fail(failureText(result));
       readSlots(this.#context, reader, { bytes: result.bytes, range });
     }

@@ -44,6 +44,7 @@ export {
   type StoredRegister,
 } from "./layout.ts";
 export { type KnownLabel, type Panel, panelOf } from "./panel.ts";
+export { testsText } from "./self_test.ts";
 export {
   classifyKeys,
   type KeySet,

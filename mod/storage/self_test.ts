@@ -3,16 +3,18 @@
  * is registered on. Nothing here changes anything: what is asked is what the target must refuse.
  *
  * Whether it refuses the writes of who is not registered shows only before we are; so that is asked
- * whenever we come onto a disk that others hold, and kept.
+ * whenever we come onto a disk that others hold, and kept. It is kept over lives of this node too: a
+ * life that finds its former key there is no stranger, and a disk that was seen to take what it must
+ * refuse must not count as sound because the daemon began anew.
  *
  * @module
  */
+import type { DiskTest, TestStep } from "../base/disk_test.ts";
 import { type Reason, reason } from "../base/reason.ts";
-import { after, type Instant, type Millis, NEVER } from "../base/time.ts";
+import { after, formatMillis, type Instant, type Millis, NEVER } from "../base/time.ts";
 import type { ReservationState } from "../host/ports.ts";
 import type { StorageContext } from "./context.ts";
 import { asksAbort } from "./eject.ts";
-import type { DiskTest, TestStep } from "./events.ts";
 import {
   isConflict,
   isState,
@@ -31,6 +33,14 @@ const TEST_RETRY_BEATS = 50;
 
 const REFUSES = "it refuses the writes of who is not registered";
 const STRANGER_NEEDED = "seen only by who comes onto a disk that others hold";
+const UNSEEN: TestStep = { what: REFUSES, seen: "unseen", detail: STRANGER_NEEDED };
+
+/** A result: when, of what, and whether a former life of this node got it. */
+interface LastTest {
+  readonly at: Instant;
+  readonly test: DiskTest;
+  readonly former: boolean;
+}
 
 /** Asks, where we are not registered and others hold the disk, whether it refuses our writes. */
 export function* testRefusal(state: ReservationState): Procedure<TestStep | null> {
@@ -45,16 +55,17 @@ export function* testRefusal(state: ReservationState): Procedure<TestStep | null
 /** The tests of one disk. */
 export class SelfTest {
   readonly #path: string;
+  #uuid = "";
   #due: Instant = NEVER;
-  #refusal: TestStep = { what: REFUSES, seen: "unseen", detail: STRANGER_NEEDED };
-  #last: { readonly at: Instant; readonly test: DiskTest } | null = null;
+  #refusal: TestStep = UNSEEN;
+  #last: LastTest | null = null;
 
   constructor(path: string) {
     this.#path = path;
   }
 
   /** The last result, and when that was. */
-  get last(): { readonly at: Instant; readonly test: DiskTest } | null {
+  get last(): LastTest | null {
     return this.#last;
   }
 
@@ -67,11 +78,22 @@ export class SelfTest {
     return this.#due;
   }
 
+  /** The path leads to the disk with this uuid: what is known of any other says nothing of it. */
+  recall(context: StorageContext, uuid: string): void {
+    if (uuid === this.#uuid) return;
+    this.#uuid = uuid;
+    this.#due = NEVER;
+    const past = context.tests.get(uuid);
+    this.#last = past === undefined ? null : { at: past.at, test: past.test, former: true };
+    this.#refusal = past?.test.steps.find(({ what }) => what === REFUSES) ?? UNSEEN;
+  }
+
   /** We are registered there, anew. */
   begin(context: StorageContext, refusal: TestStep | null): void {
     this.#refusal = refusal ?? this.#refusal;
     const soon = after(context.now(), TEST_FIRST_BEATS * context.timing.beatMs);
-    if (this.#last === null || refusal?.seen === "no") this.#due = soon;
+    const known = this.#last !== null && !this.#last.former;
+    if (!known || refusal?.seen === "no") this.#due = soon;
   }
 
   /** Tests a disk on which `key` is registered; whether it has ABORT, where that was seen. */
@@ -99,7 +121,8 @@ export class SelfTest {
 
   #keep(context: StorageContext, test: DiskTest): void {
     const before = this.#last?.test.verdict ?? null;
-    this.#last = { at: context.now(), test };
+    this.#last = { at: context.now(), test, former: false };
+    context.tell({ fact: "storage.tested", disk: this.#uuid, path: this.#path, test });
     this.#due = after(context.now(), TEST_AGAIN_MS);
     const because = reasonOf(this.#path, test);
     const worse = before === "fences" && test.verdict !== "fences";
@@ -108,6 +131,20 @@ export class SelfTest {
     }`;
     context.say(text, because, before === test.verdict || (before === null && !isBad(test)));
   }
+}
+
+/** The results of some disks in one clause, for the first page; empty where there are none. */
+export function testsText(
+  tests: readonly (Pick<DiskTest, "verdict"> & { readonly ageMs: number } | null)[],
+): string {
+  const all = tests.filter((test) => test !== null);
+  if (all.length === 0) return "";
+  const counts = (["fences", "unproven", "cannot-fence"] as const)
+    .map((verdict) => ({ verdict, count: all.filter((each) => each.verdict === verdict).length }))
+    .filter(({ count }) => count > 0)
+    .map(({ verdict, count }) => `${verdict}=${count}`);
+  const oldest = Math.max(...all.map(({ ageMs }) => ageMs));
+  return `tested ${formatMillis(oldest)} ago: ${counts.join(" ")}`;
 }
 
 function isBad({ verdict }: DiskTest): boolean {

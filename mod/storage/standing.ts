@@ -31,7 +31,10 @@ export interface Loss {
   readonly lostAt: Instant;
   /** The other voter of a pair is silent: the disks judge. */
   readonly judging: boolean;
-  /** A majority of the disks that judge kept our key all the while: nobody won over us. */
+  /**
+   * A majority of the disks that judge kept our key all the while, or since before all that runs
+   * here: nobody won over us.
+   */
   readonly kept: boolean;
 }
 
@@ -102,8 +105,8 @@ export class Standing {
     if (this.idle) return !judging || this.#clearedAt >= lostAt;
     if (!this.isSound(now, timing)) return false;
     if (absence !== "ejected") return true;
-    // That was about a former life of which nothing is left, or by somebody who then did not win.
-    return lostAt === EPOCH ? this.#unbroken : kept;
+    // By somebody who then did not win, or about a former life of which nothing is left.
+    return kept || (lostAt === EPOCH && this.#unbroken);
   }
 
   /**

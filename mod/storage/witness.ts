@@ -79,11 +79,13 @@ export class Witness {
     return panel.order.length - taken < panel.needed;
   }
 
-  /** A majority of the disks that judge have had our key since before `lostAt`. */
+  /** A majority of those that judge have our key since then, or (of a pair) before all that runs. */
   isKept(lostAt: Instant): boolean {
     const panel = this.panel();
     if (panel === null) return false;
-    return this.#seated(panel).filter((lun) => lun.keptSince(lostAt)).length >= panel.needed;
+    const pair = opponent(this.#context) !== null;
+    const kept = (lun: Lun) => lun.keptSince(lostAt) || (pair && lun.keptSince(null));
+    return this.#seated(panel).filter(kept).length >= panel.needed;
   }
 
   /** Where the register is written now; null where too few disks answer. */

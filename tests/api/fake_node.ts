@@ -39,6 +39,7 @@ import { timingOf, timingTable } from "../../mod/base/timing.ts";
 import type { Description } from "../../mod/join/mod.ts";
 import type { EventLine, StatusDocument } from "../../mod/node/view.ts";
 import { BINARY_DIFF, RENEWALS, TEXT_DIFF, TICKETS } from "./fake_states.ts";
+import { FakeStorage } from "./fake_storage.ts";
 import { healthy, type Mutable } from "./healthy.ts";
 import type { Operation, Outcome } from "../../mod/streams.ts";
 import type { TicketState } from "../../mod/base/ticket_state.ts";
@@ -57,9 +58,10 @@ const LINE = {
 };
 export class FakeNode implements RunningNode, MembershipNode {
   readonly membership: MembershipNode = this;
+  readonly calls: unknown[] = [];
+  readonly storage: FakeStorage = new FakeStorage(this.calls);
   readonly tree = new Map<string, Row>();
   readonly asks: ChangeAsk[] = [];
-  readonly calls: unknown[] = [];
   readonly lines: EventLine[] = [];
   readonly outcomes = new Map<string, Outcome>();
   document: Mutable<StatusDocument> = healthy();

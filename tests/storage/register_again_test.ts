@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { nodeId } from "../../mod/base/id.ts";
 import { FRESH } from "../../mod/host/linux/lun_state.ts";
 import type { Host } from "./world.ts";
-import { bothUp, nodesOf, SETTLE, TIMING, UUIDS, World } from "./world.ts";
+import { bothUp, nodesOf, pairSpec, SETTLE, TIMING, UUIDS, World } from "./world.ts";
 
 const BEAT = TIMING.beatMs;
 const FENCE = { request: "storage.fence", node: nodeId(1), disks: null } as const;
@@ -68,6 +68,69 @@ Deno.test("a fresh life whose former key is there takes it over at once, whateve
   world.run(SETTLE);
   assert.deepEqual(nodesOf(world), [1, 2]);
   assert.equal(again.core.view().disks[0]?.state, "ready");
+});
+
+/** Three disks judge; the former life of one was ejected from some of them, and what it ran runs on. */
+function restarted(seed: number, ejectedFrom: readonly number[], spec = pairSpec()) {
+  const { world, a, b } = bothUp(new World(seed, { disks: 3 }));
+  for (const host of [a, b]) world.fact(host, { fact: "config.spec", spec, index: 1 });
+  for (const host of [a, b]) world.vitals(host, 1, 1);
+  a.dead = true;
+  const disks = ejectedFrom.map((at) => UUIDS[at] ?? "");
+  world.request(b, { request: "storage.fence", node: nodeId(1), disks });
+  world.run(SETTLE);
+  const again = world.boot(1, "ab".repeat(8), { clear: false });
+  world.fact(again, { fact: "config.spec", spec, index: 1 });
+  world.vitals(again, 1, 1);
+  return { world, again };
+}
+
+Deno.test("a fresh life takes over what runs: where its keys were left on a majority, it is let in again", () => {
+  const { world, again } = restarted(31, [0]);
+  world.run(SETTLE);
+  assert.deepEqual(nodesOf(world, 0), [2], "not before the others are known to hear it");
+  heard(world, [again], 10);
+  assert.deepEqual([0, 1, 2].map((at) => nodesOf(world, at)), [[1, 2], [1, 2], [1, 2]]);
+  assert.deepEqual(again.told("storage.lost"), []);
+});
+
+Deno.test("a fresh life takes over what runs: where a majority took its keys, it waits until nothing does", () => {
+  const { world, again } = restarted(32, [0, 1]);
+  heard(world, [again], 10);
+  assert.deepEqual([0, 1, 2].map((at) => nodesOf(world, at)), [[2], [2], [1, 2]]);
+  assert.equal(again.told("storage.lost").length > 0, true);
+});
+
+Deno.test("a fresh life of three nodes waits: there its resources are given away without a vote", () => {
+  const pair = pairSpec();
+  const [first] = pair.members;
+  assert.ok(first !== undefined);
+  const third = { ...first, id: nodeId(3), name: "nodeC", links: ["c:1"], peer: "c:2" };
+  const { world, again } = restarted(33, [0], { ...pair, members: [...pair.members, third] });
+  heard(world, [again], 10);
+  assert.deepEqual([0, 1, 2].map((at) => nodesOf(world, at)), [[2], [1, 2], [1, 2]]);
+});
+
+Deno.test("a fresh life comes late to a disk that its former one lost, and is let in with what it runs", () => {
+  for (const [kept, there] of [[true, [1, 2]], [false, [2]]] as const) {
+    const { world, a, b } = bothUp(new World(34, { disks: 3 }));
+    a.dead = true;
+    world.request(b, { request: "storage.fence", node: nodeId(1), disks: [...UUIDS] });
+    world.run(SETTLE);
+    const again = world.boot(1, "ab".repeat(8));
+    again.cutDisks.add(0);
+    heard(world, [again], 10);
+    assert.deepEqual([0, 1, 2].map((at) => nodesOf(world, at)), [[2], [1, 2], [1, 2]]);
+    world.vitals(again, 1, 1);
+    // Nobody is known to hear it for a while: what it runs may have been given away.
+    world.run(SETTLE);
+    const disks = [UUIDS[1] ?? "", UUIDS[2] ?? ""];
+    if (!kept) world.request(b, { request: "storage.fence", node: nodeId(1), disks });
+    world.run(SETTLE);
+    again.cutDisks.delete(0);
+    heard(world, [again], 20);
+    assert.deepEqual(nodesOf(world, 0), there, kept ? "but nobody won over it" : "as it was");
+  }
 });
 
 Deno.test("a node that never was on a disk is there at once, unheard only where nothing runs", () => {

@@ -1,11 +1,17 @@
 /** The self-test of a disk in use: what it sees, keeps and says. */
 import assert from "node:assert/strict";
+import type { DiskTest, PastTest, TestStep } from "../../mod/base/disk_test.ts";
 import { bootId, nodeId } from "../../mod/base/id.ts";
 import { instant } from "../../mod/base/time.ts";
 import { StorageContext } from "../../mod/storage/context.ts";
-import type { DiskCall, DiskResult, TestStep } from "../../mod/storage/events.ts";
+import type { DiskCall, DiskResult } from "../../mod/storage/events.ts";
 import type { ProcedureStep } from "../../mod/storage/procedure.ts";
-import { SelfTest, TEST_AGAIN_MS, TEST_FIRST_BEATS } from "../../mod/storage/self_test.ts";
+import {
+  SelfTest,
+  TEST_AGAIN_MS,
+  TEST_FIRST_BEATS,
+  testsText,
+} from "../../mod/storage/self_test.ts";
 import type { Saying } from "../../mod/streams.ts";
 import { pairSpec, TIMING, UUID, World } from "./world.ts";
 
@@ -36,10 +42,12 @@ function run(test: SelfTest, context: StorageContext, target: Target): void {
 
 /** A disk that was tested and found good. */
 function tested() {
-  const context = new StorageContext(nodeId(1), bootId("1".repeat(16)), pairSpec());
+  const us = { self: nodeId(1), boot: bootId("1".repeat(16)), spec: pairSpec() };
+  const context = new StorageContext(us);
   context.begin(instant(1000));
   const test = new SelfTest("/lun");
   const target: Target = { aborts: true, keys: [KEY] };
+  test.recall(context, UUID);
   test.begin(context, REFUSED);
   run(test, context, target);
   return { context, test, target };
@@ -56,6 +64,13 @@ Deno.test("SelfTest.run() keeps a result for a day, and a good one is no news", 
   assert.equal(test.deadline, 1000 + TEST_AGAIN_MS);
   const said = sayings(context).map(({ routine, because }) => [routine, because?.code]);
   assert.deepEqual(said, [[true, "storage.tested"]]);
+});
+
+Deno.test("SelfTest.run() tells each result, to be kept", () => {
+  const { context, test } = tested();
+  const told = context.take().flatMap((effect) => effect.kind === "tell" ? [effect.fact] : []);
+  const result = test.last?.test;
+  assert.deepEqual(told, [{ fact: "storage.tested", disk: UUID, path: "/lun", test: result }]);
 });
 
 Deno.test("SelfTest.run() says aloud, once, what a disk can no more", () => {
@@ -112,4 +127,60 @@ Deno.test("a disk that takes the writes of strangers is told loudly, and proves 
   a.dead = true;
   world.run(SOON);
   assert.deepEqual(b.told("storage.fenced"), []);
+});
+
+/** What a former life saw of the disk, an hour before its end. */
+function past(verdict: DiskTest["verdict"], seen: TestStep["seen"]): PastTest {
+  const steps = [{ what: "it refuses the writes of who is not registered", seen, detail: "" }];
+  return { uuid: UUID, at: instant(1000 - 3_600_000), test: { verdict, steps } };
+}
+
+Deno.test("what a former life saw of a disk is shown until it is tested anew", () => {
+  const world = new World(3);
+  const a = world.boot(1, undefined, { tests: [past("unproven", "unseen")] });
+  assert.equal(a.core.view().disks[0]?.test, null, "it is not known yet which disk that is");
+  world.run(2 * TIMING.beatMs);
+  const shown = a.core.view().disks[0]?.test;
+  assert.equal(shown?.former, true);
+  assert.ok(shown.ageMs >= 3_600_000);
+  world.run(SOON);
+  const anew = a.core.view().disks[0]?.test;
+  assert.equal(anew?.former, false);
+  assert.ok(anew.ageMs < SOON);
+});
+
+Deno.test("what a former life saw of another disk says nothing of this one", () => {
+  const world = new World(4);
+  const other = { ...past("cannot-fence", "no"), uuid: "f".repeat(32) };
+  const a = world.boot(1, undefined, { tests: [other] });
+  world.run(2 * TIMING.beatMs);
+  assert.equal(a.core.view().disks[0]?.test, null);
+  assert.deepEqual(a.core.view().degraded, []);
+});
+
+Deno.test("a disk that a former life saw to take a stranger's write proves nothing to the next", () => {
+  const world = new World(5);
+  const b = world.boot(2);
+  world.run(SOON);
+  // It comes onto a disk that nobody else holds, so it is no stranger there.
+  b.dead = true;
+  const again = world.boot(2, "3".repeat(16), { tests: [past("cannot-fence", "no")] });
+  world.run(SOON);
+  assert.equal(again.core.view().disks[0]?.test?.verdict, "cannot-fence");
+  assert.equal(again.core.view().disks[0]?.test?.former, false);
+  const a = world.boot(1);
+  world.run(SOON);
+  world.request(again, { request: "storage.fence", node: nodeId(1), disks: [UUID] });
+  a.dead = true;
+  world.run(SOON);
+  assert.deepEqual(again.told("storage.fenced"), []);
+});
+
+Deno.test("testsText() counts verdicts, and tells the oldest", () => {
+  assert.equal(testsText([null]), "");
+  const tests = [{ verdict: "fences", ageMs: 2000 }, null, { verdict: "unproven", ageMs: 90_000 }];
+  const text = testsText(
+    [...tests, { verdict: "fences", ageMs: 0 }] as Parameters<typeof testsText>[0],
+  );
+  assert.equal(text, "tested 1 m 30 s ago: fences=2 unproven=1");
 });

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { equalBytes } from "../../mod/base/bytes.ts";
 import type { ClusterSpec } from "../../mod/base/cluster.ts";
+import type { PastTest } from "../../mod/base/disk_test.ts";
 import { bootId, clusterId, type NodeId, nodeId } from "../../mod/base/id.ts";
 import { Prng } from "../../mod/base/prng.ts";
 import { reason } from "../../mod/base/reason.ts";
@@ -57,6 +58,7 @@ interface Life {
   readonly boot: string;
   readonly seed: number;
   readonly disks: readonly SharedDisk[];
+  readonly tests: readonly PastTest[];
 }
 
 /** One shared disk. */
@@ -89,7 +91,8 @@ export class Host {
     const disks = life.disks.map((_, at) => `/lun${at === 0 ? "" : at}`);
     const options = { self: this.id, boot: bootId(life.boot), spec: pairSpec(), disks };
     this.nexuses = disks.map(() => "");
-    this.core = new StorageCore({ ...options, seed: life.seed }, instant(now));
+    const { seed, tests } = life;
+    this.core = new StorageCore({ ...options, seed, tests }, instant(now));
   }
 
   /** Facts of one kind, in order. */
@@ -167,8 +170,16 @@ export class World {
   }
 
   /** `clear`: stream 3 found that nothing runs there. */
-  boot(id: number, boot = `${id}`.repeat(16), { clear = true } = {}): Host {
-    const host = new Host(id, this.now, { boot, seed: this.prng.u32(), disks: this.disks });
+  boot(
+    id: number,
+    boot = `${id}`.repeat(16),
+    { clear = true, tests = [] }: {
+      readonly clear?: boolean;
+      readonly tests?: readonly PastTest[];
+    } = {},
+  ): Host {
+    const life = { boot, seed: this.prng.u32(), disks: this.disks, tests };
+    const host = new Host(id, this.now, life);
     this.hosts.push(host);
     this.feed(host, { kind: "tick" });
     if (clear) this.fact(host, { fact: "ha.clear" });

@@ -15,6 +15,7 @@ import { statusRoutes } from "./status.ts";
 import { storageRoutes } from "./storage.ts";
 import { ticketRoutes } from "./tickets.ts";
 import { watchRoutes } from "./watch.ts";
+import { witnessRoutes } from "./witness.ts";
 
 /** In the order of the OpenAPI document. */
 export const ROUTES: readonly Route[] = [
@@ -31,6 +32,7 @@ export const ROUTES: readonly Route[] = [
   ...haModeRoutes,
   ...ruleRoutes,
   ...storageRoutes,
+  ...witnessRoutes,
   ...joinRoutes,
   ...ticketRoutes,
 ];

@@ -22,7 +22,9 @@ export const storageRoutes: readonly Route[] = [
       content: z.strictObject({ schema: z.literal("pentad.storage/1"), view: z.unknown() }),
     },
     problems: ["join.not-a-member"],
-    handle: ({ node }) => json({ schema: "pentad.storage/1", view: node.streamView("storage") }),
+    async handle({ node }) {
+      return json({ schema: "pentad.storage/1", view: await node.storage.show() });
+    },
   }),
   route({
     method: "POST",

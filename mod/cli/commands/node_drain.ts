@@ -73,11 +73,6 @@ export async function untilEmpty(cli: Cli, node: string, then = ""): Promise<voi
 export async function mustBeOkToStop(cli: Cli, node: string): Promise<void> {
   const status = await statusOf(cli);
   const { ha, nodes } = status;
-  const { left, needed } = votesWithout(status, node);
-  if (left < needed) {
-    const why = `the others have ${left} votes then, and ${needed} are needed`;
-    throw new ProblemError("node.not-ok-to-stop", why);
-  }
   // What cannot run anywhere now is not lost by it.
   const ill = new Set(
     status.resources.filter(({ state }) => state === "error").map(({ id }) => id),
@@ -85,6 +80,11 @@ export async function mustBeOkToStop(cli: Cli, node: string): Promise<void> {
   const has = nodes.find(({ name }) => name === node)?.resources ?? [];
   if (ha.mode === "disarmed" && has.length > 0) {
     const why = `HA is disarmed: ${has.join(", ")} would start nowhere else`;
+    throw new ProblemError("node.not-ok-to-stop", why);
+  }
+  const { left, needed } = votesWithout(status, node);
+  if (left < needed) {
+    const why = `the others have ${left} votes then, and ${needed} are needed`;
     throw new ProblemError("node.not-ok-to-stop", why);
   }
   const { quorate, resources } = await rehearseLive(cli, [

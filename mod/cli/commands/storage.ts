@@ -5,6 +5,7 @@ import type { Cli } from "../cli.ts";
 import { printView } from "../tree_view.ts";
 import { checkCommand } from "./storage_check.ts";
 import { reservationsCommand } from "./storage_reservations.ts";
+import { witnessCommand } from "./storage_witness.ts";
 
 export function storageCommand(cli: Cli): CommandUnknownOpts {
   const show = new Command("show").description("disks, pulses, registrations, witness")
@@ -31,5 +32,6 @@ export function storageCommand(cli: Cli): CommandUnknownOpts {
       if (!commit) cli.print.note("nothing was written; --commit writes the label");
     });
   return new Command("storage").description("stream 4: who may write").addCommand(show)
-    .addCommand(format).addCommand(reservationsCommand(cli)).addCommand(checkCommand(cli));
+    .addCommand(format).addCommand(witnessCommand(cli)).addCommand(reservationsCommand(cli))
+    .addCommand(checkCommand(cli));
 }

@@ -1,11 +1,13 @@
-/** `pentad storage check`: can this disk really fence? Needs no daemon. @module */
+/** `pentad storage check`: can this disk really fence? Needs no daemon, and keeps what it saw. @module */
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import type { KeptTest } from "../../base/disk_test.ts";
 import { EXIT, ProblemError } from "../../base/problem.ts";
 import { type CheckAnswer, type CheckCall, checkDisk, isInUse } from "../../host/scsi/check.ts";
 import type { DiskReport } from "../../host/ports.ts";
 import type { Cli } from "../cli.ts";
 import { DiskHand } from "../disk_hand.ts";
 import { safeText } from "../print.ts";
+import { readSettingsFile, settingsOption } from "../settings_file.ts";
 
 const EXITS = { "fences": EXIT.ok, "unproven": EXIT.degraded, "cannot-fence": EXIT.failed };
 const GRADES = { yes: "good", no: "bad", unseen: "warn" } as const;
@@ -15,7 +17,8 @@ export function checkCommand(cli: Cli): CommandUnknownOpts {
     .description("test whether a disk can fence; nobody may be registered on it")
     .argument("<device>")
     .option("--second <device>", "another way to it (of several paths the second, unless named)")
-    .action(async (device, { second }) => {
+    .addOption(settingsOption())
+    .action(async (device, { second, settings }) => {
       const port = await cli.wiring.disks();
       const hands: DiskHand[] = [];
       const hold = async (path: string) => {
@@ -37,7 +40,12 @@ export function checkCommand(cli: Cli): CommandUnknownOpts {
         if (other !== null) {
           refuseOther(report, await other.report());
         }
-        await test(cli, { first, second: other, name: report.name, model: report.model });
+        const sides = { first, second: other, name: report.name, model: report.model };
+        await test(
+          cli,
+          sides,
+          (seen) => keep(cli, settings, { ...seen, disk: device, path: device }),
+        );
       } finally {
         for (const hand of hands) hand.close();
       }
@@ -51,7 +59,13 @@ interface Sides {
   readonly model: string;
 }
 
-async function test(cli: Cli, { first, second, name, model }: Sides): Promise<void> {
+type Seen = Pick<KeptTest, "unit" | "verdict" | "steps">;
+
+async function test(
+  cli: Cli,
+  { first, second, name, model }: Sides,
+  kept: (seen: Seen) => Promise<void>,
+): Promise<void> {
   const check = checkDisk({ keys: [randomKey(), randomKey()], pair: second !== null });
   let next = check.next();
   while (next.done !== true) {
@@ -60,6 +74,7 @@ async function test(cli: Cli, { first, second, name, model }: Sides): Promise<vo
   }
   const { verdict, steps } = next.value;
   cli.exit = EXITS[verdict];
+  await kept({ unit: name === null ? model : `${model} ${name}`, verdict, steps });
   if (cli.print.format === "json") {
     const answer = { schema: "pentad.storage-check/1", device: first.path, name, model };
     return cli.print.json({
@@ -78,6 +93,22 @@ async function test(cli: Cli, { first, second, name, model }: Sides): Promise<vo
   );
   cli.print.line(`verdict: ${verdict}`);
   if (second === null) cli.print.note("name another path to it with --second to see the rest");
+}
+
+/** For `storage show`. The disk is what was asked about: whoever cannot keep it is told, no more. */
+async function keep(
+  cli: Cli,
+  settings: string,
+  seen: Omit<KeptTest, "by" | "at">,
+): Promise<void> {
+  const { keepDiskTest } = await import("../../host/linux/disk_tests.ts");
+  try {
+    const { state } = await readSettingsFile(cli.io, settings);
+    await keepDiskTest(state, { by: "check", at: Date.now(), ...seen });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    cli.print.note(`the result is not kept: ${why}`);
+  }
 }
 
 /** A hung disk is an answer as well: the test goes on to take its registrations away. */
