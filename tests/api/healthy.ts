@@ -37,7 +37,10 @@ export function healthy(): Mutable<StatusDocument> {
     dc_epoch: 3,
     leader: "nodeA",
     nodes: [node("nodeA", 1, true), node("nodeB", 2, false)],
-    streams: [{ name: "heartbeat", state: "ok", now: "view 88: nodeA nodeB" }],
+    streams: [
+      { name: "heartbeat", state: "ok", now: "view 88: nodeA nodeB" },
+      { name: "storage", state: "ok", now: "1/1 disks ready" },
+    ],
     resources: [{
       ...{ id: "exec:web", state: "started", wanted: "started", node: "nodeA" },
       ...{ reason: "placed", detail: "" },

@@ -56,6 +56,7 @@ Deno.test("printStatus() shows who, how many votes, which stream, what runs wher
     "",
     "STREAM     STATE  NOW",
     "heartbeat  ok ✓   view 88: nodeA nodeB",
+    "storage    ok ✓   1/1 disks ready",
     "",
     "RESOURCE  STATE      NODE   WANTED   REASON",
     "exec:web  started ✓  nodeA  started  placed",
