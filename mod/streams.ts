@@ -169,8 +169,13 @@ export interface Position {
 }
 
 export type ConfigFact =
-  /** The cluster description in force: told at start and whenever it is committed. */
-  | { readonly fact: "config.spec"; readonly spec: ClusterSpec; readonly index: number }
+  /** The description in force: told at start and whenever it is committed; `forced`: by a person. */
+  | {
+    readonly fact: "config.spec";
+    readonly spec: ClusterSpec;
+    readonly index: number;
+    readonly forced?: true;
+  }
   | { readonly fact: "config.position"; readonly position: Position; readonly because: Reason }
   /** Told in log order, once per index that changed the tree; at start once with the whole tree. */
   | {

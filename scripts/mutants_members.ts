@@ -4,6 +4,22 @@ import type { Mutant } from "./mutant.ts";
 /** See `mutants.ts`. */
 export const MEMBER_MUTANTS: readonly Mutant[] = [
   {
+    name: "votes counted by the newest description alone",
+    file: "heartbeat/descriptions.ts",
+    find: "return [this.#newest, ...this.#before];",
+    put: "return [this.#newest];",
+    shape: "tests/heartbeat/descriptions_test.ts",
+    seeds: 1,
+  },
+  {
+    name: "an old description dropped when one more knows of the new one",
+    file: "heartbeat/descriptions.ts",
+    find: "return ignorant >= neededVotes(spec);",
+    put: "return this.#know.size === 0 && ignorant >= neededVotes(spec);",
+    shape: "tests/heartbeat/descriptions_test.ts",
+    seeds: 1,
+  },
+  {
     name: "config entry before an own-term commit",
     file: "config/membership.ts",
     find: "if (raft.commit < raft.termStart || raft.specAt.index > raft.commit) {",

@@ -55,10 +55,10 @@ export class Standing {
   /** Tells the description in force, if it is another one. */
   tellSpec(): void {
     const raft = this.#raft;
-    const { spec, index } = raft.committedSpec;
+    const { spec, index, forced } = raft.committedSpec;
     if (index === this.#specIndex) return;
     this.#specIndex = index;
-    raft.tell({ fact: "config.spec", spec, index });
+    raft.tell({ fact: "config.spec", spec, index, ...(forced && { forced }) });
     if (memberOf(spec, raft.self) !== undefined) return;
     const because = reason("config.removed", { node: raft.name(raft.self), index });
     raft.say("removed", because);

@@ -9,25 +9,31 @@ import type { Reason } from "../base/reason.ts";
 import type { Instant } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
 import type { Fact } from "../streams.ts";
+import { Descriptions } from "./descriptions.ts";
 import type { HeartbeatEffect, HeartbeatOptions } from "./events.ts";
 
 /** One per core; the core begins and ends the step, the parts add to it. */
 export class HeartbeatContext {
   readonly self: NodeId;
-  #spec: ClusterSpec;
+  readonly #descriptions: Descriptions;
   #timing: Timing;
   #now: Instant;
   #effects: HeartbeatEffect[] = [];
 
   constructor({ self, spec, profile }: HeartbeatOptions, now: Instant) {
     this.self = self;
-    this.#spec = spec;
+    this.#descriptions = new Descriptions(self, spec);
     this.#timing = timingOf(profile);
     this.#now = now;
   }
 
   get spec(): ClusterSpec {
-    return this.#spec;
+    return this.#descriptions.newest;
+  }
+
+  /** Those by which votes are counted: a majority of each is needed. */
+  get specs(): readonly ClusterSpec[] {
+    return this.#descriptions.inForce;
   }
 
   get timing(): Timing {
@@ -40,17 +46,22 @@ export class HeartbeatContext {
 
   /** False for a host whose own spec does not name it: it is not in yet, or was removed. */
   get isMember(): boolean {
-    return memberOf(this.#spec, this.self) !== undefined;
+    return memberOf(this.spec, this.self) !== undefined;
   }
 
-  setSpec(spec: ClusterSpec): void {
-    this.#spec = spec;
+  setSpec(spec: ClusterSpec, index: number, forced: boolean): void {
+    this.#descriptions.set(spec, index, forced);
     this.#timing = timingOf(spec.profile);
+  }
+
+  /** A member's present life says that so much of the log is committed. */
+  hearCommitted(node: NodeId, index: number): void {
+    this.#descriptions.hear(node, index);
   }
 
   /** A member's name, for people. */
   name(node: NodeId): string {
-    return nameOf(this.#spec, node);
+    return nameOf(this.spec, node);
   }
 
   begin(now: Instant): void {

@@ -7,7 +7,7 @@
 import type { Core } from "../base/core.ts";
 import type { NodeId } from "../base/id.ts";
 import { reason } from "../base/reason.ts";
-import { after, EPOCH, type Instant } from "../base/time.ts";
+import { after, earliest, EPOCH, type Instant } from "../base/time.ts";
 import type { Fact, Position, Vitals } from "../streams.ts";
 import { beatOf } from "./beat.ts";
 import { HeartbeatContext } from "./context.ts";
@@ -136,6 +136,7 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
     // A beat that was overtaken has nothing to say that is not said better already.
     if (newest) {
       peer.say(beat);
+      this.#context.hearCommitted(peer.member.id, beat.index);
       this.#onEcho(peer, header.link, echo, fresh ? sentAt : null);
       // Ours was held for so long before this one was sent; the field is rounded.
       if (echo !== undefined && sentAt !== null) {
@@ -179,7 +180,7 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
       case "join.keys":
         return this.#gate.setKeys(fact.keys);
       case "config.spec":
-        this.#context.setSpec(fact.spec);
+        this.#context.setSpec(fact.spec, fact.index, fact.forced === true);
         this.#roster.track();
         return this.#roster.refreshView();
       case "ha.vitals":
@@ -205,8 +206,10 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
   }
 
   #prove(): void {
-    const { spec, self, now } = this.#context;
-    const proven = this.#proof.provenAt(spec, self, now);
+    const { specs, self, now } = this.#context;
+    const proven = specs.reduce((least, spec) => (
+      earliest(least, this.#proof.provenAt(spec, self, now))
+    ), now);
     if (proven <= this.#provenAt) return;
     this.#provenAt = proven;
     this.#context.tell({ fact: "heartbeat.proof", provenAt: proven });

@@ -28,11 +28,11 @@ export class Membership {
   }
 
   /**
-   * Recomputes the view. `reports` are those of the other online members. True where it changed in
-   * more than its epoch.
+   * Recomputes the view; a majority of each description is needed. `reports` are those of the other
+   * online members. True where it changed in more than its epoch.
    */
   refresh(
-    spec: ClusterSpec,
+    specs: readonly ClusterSpec[],
     online: readonly NodeId[],
     reports: readonly Report[],
     witnessHeld: boolean,
@@ -42,8 +42,14 @@ export class Membership {
     const changed = sorted.join() !== before.online.join();
     const highest = reports.reduce((max, report) => Math.max(max, report.epoch), before.epoch);
     const epoch = Math.min(EPOCH_MAX, changed ? highest + 1 : highest);
-    const present = presentVotes(spec, sorted, witnessHeld);
-    const [expected, needed] = [expectedVotes(spec), neededVotes(spec)];
+    const counts = specs.map((spec) => ({
+      present: presentVotes(spec, sorted, witnessHeld),
+      ...{ expected: expectedVotes(spec), needed: neededVotes(spec) },
+    }));
+    // Of several the one that wants most: the newest one, where none wants anything.
+    const { present, expected, needed } = counts.reduce((worst, each) => (
+      each.needed - each.present > Math.max(0, worst.needed - worst.present) ? each : worst
+    ));
     const installed = reports.every((report) => report.online.join() === sorted.join());
     const quorate = present >= needed;
     this.#view = { epoch, online: sorted, present, expected, needed, quorate, installed };

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { memberOf } from "../base/cluster.ts";
+import { type ClusterSpec, memberOf, witnessVotes } from "../base/cluster.ts";
 import type { NodeId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
-import { after, latest, type Millis } from "../base/time.ts";
+import { after, type Instant, latest, type Millis } from "../base/time.ts";
 import type { MemberState, View } from "../streams.ts";
 import type { HeartbeatContext } from "./context.ts";
 import type { HeartbeatView } from "./events.ts";
@@ -95,11 +95,11 @@ export class Roster {
   }
 
   refreshView(): void {
-    const { self, spec, isMember } = this.#context;
+    const { self, specs, isMember } = this.#context;
     const online = [...this.#peers.values()].filter((peer) => peer.state === "online");
     const ids = [...online.map((peer) => peer.member.id), ...(isMember ? [self] : [])];
     const reports = online.flatMap((peer) => peer.beat ?? []);
-    if (!this.#membership.refresh(spec, ids, reports, this.witnessHeld)) return;
+    if (!this.#membership.refresh(specs, ids, reports, this.witnessHeld)) return;
     const { view } = this.#membership;
     const members = view.online.map((id) => this.#context.name(id)).join(" ");
     const { epoch, present, expected, needed, quorate } = view;
@@ -192,7 +192,14 @@ export class Roster {
    */
   #silence({ member: { id }, state, lastHeard }: Peer): Millis {
     if (state !== "down") return -Infinity;
-    const { spec, self, now, timing: { deadMs } } = this.#context;
+    const { specs } = this.#context;
+    return specs.reduce((least, spec) => (
+      Math.min(least, this.#silenceBy(spec, id, lastHeard))
+    ), Infinity);
+  }
+
+  #silenceBy(spec: ClusterSpec, id: NodeId, lastHeard: Instant): Millis {
+    const { self, now, timing: { deadMs } } = this.#context;
     const watches: Watch[] = [{ votes: votesOf(spec, self), since: lastHeard, until: now }];
     for (const peer of this.#peers.values()) {
       const quietSince = peer.quietSince(id);
@@ -201,7 +208,7 @@ export class Roster {
       watches.push({ votes: votesOf(spec, peer.member.id), since, until: peer.reportedAt });
     }
     const until = this.#proof.witnessAt;
-    if (this.witnessHeld && now - until < deadMs) {
+    if (this.witnessHeld && witnessVotes(spec) && now - until < deadMs) {
       watches.push({ votes: 1, since: lastHeard, until });
     }
     return silenceOf(watches, neededVotes(spec));

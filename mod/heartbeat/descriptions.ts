@@ -1,0 +1,81 @@
+/**
+ * Which descriptions of the cluster votes are counted by: the newest that is known to be committed,
+ * and with it those of before by which somebody who does not know of it may still come to a majority.
+ *
+ * Commits reach the nodes one after the other. Whoever is cut off in between counts by the old
+ * description, and a majority of the old one and one of the new one need not share a node: of
+ * {A,B,witness} → {A,B,C} not {B,witness} and {A,C}, and of two changes in a row not even where one
+ * voter changes at a time. So who knows of the change counts by both, until those of whom it is not
+ * known that they know of it, the witness among them, are no majority of the old one.
+ *
+ * @module
+ */
+import { type ClusterSpec, voters, witnessVotes } from "../base/cluster.ts";
+import type { NodeId } from "../base/id.ts";
+import { neededVotes, votesOf } from "./quorum.ts";
+
+/** Descriptions of before that are kept; each is the work of a person. */
+const BEFORE_MAX = 64;
+
+/** See the module's note. */
+export class Descriptions {
+  readonly #self: NodeId;
+  #newest: ClusterSpec;
+  /** Index of its entry in the log; who has committed as much knows of it. */
+  #index = 0;
+  /** Oldest first. */
+  #before: ClusterSpec[] = [];
+  /** Nodes that know of the newest one. */
+  #know = new Set<NodeId>();
+  /** A life begins with what was committed before it, and goes by nothing older. */
+  #begun = false;
+
+  constructor(self: NodeId, first: ClusterSpec) {
+    this.#self = self;
+    this.#newest = first;
+  }
+
+  get newest(): ClusterSpec {
+    return this.#newest;
+  }
+
+  /** Those whose majorities are needed, the newest one first. */
+  get inForce(): readonly ClusterSpec[] {
+    return [this.#newest, ...this.#before];
+  }
+
+  /** A newer one is committed; `forced`: a person vouches for it that nobody goes by the old one. */
+  set(spec: ClusterSpec, index: number, forced: boolean): void {
+    const old = this.#newest;
+    this.#newest = spec;
+    this.#index = index;
+    this.#know = new Set();
+    if (forced || !this.#begun) this.#before = [];
+    else if (!haveSameVotes(old, spec)) this.#before = [...this.#before, old].slice(-BEFORE_MAX);
+    this.#begun = true;
+    this.#settle();
+  }
+
+  /** A voter says that so much is committed. */
+  hear(node: NodeId, committed: number): void {
+    if (this.#before.length === 0 || committed < this.#index || this.#know.has(node)) return;
+    this.#know.add(node);
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.#before = this.#before.filter((spec) => {
+      const ignorant = voters(spec).reduce((sum, { id, votes }) => (
+        id === this.#self || this.#know.has(id) ? sum : sum + votes
+      ), witnessVotes(spec) ? 1 : 0);
+      return ignorant >= neededVotes(spec);
+    });
+  }
+}
+
+/** The same votes for the same nodes: what else was changed changes no majority. */
+function haveSameVotes(old: ClusterSpec, spec: ClusterSpec): boolean {
+  const ids = [...old.members, ...spec.members].map(({ id }) => id);
+  return witnessVotes(old) === witnessVotes(spec) &&
+    ids.every((id) => votesOf(old, id) === votesOf(spec, id));
+}
