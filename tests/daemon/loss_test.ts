@@ -107,7 +107,9 @@ Deno.test({
     const solo = cluster.node(0);
     const state = `${solo.folder}/state`;
     Deno.mkdirSync(state);
-    await new Deno.Command("mount", { args: ["-t", "tmpfs", "-o", "size=8m", "none", state] })
+    await new Deno.Command("mount", {
+      args: ["-t", "tmpfs", "-o", "size=8m,mode=0700", "none", state],
+    })
       .output();
     try {
       await solo.start();
