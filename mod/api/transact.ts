@@ -2,6 +2,7 @@
 import { decodeText, encodeText, fromHex, toHex } from "../base/bytes.ts";
 import { ProblemError } from "../base/problem.ts";
 import { sha256 } from "../base/seal.ts";
+import { decidedBy } from "../config/mod.ts";
 import type { Operation, Outcome } from "../streams.ts";
 import type { Call } from "./route.ts";
 import type { ChangeAsk } from "./running_node.ts";
@@ -19,6 +20,10 @@ export async function propose(
   ask: Pick<ChangeAsk, "expect" | "operations">,
 ): Promise<Extract<Outcome, { ok: true }>> {
   const { node, author, reason, requestId } = call;
+  const decided = ask.operations.map(decidedBy).find((path) => path !== null) ?? null;
+  if (decided !== null) {
+    throw new ProblemError("config.decided", `"${decided}" holds what the manager decided`);
+  }
   const outcome = await node.change({ ...ask, author, reason, request: requestId });
   if (outcome.ok) return outcome;
   throw new ProblemError(outcome.problem.code, outcome.problem.why);

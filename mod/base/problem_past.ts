@@ -2,6 +2,12 @@
 import { EXIT, type ProblemKind } from "./exit.ts";
 
 export const PAST_PROBLEMS = {
+  "config.decided": {
+    title: "Cannot write what the manager decided",
+    remedy: "say what you want by pentad ha; an old file of it would be obeyed. It can be removed",
+    status: 403,
+    exit: EXIT.unsafe,
+  },
   "config.no-transaction": {
     title: "Cannot find that transaction",
     remedy: "see pentad config history for those there are",

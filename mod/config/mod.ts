@@ -21,5 +21,6 @@ export { pathFault } from "./path.ts";
 export { judgeLoss, type LossVerdict } from "./recovery.ts";
 export { vmidOf } from "./guests.ts";
 export { INODES_MAX, Tree, TREE_BYTES_MAX, type TreeReader } from "./tree.ts";
+export { decidedBy } from "./decisions.ts";
 export { type Undo, type UndoGround, undoOf } from "./undo.ts";
 export { decodeEntry, encodeEntry, FILE_BYTES_MAX, type SpecEntry } from "./wire.ts";

@@ -9,22 +9,10 @@ import { equalBytes } from "../base/bytes.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import type { HistoryRecord, StoredRow } from "../host/ports.ts";
 import type { Expectation, Operation } from "../streams.ts";
+import { DECISIONS } from "./decisions.ts";
 import { isForced, pathsNamed, transactionOf } from "./history.ts";
 import type { TreeReader } from "./tree.ts";
 import { FILE_BYTES_MAX, OPERATIONS_MAX } from "./wire.ts";
-
-/**
- * What the manager of stream 3 decided, from what it knew then. Put back, it would be acted upon as if
- * it were true still: what a dead node ran would start elsewhere, beside where it was taken over to;
- * and an order that was followed once would be followed again, of a node that lives by now.
- */
-const DECISIONS: readonly string[] = [
-  "ha/manager_status",
-  "ha/crm_commands",
-  "ha/disarmed",
-  "ha/out_nodes",
-  "priv/lock/ha_manager_lock",
-];
 
 /** What is to be proposed. The expectations hold while nobody touches the paths meanwhile. */
 export interface Undo {

@@ -64,6 +64,17 @@ Deno.test("PUT creates with If-None-Match, changes with If-Match, and answers th
   assert.equal(node.tree.size, 0);
 });
 
+Deno.test("PUT does not write what the manager decided; DELETE removes it", async () => {
+  const { node, send } = setUp();
+  const path = "/v1/config/ha/manager_status";
+  await refused(await send("PUT", path, { body: "{}", headers: CREATE }), "config.decided");
+  node.put("ha/manager_status", "{}");
+  const headers = { "If-Match": `"${node.index}"` };
+  await refused(await send("PUT", path, { body: "{}", headers }), "config.decided");
+  assert.equal(await (await send("GET", path)).text(), "{}");
+  assert.equal((await send("DELETE", path, { headers })).status, 200);
+});
+
 Deno.test("PUT and DELETE refuse a wrong, missing, weak, listed or contradictory condition", async () => {
   const { node, send } = setUp();
   node.put("f", "x");

@@ -47,7 +47,7 @@ export const configRoutes: readonly Route[] = [
       ...["api.precondition-required", "config.version-mismatch", "config.no-quorum"] as const,
       ...["config.bad-path", "config.is-a-directory", "config.not-found"] as const,
       ...["config.not-a-directory", "config.too-large", "config.full"] as const,
-      ...["config.guest-exists", "config.unknown-outcome"] as const,
+      ...["config.guest-exists", "config.unknown-outcome", "config.decided"] as const,
     ],
     handle: writePath,
   }),

@@ -68,7 +68,8 @@ export class AttributeCalls {
     if (place.place === "special") {
       return node === DEBUG_NODE ? this.#done(request) : calls.refuse(request, "EACCES");
     }
-    if (place.place === "root") return calls.refuse(request, "EACCES");
+    const closed = place.place === "root" || this.#shared.isDecided(place);
+    if (closed) return calls.refuse(request, "EACCES");
     if (this.#shared.frozen !== null) return calls.refuse(request, this.#shared.frozen);
     if (place.place === "row" && place.row.kind === "directory") {
       return this.#setDirectory(request, place);

@@ -238,6 +238,7 @@ export class Files {
       if (writes && place.special.node !== DEBUG_NODE) return "EACCES";
     } else {
       if (place.place === "row" && place.row.kind === "directory") return "EISDIR";
+      if (writes && this.#shared.isDecided(place)) return "EACCES";
       if (writes && this.#shared.frozen !== null) return this.#shared.frozen;
     }
     return this.#shared.handles.room ? null : BUSY;

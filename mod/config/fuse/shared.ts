@@ -1,6 +1,7 @@
 /** The parts of a mount that its calls are made of, and the moves that several calls share. @module */
 import { encodeText } from "../../base/bytes.ts";
 import type { Instant } from "../../base/time.ts";
+import { isDecided } from "../decisions.ts";
 import { guestOf } from "../guests.ts";
 import { NAME_BYTES_MAX, pathFault } from "../path.ts";
 import { Calls } from "./calls.ts";
@@ -8,7 +9,7 @@ import { Committer } from "./committer.ts";
 import type { MountParts, StepClock } from "./context.ts";
 import { type FlightAsk, Flights } from "./flights.ts";
 import { Handles } from "./handles.ts";
-import { type Findable, Nodes } from "./nodes.ts";
+import { type Findable, Nodes, type Place } from "./nodes.ts";
 import { Notices } from "./notices.ts";
 import { join } from "./paths.ts";
 import { NO_QUORUM, UNKNOWN_OUTCOME } from "./refusal.ts";
@@ -76,12 +77,18 @@ export class Shared {
     if (pathFault(path) !== null) {
       return pathFault(path.replaceAll(/[^/]/g, "n")) ? "ENAMETOOLONG" : "EINVAL";
     }
+    if (isDecided(path)) return "EACCES";
     const guest = guestOf(path);
     if (guest === null) return null;
     for (const ino of this.parts.tree().view.guests.places(guest.vmid)) {
       if (ino !== mover) return "EEXIST";
     }
     return null;
+  }
+
+  /** The manager's own file: it is read, and removed, and not written. */
+  isDecided(place: Place): boolean {
+    return isDecided(this.nodes.pathOf(place) ?? "");
   }
 
   /** True where no inode more fits the tree. */

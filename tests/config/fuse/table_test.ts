@@ -265,6 +265,28 @@ Deno.test("rename of or to a lock is EACCES", () => {
   assert.equal(system.rename("d", "priv/lock/m"), "EACCES");
 });
 
+Deno.test("better: what the manager decided is read and removed, and written by nobody", () => {
+  const { bench, system } = desk();
+  const path = "ha/manager_status";
+  const data = new TextEncoder().encode("{}");
+  assert.equal(system.mkdir("ha"), "ok");
+  assert.equal(system.open(path, CUT, true), "EACCES");
+  assert.equal(system.mkdir(path), "EACCES");
+  bench.elsewhere({ op: "create", path }, { op: "write", path, offset: 0, data });
+  assert.equal(system.open(path, CUT), "EACCES");
+  assert.equal(system.open(path, WRITE), "EACCES");
+  assert.equal(system.truncate(path, 0), "EACCES");
+  assert.equal(system.utime(path, "now"), "EACCES");
+  assert.equal(system.rename("f", path), "EACCES");
+  const pending = system.opened("d/saved", WRITE, true);
+  assert.equal(system.rename("d/saved", path), "EACCES");
+  system.close(pending);
+  assert.equal(system.cat(path), "{}");
+  assert.equal(system.rename(path, "f"), "ok");
+  assert.equal(system.stat(path), "ENOENT");
+  assert.equal(system.open(path, CUT, true), "EACCES");
+});
+
 Deno.test("rename keeps to what its flags and the kinds allow", () => {
   const { system } = desk();
   system.put("g", "x");

@@ -1,0 +1,34 @@
+/**
+ * Files of the tree that the manager of stream 3 writes, and nobody else.
+ *
+ * What it decided, it decided from what it knew then. Put back, it would be acted upon as if it were
+ * true still: what a dead node ran would start elsewhere, beside where it was taken over to; and an
+ * order that was followed once would be followed again, of a node that lives by now.
+ *
+ * @module
+ */
+import type { Operation } from "../streams.ts";
+
+/** The document of all decisions. It can be removed: then everything is found out anew. */
+const STATUS = "ha/manager_status";
+
+/** What is never taken back. */
+export const DECISIONS: readonly string[] = [
+  STATUS,
+  "ha/crm_commands",
+  "ha/disarmed",
+  "ha/out_nodes",
+  "priv/lock/ha_manager_lock",
+];
+
+/** A file that people may read and remove, but not write. */
+export function isDecided(path: string): boolean {
+  return path === STATUS;
+}
+
+/** The path at which an operation of a person's would put decisions; null: at none. */
+export function decidedBy(operation: Operation): string | null {
+  if (operation.op === "remove" || operation.op === "rmdir") return null;
+  const path = operation.op === "rename" ? operation.to : operation.path;
+  return isDecided(path) ? path : null;
+}
