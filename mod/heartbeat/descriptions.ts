@@ -6,11 +6,12 @@
  * description, and a majority of the old one and one of the new one need not share a node: of
  * {A,B,witness} → {A,B,C} not {B,witness} and {A,C}, and of two changes in a row not even where one
  * voter changes at a time. So who knows of the change counts by both, until those of whom it is not
- * known that they know of it, the witness among them, are no majority of the old one.
+ * known that they know of it, the witness among them, are no majority of the old one. Where only
+ * former members are left of these it counts by the new one.
  *
  * @module
  */
-import { type ClusterSpec, voters, witnessVotes } from "../base/cluster.ts";
+import { type ClusterSpec, memberOf, voters, witnessVotes } from "../base/cluster.ts";
 import type { NodeId } from "../base/id.ts";
 import { neededVotes, votesOf } from "./quorum.ts";
 
@@ -65,10 +66,11 @@ export class Descriptions {
 
   #settle(): void {
     this.#before = this.#before.filter((spec) => {
-      const ignorant = voters(spec).reduce((sum, { id, votes }) => (
-        id === this.#self || this.#know.has(id) ? sum : sum + votes
-      ), witnessVotes(spec) ? 1 : 0);
-      return ignorant >= neededVotes(spec);
+      const ignorant = voters(spec).filter(({ id }) => id !== this.#self && !this.#know.has(id));
+      // What a node runs that was removed is not taken for gone because of its silence alone.
+      if (!ignorant.some(({ id }) => memberOf(this.#newest, id) !== undefined)) return false;
+      const votes = ignorant.reduce((sum, each) => sum + each.votes, witnessVotes(spec) ? 1 : 0);
+      return votes >= neededVotes(spec);
     });
   }
 }

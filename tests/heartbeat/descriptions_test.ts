@@ -22,6 +22,8 @@ const TABLE: readonly (readonly [string, readonly ClusterSpec[], number])[] = [
   ["the fourth one goes", [cluster(4), THREE], 2],
   ["a second one beside a lone one", [cluster(1), cluster(2)], 1],
   ["a witness for a pair", [cluster(2), PAIR], 1],
+  ["one of a pair with a witness goes", [PAIR, cluster(1)], 1],
+  ["one of a pair goes", [cluster(2), cluster(1)], 1],
   ["another name", [THREE, { ...THREE, name: "other" }], 1],
   ["two changes that nobody else knows of", [THREE, cluster(4), cluster(5)], 3],
 ];
