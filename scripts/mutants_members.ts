@@ -6,7 +6,7 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
   {
     name: "votes counted by the newest description alone",
     file: "heartbeat/descriptions.ts",
-    find: "return [this.#newest, ...this.#before];",
+    find: "return [this.#newest, ...this.#before.map(({ spec }) => spec)];",
     put: "return [this.#newest];",
     shape: "tests/heartbeat/descriptions_test.ts",
     seeds: 1,
@@ -14,8 +14,8 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
   {
     name: "an old description dropped when one more knows of the new one",
     file: "heartbeat/descriptions.ts",
-    find: "return ignorant >= neededVotes(spec);",
-    put: "return this.#know.size === 0 && ignorant >= neededVotes(spec);",
+    find: "return votes >= neededVotes(spec);",
+    put: "return this.#know.size === 0 && votes >= neededVotes(spec);",
     shape: "tests/heartbeat/descriptions_test.ts",
     seeds: 1,
   },

@@ -9,7 +9,7 @@ import type { Reason } from "../base/reason.ts";
 import type { Instant } from "../base/time.ts";
 import { type Timing, timingOf } from "../base/timing.ts";
 import type { Fact } from "../streams.ts";
-import { Descriptions } from "./descriptions.ts";
+import { Descriptions, type Turn } from "./descriptions.ts";
 import type { HeartbeatEffect, HeartbeatOptions } from "./events.ts";
 
 /** One per core; the core begins and ends the step, the parts add to it. */
@@ -49,8 +49,8 @@ export class HeartbeatContext {
     return memberOf(this.spec, this.self) !== undefined;
   }
 
-  setSpec(spec: ClusterSpec, index: number, forced: boolean): void {
-    this.#descriptions.set(spec, index, forced);
+  setSpec(spec: ClusterSpec, index: number, turn: Turn): void {
+    this.#descriptions.set(spec, index, turn);
     this.#timing = timingOf(spec.profile);
   }
 

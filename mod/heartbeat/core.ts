@@ -180,7 +180,10 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
       case "join.keys":
         return this.#gate.setKeys(fact.keys);
       case "config.spec":
-        this.#context.setSpec(fact.spec, fact.index, fact.forced === true);
+        this.#context.setSpec(fact.spec, fact.index, {
+          forced: fact.forced === true,
+          witnessHeld: this.#roster.witnessHeld,
+        });
         this.#roster.track();
         return this.#roster.refreshView();
       case "ha.vitals":

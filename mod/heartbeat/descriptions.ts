@@ -18,6 +18,21 @@ import { neededVotes, votesOf } from "./quorum.ts";
 /** Descriptions of before that are kept; each is the work of a person. */
 const BEFORE_MAX = 64;
 
+/** A description that was in force before. */
+interface Before {
+  readonly spec: ClusterSpec;
+  /** Somebody else may count the witness's vote by it. */
+  readonly witness: boolean;
+}
+
+/** How a newer description comes. */
+export interface Turn {
+  /** A person vouches that nobody goes by the old one. */
+  readonly forced: boolean;
+  /** The witness's vote is in our hand: it is in no other. */
+  readonly witnessHeld: boolean;
+}
+
 /** See the module's note. */
 export class Descriptions {
   readonly #self: NodeId;
@@ -25,7 +40,7 @@ export class Descriptions {
   /** Index of its entry in the log; who has committed as much knows of it. */
   #index = 0;
   /** Oldest first. */
-  #before: ClusterSpec[] = [];
+  #before: Before[] = [];
   /** Nodes that know of the newest one. */
   #know = new Set<NodeId>();
   /** A life begins with what was committed before it, and goes by nothing older. */
@@ -42,17 +57,20 @@ export class Descriptions {
 
   /** Those whose majorities are needed, the newest one first. */
   get inForce(): readonly ClusterSpec[] {
-    return [this.#newest, ...this.#before];
+    return [this.#newest, ...this.#before.map(({ spec }) => spec)];
   }
 
-  /** A newer one is committed; `forced`: a person vouches for it that nobody goes by the old one. */
-  set(spec: ClusterSpec, index: number, forced: boolean): void {
+  /** A newer one is committed. Who had no vote by the old one has none to keep to it. */
+  set(spec: ClusterSpec, index: number, { forced, witnessHeld }: Turn): void {
     const old = this.#newest;
     this.#newest = spec;
     this.#index = index;
     this.#know = new Set();
-    if (forced || !this.#begun) this.#before = [];
-    else if (!haveSameVotes(old, spec)) this.#before = [...this.#before, old].slice(-BEFORE_MAX);
+    if (forced || !this.#begun || votesOf(old, this.#self) === 0) this.#before = [];
+    else if (!haveSameVotes(old, spec)) {
+      const before = { spec: old, witness: witnessVotes(old) && !witnessHeld };
+      this.#before = [...this.#before, before].slice(-BEFORE_MAX);
+    }
     this.#begun = true;
     this.#settle();
   }
@@ -65,11 +83,11 @@ export class Descriptions {
   }
 
   #settle(): void {
-    this.#before = this.#before.filter((spec) => {
+    this.#before = this.#before.filter(({ spec, witness }) => {
       const ignorant = voters(spec).filter(({ id }) => id !== this.#self && !this.#know.has(id));
       // What a node runs that was removed is not taken for gone because of its silence alone.
       if (!ignorant.some(({ id }) => memberOf(this.#newest, id) !== undefined)) return false;
-      const votes = ignorant.reduce((sum, each) => sum + each.votes, witnessVotes(spec) ? 1 : 0);
+      const votes = ignorant.reduce((sum, each) => sum + each.votes, witness ? 1 : 0);
       return votes >= neededVotes(spec);
     });
   }

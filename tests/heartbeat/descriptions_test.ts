@@ -13,6 +13,7 @@ import { cluster, CLUSTER_KEY, life, member, TIMING } from "./world.ts";
 const [A, B, C] = [nodeId(1), nodeId(2), nodeId(3)];
 const PAIR = cluster(2, 1, true);
 const THREE = cluster(3);
+const TURN = { forced: false, witnessHeld: false };
 
 /** How many descriptions each of these leaves in force, from one to the next. */
 const TABLE: readonly (readonly [string, readonly ClusterSpec[], number])[] = [
@@ -32,7 +33,7 @@ for (const [name, specs, expected] of TABLE) {
   Deno.test(`descriptions in force: ${name}`, () => {
     const [first] = specs as readonly [ClusterSpec];
     const descriptions = new Descriptions(A, first);
-    specs.forEach((spec, at) => descriptions.set(spec, 10 * (at + 1), false));
+    specs.forEach((spec, at) => descriptions.set(spec, 10 * (at + 1), TURN));
     assert.equal(descriptions.inForce.length, expected);
     for (const id of [B, C, nodeId(4), nodeId(5)]) descriptions.hear(id, 10 * specs.length - 1);
     assert.equal(descriptions.inForce.length, expected, "who knows less knows nothing of it");
@@ -43,18 +44,30 @@ for (const [name, specs, expected] of TABLE) {
 
 Deno.test("a life goes by nothing older than what it begins with, and a person's word ends it", () => {
   const descriptions = new Descriptions(A, PAIR);
-  descriptions.set(THREE, 20, false);
+  descriptions.set(THREE, 20, TURN);
   assert.deepEqual(descriptions.inForce, [THREE]);
-  descriptions.set(PAIR, 30, false);
+  descriptions.set(PAIR, 30, TURN);
   assert.equal(descriptions.inForce.length, 2);
-  descriptions.set(cluster(1), 40, true);
+  descriptions.set(cluster(1), 40, { ...TURN, forced: true });
   assert.deepEqual(descriptions.inForce, [cluster(1)]);
+});
+
+Deno.test("whose hand has the witness's vote, and who comes, go by the new one at once", () => {
+  const alone = new Descriptions(A, PAIR);
+  alone.set(PAIR, 10, TURN);
+  // The other one of the pair is dead, or cut off: it has not this vote.
+  alone.set(THREE, 20, { ...TURN, witnessHeld: true });
+  assert.deepEqual(alone.inForce, [THREE]);
+  const third = new Descriptions(C, PAIR);
+  third.set(PAIR, 10, TURN);
+  third.set(THREE, 20, TURN);
+  assert.deepEqual(third.inForce, [THREE]);
 });
 
 Deno.test("enough of the old voters know of it: the others can do nothing by the old one", () => {
   const descriptions = new Descriptions(A, cluster(5));
-  descriptions.set(cluster(5), 10, false);
-  descriptions.set(cluster(4), 20, false);
+  descriptions.set(cluster(5), 10, TURN);
+  descriptions.set(cluster(4), 20, TURN);
   assert.equal(descriptions.inForce.length, 2);
   descriptions.hear(B, 20);
   assert.equal(descriptions.inForce.length, 2, "three of five do not know");
