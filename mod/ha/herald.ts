@@ -59,22 +59,21 @@ export class Herald {
 
   /** As {@link present}, of live migrations. */
   news(node: NodeId): MigrationNews | null {
-    const { agent, health } = this.#parts;
     const { self, boot } = this.#context;
-    if (node === self) return { version: 2, boot, ...agent.migrations() };
-    const known = health(node);
-    const news = this.#news.get(node);
-    return known?.state === "online" && news?.boot === known.boot ? news : null;
+    if (node === self) return { version: 2, boot, ...this.#parts.agent.migrations() };
+    return this.#ofNow(node, this.#news.get(node));
   }
 
   /** The newest report of a node that is online, in its present life; our own is made now. */
   present(node: NodeId): Report | null {
-    const { agent, health } = this.#parts;
-    if (node === this.#context.self) return agent.ready ? this.#own() : null;
-    const report = this.#reports.get(node);
-    const known = health(node);
-    if (report === undefined || known?.state !== "online") return null;
-    return report.boot === known.boot ? report : null;
+    if (node === this.#context.self) return this.#parts.agent.ready ? this.#own() : null;
+    return this.#ofNow(node, this.#reports.get(node));
+  }
+
+  /** What a node said, where it is online and its present life said it. */
+  #ofNow<T extends { readonly boot: string }>(node: NodeId, said: T | undefined): T | null {
+    const known = this.#parts.health(node);
+    return known?.state === "online" && said?.boot === known.boot ? said : null;
   }
 
   /** Sends a report to all where it says something new, or `anyway`. */

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { parseAddress } from "../base/address.ts";
 import { memberOf } from "../base/cluster.ts";
 import type { NodeId, ResourceId } from "../base/id.ts";
 import { reason } from "../base/reason.ts";
@@ -180,7 +181,7 @@ export class Migrations {
     }
     const told = news(target);
     const arrival = about(told?.arrivals, { id, live });
-    const host = hostIn(memberOf(this.#context.spec, target)?.peer);
+    const host = this.#hostOf(target);
     if (told !== null && arrival !== undefined && host !== null) {
       local.state = "moving";
       local.op = this.#context.tag();
@@ -197,7 +198,7 @@ export class Migrations {
     const { self, now, boot } = this.#context;
     // What is left here of another time has to be gone first.
     if (this.#locals.has(id) || !start || this.#count("arriving") >= maxWorkers) return;
-    const host = hostIn(memberOf(this.#context.spec, self)?.peer);
+    const host = this.#hostOf(self);
     if (host === null) return this.#refuse(id, live, "this node's own address is not known");
     const local = freshLocal(id, now);
     this.#locals.set(id, local);
@@ -217,6 +218,10 @@ export class Migrations {
     this.#context.do({ kind: "resume", tag: local.op, spec });
   }
 
+  #hostOf(node: NodeId): string | null {
+    return parseAddress(memberOf(this.#context.spec, node)?.peer ?? "")?.hostname ?? null;
+  }
+
   #count(phase: Local["state"]): number {
     return [...this.#locals.values()].filter(({ state }) => state === phase).length;
   }
@@ -228,10 +233,4 @@ export class Migrations {
     const because = reason("ha.migration-refused", { id, node, why });
     this.#context.say(`${spoken(id)} does not migrate`, because);
   }
-}
-
-/** The host of `HOST:PORT`. */
-function hostIn(address: string | undefined): string | null {
-  const host = /^(.+):\d+$/.exec(address ?? "")?.[1];
-  return host === undefined ? null : host.replace(/^\[(.*)\]$/, "$1");
 }

@@ -2,30 +2,18 @@
 import assert from "node:assert/strict";
 import type { ClusterSpec } from "../../mod/base/cluster.ts";
 import { NODE_ID_MAX, nodeId } from "../../mod/base/id.ts";
-import { Prng } from "../../mod/base/prng.ts";
 import { instant } from "../../mod/base/time.ts";
-import { Log } from "../../mod/config/log.ts";
 import { changeSpec, readyLearner } from "../../mod/config/membership.ts";
-import { Raft } from "../../mod/config/raft.ts";
+import type { Raft } from "../../mod/config/raft.ts";
 import { REMEMBERED_MAX, Twins } from "../../mod/config/twins.ts";
 import { encodeEntry } from "../../mod/config/wire.ts";
 import type { SpecChange } from "../../mod/streams.ts";
 import { specOf } from "./cluster.ts";
+import { leaderOf } from "./leader.ts";
 import { Lone, transactionOf } from "./lone.ts";
 
-/** A leader whose members all answer and hold everything. */
 function leader(spec: ClusterSpec = specOf(3, false)): Raft {
-  const raft = new Raft({
-    ...{ self: nodeId(1), log: new Log([]), prng: new Prng(1), spec, term: 1, vote: nodeId(1) },
-    applied: 0,
-  }, instant(1000));
-  raft.role = "leader";
-  for (const id of raft.others) raft.follow(id);
-  raft.append([{ term: 1, body: encodeEntry({ kind: "noop" }) }]);
-  raft.termStart = 1;
-  raft.durable = raft.commit = 1;
-  for (const progress of raft.progress.values()) progress.match = 1;
-  return raft;
+  return leaderOf(spec);
 }
 
 function verdict(raft: Raft, change: SpecChange): string {

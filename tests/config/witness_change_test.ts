@@ -2,27 +2,19 @@
 import assert from "node:assert/strict";
 import type { ClusterSpec } from "../../mod/base/cluster.ts";
 import { nodeId } from "../../mod/base/id.ts";
-import { Prng } from "../../mod/base/prng.ts";
 import { instant } from "../../mod/base/time.ts";
-import { Log } from "../../mod/config/log.ts";
 import { changeSpec, onSwapped, tendWitness } from "../../mod/config/membership.ts";
-import { Raft } from "../../mod/config/raft.ts";
+import type { Raft } from "../../mod/config/raft.ts";
 import { encodeEntry } from "../../mod/config/wire.ts";
 import type { Request } from "../../mod/streams.ts";
 import { Desk, specOf } from "./cluster.ts";
+import { leaderOf } from "./leader.ts";
 
 const OTHER = "2".repeat(32);
 
 /** A leader whose members all answer, hold everything, and have applied it. */
 function leader(spec: ClusterSpec): Raft {
-  const raft = new Raft({
-    ...{ self: nodeId(1), log: new Log([]), prng: new Prng(1), spec, term: 1, vote: nodeId(1) },
-    applied: 0,
-  }, instant(1000));
-  raft.role = "leader";
-  for (const id of raft.others) raft.follow(id);
-  raft.append([{ term: 1, body: encodeEntry({ kind: "noop" }) }]);
-  raft.termStart = 1;
+  const raft = leaderOf(spec);
   settle(raft);
   return raft;
 }

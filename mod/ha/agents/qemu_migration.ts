@@ -24,8 +24,9 @@ import {
 } from "./migration.ts";
 import type { Failure } from "./ocf.ts";
 import { QemuStart, type VmPorts } from "./qemu_start.ts";
-import { statusIn } from "./qmp.ts";
+import { isObject, statusIn } from "./qmp.ts";
 import type { QmpCommand } from "./qmp_talk.ts";
+import { quoteOption } from "./vm_command.ts";
 
 /** Credentials of a machine that waits; it goes when it is let run, and shows that it was not. */
 export const ARRIVAL_OBJECT = "arrival";
@@ -111,7 +112,10 @@ export class QemuMigration {
       done(failure);
     };
     const words = [
-      ...["-object", `tls-creds-psk,id=${ARRIVAL_OBJECT},endpoint=server,dir=${comma(folder)}`],
+      ...[
+        "-object",
+        `tls-creds-psk,id=${ARRIVAL_OBJECT},endpoint=server,dir=${quoteOption(folder)}`,
+      ],
       ...["-incoming", "defer"],
     ];
     this.#start.launch(spec, begun, { words, note: { received: true } }, (failure) => {
@@ -296,13 +300,4 @@ function command(execute: string, args?: Readonly<Record<string, unknown>>): Qmp
 
 function printHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
-}
-
-/** A comma ends a value, two of them are one: QemuOpts. */
-function comma(text: string): string {
-  return text.replaceAll(",", ",,");
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

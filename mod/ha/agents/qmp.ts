@@ -83,6 +83,7 @@ export function statusIn(value: unknown): string | null {
   return typeof status === "string" && /^[a-z-]{1,40}$/.test(status) ? status : null;
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+/** What JSON calls an object. */
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

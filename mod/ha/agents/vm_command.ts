@@ -38,7 +38,7 @@ export function vmCommand(config: VmConfig, ground: VmGround): readonly string[]
   const boots = bootIndexes(config);
   return [
     QEMU,
-    ...["-name", `guest=${escape(name ?? `vm-${vmid}`)}`],
+    ...["-name", `guest=${quoteOption(name ?? `vm-${vmid}`)}`],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-S"],
     ...["-machine", `${config.machine},accel=${helped ? "kvm:tcg" : "tcg"}`],
     ...["-cpu", cpuOf(config, helped)],
@@ -46,7 +46,7 @@ export function vmCommand(config: VmConfig, ground: VmGround): readonly string[]
     ...["-m", `${memoryMib}M`],
     // A guest that panics is kept, so that the next look can say so.
     ...["-action", "panic=pause"],
-    ...["-qmp", `unix:${escape(monitorPath(sockets))},server=on,wait=off`],
+    ...["-qmp", `unix:${quoteOption(monitorPath(sockets))},server=on,wait=off`],
     ...firmwareOf(config),
     ...["-vga", vga],
     ...controllersOf(config),
@@ -59,7 +59,7 @@ export function vmCommand(config: VmConfig, ground: VmGround): readonly string[]
 }
 
 /** A comma ends a value, two of them are one: QemuOpts. */
-function escape(text: string): string {
+export function quoteOption(text: string): string {
   return text.replaceAll(",", ",,");
 }
 
@@ -74,7 +74,7 @@ function firmwareOf({ bios, firmware }: VmConfig): string[] {
   const { path, format } = firmware;
   return [
     ...["-drive", `if=pflash,unit=0,format=raw,readonly=on,file=${FIRMWARE_CODE}`],
-    ...["-drive", `if=pflash,unit=1,format=${format},file=${escape(path)}`],
+    ...["-drive", `if=pflash,unit=1,format=${format},file=${quoteOption(path)}`],
   ];
 }
 
@@ -120,7 +120,7 @@ function diskOf(
   const key = keyOf(disk);
   const { path, format, cache, serial } = disk;
   const drive = [
-    ...(path === null ? [] : [`file=${escape(path)}`]),
+    ...(path === null ? [] : [`file=${quoteOption(path)}`]),
     ...["if=none", `id=drive-${key}`, `media=${disk.media}`],
     ...(path === null ? [] : [`format=${format}`, `cache=${cache}`]),
     ...(disk.discard ? ["discard=on"] : []),
@@ -174,13 +174,13 @@ function netOf(
 function serialOf(at: number, to: string, sockets: string): string[] {
   const id = `serial${at}`;
   const way = to === "socket"
-    ? `socket,id=${id},path=${escape(`${sockets}.${id}`)},server=on,wait=off`
+    ? `socket,id=${id},path=${quoteOption(`${sockets}.${id}`)},server=on,wait=off`
     : `serial,id=${id},path=${to}`;
   return ["-chardev", way, "-device", `isa-serial,chardev=${id}`];
 }
 
 function agentOf(sockets: string): string[] {
-  const path = escape(`${sockets}.qga`);
+  const path = quoteOption(`${sockets}.qga`);
   return [
     ...["-chardev", `socket,id=qga0,path=${path},server=on,wait=off`],
     ...["-device", "virtio-serial-pci,id=qga"],
