@@ -5,7 +5,8 @@
  *
  * With the runtime's own linker (`deno compile`), which needs the bare runtime `denort`: fetched by
  * deno itself where it can be, or named by DENORT_BIN. Where there is none (or with --unpacking), the
- * file unpacks itself at its first start (`build/unpacking.ts`).
+ * file unpacks itself at its first start (`build/unpacking.ts`). A place in it (`chunk-….js:1:4711`)
+ * is read with the map that `deno bundle --sourcemap external` makes of the same sources.
  *
  * @module
  */
@@ -13,9 +14,10 @@ import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import manifest from "../deno.json" with { type: "json" };
 import { billOfMaterials, type Lock } from "./build/bom.ts";
+import { bundle } from "./build/bundle.ts";
 import { npmPackages } from "./build/npm_packages.ts";
 import { papers } from "./build/papers.ts";
-import { unpackingFile } from "./build/unpacking.ts";
+import { unpackingFile, V8_FLAGS } from "./build/unpacking.ts";
 import { WORKERS } from "./workers.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
@@ -37,7 +39,16 @@ async function compile(): Promise<string | null> {
   await Deno.mkdir(FOLDER, { recursive: true });
   await Deno.remove(target).catch(() => {});
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["compile", "-A", "--no-check", ...include, "--output", target, "main.ts"],
+    args: [
+      "compile",
+      "-A",
+      "--no-check",
+      `--v8-flags=${V8_FLAGS}`,
+      ...include,
+      "--output",
+      target,
+      "main.ts",
+    ],
     env: { NO_COLOR: "1" },
     cwd: ROOT,
     stdout: "null",
@@ -68,7 +79,8 @@ const packages = await npmPackages(ROOT, ["main.ts", ...WORKERS]);
 const unlinked = values.unpacking ? "--unpacking" : await compile();
 if (unlinked !== null) {
   console.log(`packed, not linked (${unlinked}): the file unpacks itself at its first start`);
-  write(name, unpackingFile(ROOT, Deno.execPath(), packages), 0o755);
+  const parts = { runtime: Deno.execPath(), program: await bundle(ROOT), packages };
+  write(name, unpackingFile(ROOT, parts), 0o755);
 }
 const digest = createHash("sha256").update(Deno.readFileSync(TARGET)).digest("hex");
 write(`${name}.sha256`, `${digest}  ${name}\n`);
