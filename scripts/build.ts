@@ -6,7 +6,9 @@
  * With the runtime's own linker (`deno compile`), which needs the bare runtime `denort`: fetched by
  * deno itself where it can be, or named by DENORT_BIN. Where there is none (or with --unpacking), the
  * file unpacks itself at its first start (`build/unpacking.ts`); it brings the deno that builds it,
- * or that of `--runtime` (or DENO_BIN), which another kind of machine always needs.
+ * or that of `--runtime` (or DENO_BIN), which another kind of machine always needs. A place in it
+ * (`chunk-….js:1:4711`) is read with the map that `deno bundle --sourcemap external` makes of the
+ * same sources.
  *
  * @module
  */
@@ -14,10 +16,11 @@ import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import manifest from "../deno.json" with { type: "json" };
 import { billOfMaterials, type Lock } from "./build/bom.ts";
+import { bundle } from "./build/bundle.ts";
 import { npmPackages } from "./build/npm_packages.ts";
 import { papers } from "./build/papers.ts";
 import { isVersion, ownTarget, runtimeFault, targetNamed } from "./build/target.ts";
-import { unpackingFile } from "./build/unpacking.ts";
+import { unpackingFile, V8_FLAGS } from "./build/unpacking.ts";
 import { WORKERS } from "./workers.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
@@ -52,7 +55,7 @@ async function compile(): Promise<string | null> {
   await Deno.remove(fresh).catch(() => {});
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
-      ...["compile", "-A", "--no-check", "--target", target.name],
+      ...["compile", "-A", "--no-check", `--v8-flags=${V8_FLAGS}`, "--target", target.name],
       ...[...include, "--output", fresh, "main.ts"],
     ],
     env: { NO_COLOR: "1" },
@@ -118,9 +121,10 @@ async function build(): Promise<void> {
   const packages = await npmPackages(ROOT, ["main.ts", ...WORKERS]);
   const unlinked = values.unpacking ? "--unpacking" : await compile();
   if (unlinked !== null) {
-    const how = { runtime: runtime(named), machine: target.machine, packages };
+    const brought = { runtime: runtime(named), machine: target.machine };
     console.log(`packed, not linked (${unlinked}): the file unpacks itself at its first start`);
-    write(NAME, unpackingFile(ROOT, how), 0o755);
+    const parts = { ...brought, program: await bundle(ROOT), packages };
+    write(NAME, unpackingFile(ROOT, parts), 0o755);
   }
   const bytes = Deno.readFileSync(PLACE);
   const digest = createHash("sha256").update(bytes).digest("hex");

@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { tar, type TarFile } from "../../mod/cli/bundle/tar.ts";
-import { listSources } from "../imports.ts";
+import { BUNDLE_MAIN, filesBelow } from "./bundle.ts";
 import type { NpmPackage } from "./npm_packages.ts";
 
 /** Written where the digest of the payload goes. */
@@ -21,6 +21,8 @@ const MACHINE = "@MACHINE@";
 const LENGTH = "@LENGTH@";
 /** Who clears away holds its lock for some renames; one that hangs must not keep a host down. */
 const LOCK_SECONDS = 5;
+/** Young objects get little room: a daemon that idles keeps some 10 MB less. */
+export const V8_FLAGS = "--max-semi-space-size=2";
 const PLAIN = 0o644;
 const PROGRAM = 0o755;
 
@@ -84,22 +86,24 @@ DENO_NO_UPDATE_CHECK=1
 PENTAD_FILE="$(readlink -f "$0")"
 PATH="$path"
 export PATH DENO_DIR DENO_NO_UPDATE_CHECK PENTAD_FILE
-exec "$dir/deno" run -A --quiet --no-check --cached-only "$dir/main.ts" "$@"
+exec "$dir/deno" run -A --quiet --no-check --cached-only --v8-flags=${V8_FLAGS} "$dir/${BUNDLE_MAIN}" "$@"
 `;
 
-/** What a file is made of, beside the repository's own sources. */
+/** What a file is made of, beside the repository's own papers. */
 export interface Parts {
   /** The deno that it is to run on. */
   readonly runtime: string;
   /** Of that deno, as uname(1) says it. */
   readonly machine: string;
+  /** What it runs. */
+  readonly program: readonly TarFile[];
   readonly packages: readonly NpmPackage[];
 }
 
 /** The whole file. `root`: of the repository. */
 export function unpackingFile(
   root: string,
-  { runtime, machine, packages }: Parts,
+  { runtime, machine, program, packages }: Parts,
 ): Uint8Array<ArrayBuffer> {
   const file = (path: string, from: string, mode = PLAIN): TarFile => ({
     path,
@@ -108,13 +112,13 @@ export function unpackingFile(
   });
   const files: TarFile[] = [
     file("deno", runtime, PROGRAM),
-    { path: "deno.json", data: new TextEncoder().encode(settingsOf(root, packages)), mode: PLAIN },
+    { path: "deno.json", data: new TextEncoder().encode(settingsOf(root)), mode: PLAIN },
     file("LICENSE", `${root}/LICENSE`),
-    file("main.ts", `${root}/main.ts`),
-    ...listSources(`${root}/mod`).map((path) => file(path.slice(root.length + 1), path)),
     ...packages.flatMap(({ name, folder }) =>
-      filesBelow(folder).map((path) => file(`node_modules/${name}/${path}`, `${folder}/${path}`))
+      filesBelow(folder).filter((path) => /^(LICEN[CS]E|COPYING|NOTICE)\b/i.test(path))
+        .map((path) => file(`licenses/${name}/${path}`, `${folder}/${path}`))
     ),
+    ...program,
   ];
   const payload = gzipSync(tar(files, 0), { level: 9 });
   const digest = createHash("sha256").update(payload).digest("hex");
@@ -129,28 +133,9 @@ export function unpackingFile(
   return whole;
 }
 
-/**
- * deno.json as the program needs it. Packages are found in the folder beside it: what a host's own
- * .npmrc or environment says of registries has no say in that.
- */
-function settingsOf(root: string, packages: readonly NpmPackage[]): string {
-  const whole = JSON.parse(Deno.readTextFileSync(`${root}/deno.json`)) as {
-    readonly imports: Readonly<Record<string, string>>;
-    readonly [key: string]: unknown;
-  };
-  const { name, version, license, exports, unstable } = whole;
-  const imports = Object.fromEntries(
-    Object.entries(whole.imports).filter(([, target]) =>
-      packages.some((each) => new RegExp(`^npm:/?${each.name}@`).test(target))
-    ),
-  );
-  const rest = { unstable, nodeModulesDir: "manual", imports };
-  return `${JSON.stringify({ name, version, license, exports, ...rest }, null, 2)}\n`;
-}
-
-/** Paths of all files below a folder, sorted. */
-function filesBelow(folder: string): string[] {
-  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
-    isDirectory ? filesBelow(`${folder}/${name}`).map((path) => `${name}/${path}`) : [name]
-  ).sort();
+/** deno.json as the program needs it: it imports nothing any more that is not beside it. */
+function settingsOf(root: string): string {
+  const whole = JSON.parse(Deno.readTextFileSync(`${root}/deno.json`)) as Record<string, unknown>;
+  const { name, version, license, unstable } = whole;
+  return `${JSON.stringify({ name, version, license, unstable }, null, 2)}\n`;
 }

@@ -1,6 +1,6 @@
 /** The script in front of the one file, with a stand-in for the runtime behind it. */
 import assert from "node:assert/strict";
-import { unpackingFile } from "../../scripts/build/unpacking.ts";
+import { unpackingFile, V8_FLAGS } from "../../scripts/build/unpacking.ts";
 import { pause } from "../../mod/host/linux/process_hunt.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
@@ -15,7 +15,8 @@ echo "file $PENTAD_FILE"
 echo "cache $DENO_DIR"
 for word in "$@"; do echo "word $word"; done
 `;
-const FLAGS = ["run", "-A", "--quiet", "--no-check", "--cached-only"];
+const FLAGS = ["run", "-A", "--quiet", "--no-check", "--cached-only", `--v8-flags=${V8_FLAGS}`];
+const NOTHING = { program: [], packages: [] };
 
 interface World {
   readonly folder: string;
@@ -31,7 +32,7 @@ async function withFile(body: (world: World) => Promise<void>): Promise<void> {
   const [file, base] = [`${folder}/pentad`, `${folder}/cache`];
   try {
     Deno.writeTextFileSync(`${folder}/runtime`, RUNTIME);
-    const parts = { runtime: `${folder}/runtime`, machine: Deno.build.arch, packages: [] };
+    const parts = { runtime: `${folder}/runtime`, machine: Deno.build.arch, ...NOTHING };
     Deno.writeFileSync(file, unpackingFile(ROOT, parts), { mode: 0o755 });
     const start = (setup: string, ...args: string[]) =>
       new Deno.Command("/bin/sh", {
@@ -66,7 +67,7 @@ Deno.test("the program begins with the path, the umask and the words of its call
     for (const mask of ["022", "077", "002"]) {
       const words = ["a b", "", "*", "$HOME"];
       const said = await linesOf(start(`umask ${mask}; PATH=${path}`, ...words));
-      const own = [...FLAGS, `${versionOf(base)}/main.ts`, ...words];
+      const own = [...FLAGS, `${versionOf(base)}/main.js`, ...words];
       const [where, cache] = [`file ${file}`, `cache ${versionOf(base)}/cache`];
       assert.deepEqual(said, [
         `0${mask}`,
