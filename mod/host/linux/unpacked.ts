@@ -59,6 +59,27 @@ export function clearUnpacked(base: string, own: string): void {
   for (const path of gone) remove(path);
 }
 
+/**
+ * Takes away what was unpacked below `base`, this program's own folder included, but what another
+ * process runs. Where a start is under way it is left: that start wants it.
+ */
+export function clearAllUnpacked(base: string): void {
+  try {
+    using lock = Deno.openSync(`${base}/lock`, { read: true, write: true });
+    if (!lock.tryLockSync(true)) return;
+    const running = runtimesInUse(String(Deno.pid));
+    const { versions, unfinished } = listOf(base);
+    const gone = versions.map((name) => `${base}/${name}`)
+      .filter((folder) => !running.has(identityOf(`${folder}/deno`) ?? "none"));
+    for (const path of [...gone, ...unfinished.map((name) => `${base}/${name}`)]) remove(path);
+    if (gone.length < versions.length) return;
+    remove(`${base}/lock`);
+    Deno.removeSync(base);
+  } catch {
+    // Nothing was unpacked there, or somebody keeps something in it.
+  }
+}
+
 /** Folders of versions, and leavings of processes that have ended. Links are nobody's of ours. */
 function listOf(base: string) {
   const entries = [...Deno.readDirSync(base)].filter(({ isSymlink }) => !isSymlink);
@@ -85,11 +106,11 @@ function usedAt(folder: string): number {
   return 0;
 }
 
-/** What every living process runs, by {@link identityOf}; wherever it sees it. */
-function runtimesInUse(): Set<string> {
+/** What every living process but one runs, by {@link identityOf}; wherever it sees it. */
+function runtimesInUse(except = ""): Set<string> {
   const found = new Set<string>();
   for (const { name } of Deno.readDirSync("/proc")) {
-    const identity = /^\d+$/.test(name) ? identityOf(`/proc/${name}/exe`) : null;
+    const identity = /^\d+$/.test(name) && name !== except ? identityOf(`/proc/${name}/exe`) : null;
     if (identity !== null) found.add(identity);
   }
   return found;
