@@ -98,7 +98,7 @@ Deno.test({
       ]);
       assert.equal(code, 0, complaint);
       assert.equal(said, "/opt/pentad/1.0.0/pentad");
-      assert.match(complaint, /systemctl enable --now: no such luck[^]*install\.not-started/);
+      assert.match(X);
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }
