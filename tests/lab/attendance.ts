@@ -56,6 +56,9 @@ export class Attendance {
       const status = await node.status();
       // Who gave no answer in between goes: others say whether they miss its vote.
       if (status === null || this.#away.has(node)) continue;
+      if (status.cluster === null) this.#faults.push(`${node.name} calls itself a stranger`);
+      // Its daemon has stopped its node already, on the way down.
+      if (status.node?.boot === "") continue;
       this.#looks.set(node.name, (this.#looks.get(node.name) ?? 0) + 1);
       if (status.quorate) continue;
       const others = status.nodes.map(({ name, state }) => `${name} ${state}`).join(", ");

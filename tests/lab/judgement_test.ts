@@ -153,10 +153,12 @@ for (let round = 1; round <= ROUNDS; round++) {
     console.log(`${loser.name} is reset ${Date.now() - from} ms after this`);
     assert.equal((await winner.status())?.guard.state, "held");
     assert.equal(await pair.writes(0, 60), winner.name);
-    console.log(`${winner.name} writes ${Date.now() - from} ms after this`);
     const after = tenures(pair);
     if (winner === owner) assert.deepEqual(after, before, "What the winner ran went on");
-    else assert.equal(after[0], (before[0] ?? 0) + 1);
+    else {
+      assert.equal(after[0], (before[0] ?? 0) + 1);
+      console.log(`${winner.name} writes in its place ${began(pair, 0) - from} ms after this`);
+    }
     assert.ok(winner.host.pid() !== null);
     await pair.heal();
   });
