@@ -21,10 +21,10 @@ const at = Deno.args.indexOf("--seeds");
 const seeds = Number(at < 0 ? 300 : Deno.args[at + 1]);
 if (!Number.isSafeInteger(seeds) || seeds < 1) throw new Error("--seeds takes a whole number");
 
-function script(name: string, file: string) {
+function script(name: string, file: string, ...words: readonly string[]) {
   return {
     name,
-    arguments: ["run", "-A", "--no-check", `scripts/${file}`],
+    arguments: ["run", "-A", "--no-check", `scripts/${file}`, ...words],
     show: true,
     minutesMax: 20,
   };
@@ -36,6 +36,7 @@ const steps = [
   testStep("edges: API and command line", "tests/api", "tests/cli"),
   testStep("drivers against the real world", "tests/host"),
   { ...testStep("whole daemons", "tests/daemon"), minutesMax: 20 },
+  script("the one file on a bare machine", "blackbox.ts", "--quick"),
   script("demo", "demo.ts"),
 ];
 const JUDGEMENT = "tests/lab/judgement_test.ts";
