@@ -21,7 +21,7 @@ import type { Instant, Millis } from "./base/time.ts";
 import type { VerifyReport } from "./base/verify_report.ts";
 import type { WitnessRegister } from "./base/witness_register.ts";
 
-export type { Phases, SpecChange, WitnessRegister };
+export type { DeathProof, Phases, SpecChange, WitnessRegister };
 
 /** The five streams, by number. */
 export const STREAMS = ["heartbeat", "config", "ha", "storage", "join"] as const;
@@ -176,6 +176,8 @@ export type ConfigFact =
     readonly index: number;
     readonly forced?: true;
   }
+  /** Others may go by these, which stand in the log beside it; told when they change: `Specs.open`. */
+  | { readonly fact: "config.open"; readonly specs: readonly ClusterSpec[] }
   | { readonly fact: "config.position"; readonly position: Position; readonly because: Reason }
   /** Told in log order, once per index that changed the tree; at start once with the whole tree. */
   | {
@@ -224,8 +226,6 @@ export type ServiceState =
 
 /** What an administrator wants of a resource. */
 export type RequestState = "started" | "stopped" | "disabled" | "ignored";
-
-export type { DeathProof };
 
 export type HaFact =
   /** May this node own anything? `until` is when the guard lapses; resources are killed then. */

@@ -4,6 +4,14 @@ import type { Mutant } from "./mutant.ts";
 /** See `mutants.ts`. */
 export const LOCK_MUTANTS: readonly Mutant[] = [
   {
+    name: "locks of who was ordered to let go of its watchdog given back",
+    file: "config/lock_deaths.ts",
+    find: "      if (!isGuarded(tree, node)) continue;\n",
+    put: "",
+    shape: "tests/config/lock_courier_test.ts",
+    seeds: 1,
+  },
+  {
     name: "locks of an unarmed node given back",
     file: "config/lock_deaths.ts",
     find: 'if (state !== "down" || vitals?.armed !== true) return false;',

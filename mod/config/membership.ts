@@ -10,7 +10,7 @@
  */
 import { type ClusterSpec, type Member, memberOf, specFault, voters } from "../base/cluster.ts";
 import { lagOf, tendCatchUp } from "./catch_up.ts";
-import { electorateOf, isMajority, needsBoth } from "./electorate.ts";
+import { electorateOf, haveSameVotes, isMajority, needsBoth } from "./electorate.ts";
 import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { reason } from "../base/reason.ts";
@@ -37,7 +37,8 @@ export function changeSpec(raft: Raft, change: SpecChange): SpecAt | Problem {
     const whole = { ...spec, ...changed };
     const fault = specFault(whole);
     if (fault !== null) return problem("join.refused", fault);
-    return carried(raft, whole) ?? { spec: whole, index, highest: top, forced: false };
+    return hasty(raft, whole) ?? carried(raft, whole) ??
+      { spec: whole, index, highest: top, forced: false };
   };
   switch (change.change) {
     case "add-learner": {
@@ -75,6 +76,20 @@ export function changeSpec(raft: Raft, change: SpecChange): SpecAt | Problem {
       return witnessFault(raft, { ...spec, witness }) ?? next({ witness });
     }
   }
+}
+
+/**
+ * Votes change one step at a time for the streams, too: they go by what is known to be committed, and
+ * majorities of the first and the third of three descriptions need not meet. Once a majority of the
+ * present one goes by it, nobody can go on by what was before.
+ */
+function hasty(raft: Raft, next: ClusterSpec): Problem | null {
+  const [old, young] = [electorateOf(raft.spec), electorateOf(next)];
+  if (haveSameVotes(old, young)) return null;
+  const index = raft.specs.votesIndex;
+  const goes = (id: NodeId) => id === raft.self || (raft.progress.get(id)?.applied ?? 0) >= index;
+  if (isMajority([old], goes, raft.witness.solo && raft.witness.held)) return null;
+  return problem("config.membership-busy", "no majority is known to go by the last change yet");
 }
 
 /** Refuses what the voters that answer now could not commit. */

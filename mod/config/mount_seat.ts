@@ -267,7 +267,10 @@ export class MountSeat {
   #releaseDead(): void {
     const { raft, clients, replica } = this.#parts;
     if (raft.role !== "leader" || raft.leadTransfer !== null) return;
-    for (const dead of this.#deaths.due(replica.locks, raft.timing, raft.term)) {
+    // What was decided before this node led has to be known here.
+    if (raft.applied < raft.termStart) return;
+    const { locks: table, tree } = replica;
+    for (const dead of this.#deaths.due({ table, tree }, raft.timing, raft.term)) {
       clients.append({ kind: "locks-release", ...dead });
       this.#deaths.proposed(dead, raft.term);
       raft.say(`the locks of ${raft.name(nodeId(dead.node))} are given back: it is dead`, null);

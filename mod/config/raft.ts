@@ -167,9 +167,9 @@ export class Raft {
     return this.#specs.committed(this.commit);
   }
 
-  /** The description that was in force after the entry at an index, which is not before the base. */
-  specBefore(index: number): SpecAt {
-    return this.#specs.before(index);
+  /** All that the log holds. */
+  get specs(): Pick<Specs, "before" | "open" | "votesIndex"> {
+    return this.#specs;
   }
 
   /** The description by which a node is out for good, or null. */

@@ -9,7 +9,7 @@ import { assert } from "../base/assert.ts";
 import { type ClusterSpec, memberOf } from "../base/cluster.ts";
 import type { NodeId } from "../base/id.ts";
 import type { StoredEntry, StoredSpec } from "../host/ports.ts";
-import { needsBoth } from "./electorate.ts";
+import { electorateOf, haveSameVotes, needsBoth } from "./electorate.ts";
 import { decodeEntry, encodeEntry, mayDescribe } from "./wire.ts";
 
 /** The description of the cluster at some index of the log. */
@@ -86,6 +86,32 @@ export class Specs {
     if (single || this.newest === this.#lost?.at) return [this.newest.spec];
     const isOpen = newest.index > commit && !newest.forced && needsBoth(before.spec, newest.spec);
     return isOpen ? [before.spec, newest.spec] : [newest.spec];
+  }
+
+  /** Index of the newest one that changed votes; where the log tells of none, of its oldest. */
+  get votesIndex(): number {
+    const isTurn = ({ spec }: SpecAt, at: number) => {
+      const before = this.#all[at - 1];
+      return before === undefined || !haveSameVotes(electorateOf(before.spec), electorateOf(spec));
+    };
+    return this.#all.findLast((each, at) => isTurn(each, at))?.index ?? 0;
+  }
+
+  /**
+   * Those in the log, known to be committed or not, that others may go by while this node goes by
+   * {@link committed} alone, where majorities of the two need not meet: of a change of several votes,
+   * and of several changes.
+   */
+  open(commit: number): readonly ClusterSpec[] {
+    const told = this.committed(commit);
+    if (this.newest.index <= commit || this.#lost !== null) return [];
+    const chain = this.#all.slice(this.#all.lastIndexOf(this.before(commit)));
+    const [first, second, ...more] = chain;
+    if (first === undefined || second === undefined || chain.some(({ forced }) => forced)) {
+      return [];
+    }
+    if (more.length === 0 && !needsBoth(first.spec, second.spec)) return [];
+    return chain.filter((each) => each !== told).map(({ spec }) => spec);
   }
 
   /** Who is in the description before the newest one and not in that: its removal is to be told. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { memberOf } from "../base/cluster.ts";
+import { type ClusterSpec, memberOf } from "../base/cluster.ts";
 import type { NodeId } from "../base/id.ts";
 import { type Reason, reason } from "../base/reason.ts";
 import type { Position } from "../streams.ts";
@@ -20,6 +20,7 @@ export class Standing {
   viewQuorate = true;
   #position: Position | null = null;
   #specIndex = -1;
+  #open: readonly ClusterSpec[] = [];
   #blocked: string | null = null;
   #because: Reason = reason("config.no-leader", { ms: 0 });
   /** A former peer said that we are out, while we hear no leader. */
@@ -64,6 +65,15 @@ export class Standing {
     raft.say("removed", because);
   }
 
+  /** Tells which others stand in the log beside it, if that has changed: before they are acknowledged. */
+  #tellOpen(): void {
+    const specs = this.#raft.specs.open(this.#raft.commit);
+    const before = this.#open;
+    if (specs.length === before.length && specs.every((spec, at) => spec === before[at])) return;
+    this.#open = specs;
+    this.#raft.tell({ fact: "config.open", specs });
+  }
+
   /** Somebody does not hear us any more because we are out. Who hears a leader knows better. */
   onRemoved(from: NodeId, index: number): void {
     const raft = this.#raft;
@@ -78,6 +88,7 @@ export class Standing {
     const raft = this.#raft;
     // What this life began with stood in the log only, and another leader had it dropped.
     if (raft.committedSpec.index < this.#specIndex) this.tellSpec();
+    this.#tellOpen();
     if (raft.leader !== null) this.#removedBy = null;
     this.#noteCascade();
     const position: Position = {

@@ -127,7 +127,7 @@ export class Transfers {
     const { applied: index } = now;
     const { log } = raft;
     const base = { index, term: log.termAt(index) ?? 0, chain: log.chainAt(index) ?? 0 };
-    this.#snapshot = { ...now, base, spec: storedSpecOf(raft.specBefore(index)) };
+    this.#snapshot = { ...now, base, spec: storedSpecOf(raft.specs.before(index)) };
     return this.#snapshot;
   }
 

@@ -133,7 +133,7 @@ export class Verification {
       if (entry !== undefined) entries.push(entry);
     }
     const { rows, requests, locks, stateCrc } = this.#replica.state();
-    const spec = storedSpecOf(raft.specBefore(base.index));
+    const spec = storedSpecOf(raft.specs.before(base.index));
     const { content } = this.#replica;
     raft.persist({
       hardState: raft.hardState(),

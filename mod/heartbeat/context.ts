@@ -54,6 +54,15 @@ export class HeartbeatContext {
     this.#timing = timingOf(spec.profile);
   }
 
+  setOpen(specs: readonly ClusterSpec[]): void {
+    this.#descriptions.setOpen(specs);
+  }
+
+  /** See `Descriptions.isBehind`. */
+  isBehind(committed: number): boolean {
+    return this.#descriptions.isBehind(committed);
+  }
+
   /** A member's present life says that so much of the log is committed. */
   hearCommitted(node: NodeId, index: number): void {
     this.#descriptions.hear(node, index);

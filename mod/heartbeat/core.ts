@@ -94,7 +94,9 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
     const { spec, now, timing: { deadMs } } = this.#context;
     const { peers, view } = this.#roster;
     const seq = ++this.#seq;
-    const echoes = [...peers.values()].map((peer) => peer.echo(now, deadMs));
+    // By votes of before it would count ours where others count on its silence by those of now.
+    const proves = (peer: Peer) => !this.#context.isBehind(peer.beat?.index ?? 0);
+    const echoes = [...peers.values()].map((peer) => peer.echo(now, deadMs, proves(peer)));
     const { position, vitals } = { position: this.#position, vitals: this.#vitals };
     const beat = beatOf({ spec, self, view, echoes, position, vitals });
     this.#proof.sent(seq, now);
@@ -136,6 +138,7 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
     // A beat that was overtaken has nothing to say that is not said better already.
     if (newest) {
       peer.say(beat);
+      peer.refuses = echo?.accepted === false;
       this.#context.hearCommitted(peer.member.id, beat.index);
       this.#onEcho(peer, header.link, echo, fresh ? sentAt : null);
       // Ours was held for so long before this one was sent; the field is rounded.
@@ -186,6 +189,9 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
         });
         this.#roster.track();
         return this.#roster.refreshView();
+      case "config.open":
+        this.#context.setOpen(fact.specs);
+        return this.#roster.refreshView();
       case "ha.vitals":
         this.#vitals = fact.vitals;
         return;
@@ -195,7 +201,9 @@ export class HeartbeatCore implements Core<HeartbeatEvent, HeartbeatEffect> {
         return;
       }
       case "storage.echo":
-        if (this.#roster.peers.has(fact.by)) this.#proof.heard(fact.by, fact.issuedAt);
+        if (this.#roster.peers.get(fact.by)?.refuses === false) {
+          this.#proof.heard(fact.by, fact.issuedAt);
+        }
         return;
       case "storage.witness":
         this.#roster.witnessHeld = fact.held;

@@ -41,6 +41,10 @@ export class Descriptions {
   #index = 0;
   /** Oldest first. */
   #before: Before[] = [];
+  /** Index of the newest one known here by which votes were changed. */
+  #changed = 0;
+  /** In the log beside it: others may know that one of these is committed. */
+  #open: readonly ClusterSpec[] = [];
   /** Nodes that know of the newest one. */
   #know = new Set<NodeId>();
   /** A life begins with what was committed before it, and goes by nothing older. */
@@ -57,7 +61,7 @@ export class Descriptions {
 
   /** Those whose majorities are needed, the newest one first. */
   get inForce(): readonly ClusterSpec[] {
-    return [this.#newest, ...this.#before.map(({ spec }) => spec)];
+    return [this.#newest, ...this.#before.map(({ spec }) => spec), ...this.#open];
   }
 
   /** A newer one is committed. Who had no vote by the old one has none to keep to it. */
@@ -66,6 +70,7 @@ export class Descriptions {
     this.#newest = spec;
     this.#index = index;
     this.#know = new Set();
+    if (!this.#begun || !haveSameVotes(old, spec)) this.#changed = index;
     if (forced || !this.#begun || votesOf(old, this.#self) === 0) this.#before = [];
     else if (!haveSameVotes(old, spec)) {
       const before = { spec: old, witness: witnessVotes(old) && !witnessHeld };
@@ -73,6 +78,19 @@ export class Descriptions {
     }
     this.#begun = true;
     this.#settle();
+  }
+
+  /**
+   * Who has committed no more than so much goes by votes of before. Nothing at all says nothing: a
+   * replica that recovers goes by what its seal holds.
+   */
+  isBehind(committed: number): boolean {
+    return committed > 0 && committed < this.#changed;
+  }
+
+  /** These stand in the log beside the newest one that is known to be committed. */
+  setOpen(specs: readonly ClusterSpec[]): void {
+    this.#open = specs;
   }
 
   /** A voter says that so much is committed. */

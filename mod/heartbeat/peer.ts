@@ -31,6 +31,8 @@ export class Peer {
   twin: BootId | null = null;
   /** Its life has said that it hears us: until then it has had no time to. */
   greeted = false;
+  /** Its newest beat says that it heard us, and that this proves nothing: no pulse of it does either. */
+  refuses = false;
   /** Instant of our clock at which we learnt of its newest sign of life, from whomever. */
   lastHeard: Instant;
   /** Its newest pulse that we read. */
@@ -125,8 +127,11 @@ export class Peer {
     return this.#quietSince.get(node) ?? null;
   }
 
-  /** What we tell everyone of having heard it. Changes whose turn it is among candidates. */
-  echo(now: Instant, deadMs: Millis): Echo {
+  /**
+   * What we tell everyone of having heard it; `proves`: it may go on by that. Changes whose turn it is
+   * among candidates.
+   */
+  echo(now: Instant, deadMs: Millis, proves: boolean): Echo {
     const life = this.lives.toEcho(now, deadMs);
     const quiet = now - latest(this.#firstHand, this.since);
     return {
@@ -139,7 +144,7 @@ export class Peer {
           const heardOn = now - (life.linkAt.get(at) ?? EPOCH) < deadMs;
           return heardOn ? bits + 2 ** at : bits;
         }, 0),
-        accepted: life === this.lives.current,
+        accepted: proves && life === this.lives.current,
       },
       sign: this.#firstHand > EPOCH,
       // Rounded down: too late a sign of life only makes others wait.

@@ -14,6 +14,7 @@ export const HEARD_BY: Readonly<Record<Fact["fact"], readonly StreamName[]>> = {
   "heartbeat.proof": ["ha", "storage"],
   "heartbeat.twin": ["config"],
   "config.spec": ["heartbeat", "ha", "storage", "join"],
+  "config.open": ["heartbeat"],
   "config.position": ["heartbeat", "ha"],
   "config.applied": ["ha", "join"],
   "config.outcome": ["ha", "join"],

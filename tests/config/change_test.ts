@@ -49,6 +49,23 @@ Deno.test("changeSpec() waits for an entry of the leader's own term, and for the
   assert.equal(raft.spec.members.length, 3, "and not any more when it is dropped");
 });
 
+Deno.test("changeSpec() changes no vote before a majority goes by the votes of now", () => {
+  const raft = leader();
+  const spec = { ...raft.spec, members: specOf(4, false).members };
+  raft.append([{ term: 1, body: encodeEntry({ kind: "spec", spec, highest: 4 }) }]);
+  raft.commit = raft.log.last;
+  raft.alignProgress();
+  assert.equal(verdict(raft, remove(2)), "config.membership-busy");
+  assert.equal(verdict(raft, ADD), "1v,2v,3v,4v,5l", "a learner is no vote");
+  for (const id of [3, 4]) {
+    const progress = raft.progress.get(nodeId(id));
+    assert.ok(progress);
+    assert.equal(verdict(raft, remove(2)), "config.membership-busy", "two of four are none");
+    progress.applied = raft.log.last;
+  }
+  assert.equal(verdict(raft, remove(2)), "1v,3v,4v");
+});
+
 Deno.test("changeSpec() changes one member and never gives a number twice", () => {
   const raft = leader();
   assert.equal(verdict(raft, ADD), "1v,2v,3v,4l");

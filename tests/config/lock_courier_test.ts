@@ -1,5 +1,6 @@
 /** How a node's commands get into the log, and whose locks are given back for it. */
 import assert from "node:assert/strict";
+import { encodeText } from "../../mod/base/bytes.ts";
 import { bootId, nodeId } from "../../mod/base/id.ts";
 import { EPOCH, instant } from "../../mod/base/time.ts";
 import { timingOf } from "../../mod/base/timing.ts";
@@ -12,7 +13,9 @@ import {
   type LocksEntry,
   NO_LIFE,
 } from "../../mod/config/lock_wire.ts";
-import type { MemberHealth } from "../../mod/streams.ts";
+import { Tree } from "../../mod/config/tree.ts";
+import type { MemberHealth, Operation } from "../../mod/streams.ts";
+import { transactionOf } from "./lone.ts";
 
 const RETRY_MS = 100;
 
@@ -184,7 +187,7 @@ Deno.test("LockDeaths: only who was armed, is down, and silent for long enough b
   const due = (each: MemberHealth) => {
     const deaths = new LockDeaths();
     deaths.note(each);
-    return deaths.due(table, TIMING, 1);
+    return deaths.due({ table, tree: treeOf({}) }, TIMING, 1);
   };
   assert.deepEqual(due(health({})), [{ node: 1, life }]);
   assert.deepEqual(due(health({ vouched: instant(500 + PROOF_MS - 1) })), []);
@@ -197,18 +200,62 @@ Deno.test("LockDeaths: only who was armed, is down, and silent for long enough b
   assert.deepEqual(due(health({ node: nodeId(2) })), [], "it has no locks");
 });
 
+function treeOf(files: Readonly<Record<string, string>>): Tree {
+  const tree = new Tree([]);
+  const operations = Object.entries(files).flatMap(([path, text]): Operation[] => [
+    { op: "create", path },
+    { op: "write", path, offset: 0, data: encodeText(text) },
+  ]);
+  const transaction = transactionOf(1, [{ op: "mkdir", path: "ha" }, ...operations]);
+  assert.ok(!("code" in tree.apply(transaction, { index: 1, writer: 1 })));
+  return tree;
+}
+
+Deno.test("LockDeaths: not who may have let go of its watchdog since it last said that it has one", () => {
+  const table = new LockTable();
+  const life = "d".repeat(16);
+  table.run({ node: 1, life, before: NO_LIFE, seq: 1, commands: [command(1)] });
+  const due = (files: Readonly<Record<string, string>>) => {
+    const deaths = new LockDeaths();
+    deaths.note(health({}));
+    return deaths.due({ table, tree: treeOf(files) }, TIMING, 1).length;
+  };
+  const status = (entry: object) => JSON.stringify({ form: 1, nodes: { 1: entry }, services: {} });
+  const guarded = status({ state: "online" });
+  const marked = status({ state: "online", unguarded: true });
+  const [file, decisions] = ["ha/disarmed", "ha/manager_status"];
+  assert.equal(due({ [decisions]: guarded }), 1);
+  assert.equal(due({ [file]: "arming\n", [decisions]: guarded }), 1, "it is guarded again");
+  assert.equal(due({ [decisions]: status({}) }), 1);
+  const open: readonly Readonly<Record<string, string>>[] = [
+    { [file]: "disarmed\n", [decisions]: marked },
+    { [file]: "disarmed\n", [decisions]: guarded },
+    { [file]: "arming\n", [decisions]: marked },
+    { [decisions]: marked },
+    { [file]: "arming\n" },
+    { [file]: "arming\n", [decisions]: JSON.stringify({ nodes: {} }) },
+    { [decisions]: "{" },
+    { [decisions]: "null" },
+  ];
+  for (const files of open) assert.equal(due(files), 0, JSON.stringify(files));
+});
+
 Deno.test("LockDeaths: each life once a term, and again where another leads", () => {
   const table = new LockTable();
   const life = "d".repeat(16);
   table.run({ node: 1, life, before: NO_LIFE, seq: 1, commands: [command(1)] });
   const deaths = new LockDeaths();
   deaths.note(health({}));
-  const [dead] = deaths.due(table, TIMING, 1);
+  const [dead] = deaths.due({ table, tree: treeOf({}) }, TIMING, 1);
   assert.ok(dead);
-  assert.equal(deaths.due(table, TIMING, 1).length, 1, "it is not in the log yet");
+  assert.equal(
+    deaths.due({ table, tree: treeOf({}) }, TIMING, 1).length,
+    1,
+    "it is not in the log yet",
+  );
   deaths.proposed(dead, 1);
-  assert.equal(deaths.due(table, TIMING, 1).length, 0);
-  assert.equal(deaths.due(table, TIMING, 2).length, 1);
+  assert.equal(deaths.due({ table, tree: treeOf({}) }, TIMING, 1).length, 0);
+  assert.equal(deaths.due({ table, tree: treeOf({}) }, TIMING, 2).length, 1);
   table.release(1, life);
-  assert.equal(deaths.due(table, TIMING, 3).length, 0);
+  assert.equal(deaths.due({ table, tree: treeOf({}) }, TIMING, 3).length, 0);
 });

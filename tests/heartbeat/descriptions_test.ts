@@ -75,6 +75,27 @@ Deno.test("enough of the old voters know of it: the others can do nothing by the
   assert.equal(descriptions.inForce.length, 1, "the other two are no majority");
 });
 
+Deno.test("what stands in the log beside it counts as well, and no more once it is gone", () => {
+  const descriptions = new Descriptions(B, PAIR);
+  descriptions.set(PAIR, 10, TURN);
+  descriptions.setOpen([THREE]);
+  assert.deepEqual(descriptions.inForce, [PAIR, THREE]);
+  descriptions.setOpen([]);
+  assert.deepEqual(descriptions.inForce, [PAIR]);
+});
+
+Deno.test("who has not committed the last change of votes is behind; another name is none", () => {
+  const descriptions = new Descriptions(A, THREE);
+  descriptions.set(THREE, 10, TURN);
+  assert.ok(descriptions.isBehind(9), "what was changed before its life is not known");
+  assert.ok(!descriptions.isBehind(10));
+  descriptions.set({ ...THREE, name: "other" }, 20, TURN);
+  assert.ok(!descriptions.isBehind(10));
+  descriptions.set(cluster(4), 30, TURN);
+  assert.ok(descriptions.isBehind(29) && !descriptions.isBehind(30));
+  assert.ok(!descriptions.isBehind(0), "who recovers goes by what its seal holds");
+});
+
 /** A pair with a witness that becomes three, as one of the pair sees it. */
 class Side {
   readonly core: HeartbeatCore;

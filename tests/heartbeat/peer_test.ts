@@ -31,7 +31,7 @@ function beat(silences: Readonly<Record<number, number>>): Beat {
 }
 
 Deno.test("Peer.echo() of one that was never heard says for how long we look out for it", () => {
-  assert.deepEqual(peer(1, 100).echo(instant(350), deadMs), {
+  assert.deepEqual(peer(1, 100).echo(instant(350), deadMs, true), {
     ...{ node: 2, boot: "00000000", seq: 0, heldMs: HELD_MS_MAX, links: 0, accepted: false },
     ...{ sign: false, aliveMs: 250 },
   });
@@ -43,15 +43,22 @@ Deno.test("Peer.echo() names beat, links and age; a candidate's beats are no sig
   hear(two, 7, 110, 1);
   const echo = { node: 2, boot: BOOT.slice(0, 8), seq: 7, heldMs: 50, links: 3 };
   const asks = { accepted: false, sign: false, aliveMs: 150 };
-  assert.deepEqual(two.echo(instant(150), deadMs), { ...echo, ...asks });
+  assert.deepEqual(two.echo(instant(150), deadMs, true), { ...echo, ...asks });
   two.adopt(BOOT, instant(160));
   two.sign(instant(160));
   hear(two, 8, 170);
   two.sign(instant(170));
   const accepted = { accepted: true, sign: true, aliveMs: 10 };
-  assert.deepEqual(two.echo(instant(180), deadMs), { ...echo, seq: 8, heldMs: 10, ...accepted });
+  assert.deepEqual(two.echo(instant(180), deadMs, true), {
+    ...echo,
+    seq: 8,
+    heldMs: 10,
+    ...accepted,
+  });
+  const behind = two.echo(instant(180), deadMs, false);
+  assert.deepEqual(behind, { ...echo, seq: 8, heldMs: 10, ...accepted, accepted: false });
   // Link 1 is silent for deadMs, link 0 not yet.
-  const later = two.echo(instant(110 + deadMs), deadMs);
+  const later = two.echo(instant(110 + deadMs), deadMs, true);
   assert.equal(later.links, 1);
 });
 
@@ -60,16 +67,16 @@ Deno.test("Peer.echo() cuts figures to what the fields can say", () => {
   hear(two, Number.MAX_SAFE_INTEGER, 0);
   two.adopt(BOOT, instant(0));
   two.sign(instant(0));
-  const { seq, heldMs, aliveMs } = two.echo(instant(1e13), deadMs);
+  const { seq, heldMs, aliveMs } = two.echo(instant(1e13), deadMs, true);
   assert.deepEqual([seq, heldMs, aliveMs], [SEQ_ECHO_MAX, HELD_MS_MAX, ALIVE_MS_MAX]);
 });
 
 Deno.test("Peer.echo() counts a pulse that we read, not what others told us", () => {
   const two = peer();
   two.alive(instant(500));
-  assert.deepEqual([two.lastHeard, two.echo(instant(600), deadMs).aliveMs], [500, 600]);
+  assert.deepEqual([two.lastHeard, two.echo(instant(600), deadMs, true).aliveMs], [500, 600]);
   two.pulse(instant(550));
-  const { sign, aliveMs } = two.echo(instant(600), deadMs);
+  const { sign, aliveMs } = two.echo(instant(600), deadMs, true);
   assert.deepEqual([two.lastHeard, two.lastPulse, sign, aliveMs], [550, 550, true, 50]);
   two.alive(instant(100));
   assert.equal(two.lastHeard, 550, "a sign of life is never taken back");
