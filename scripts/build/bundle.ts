@@ -1,7 +1,7 @@
 /**
- * The program as few files without comments and types: less to read at each start, and less text that
- * a running daemon keeps in its memory. The same sources make the same files, wherever they lie: no
- * path of the machine is left in them.
+ * The program as few files without types, and with few comments: less to read at each start, and
+ * less text that a running daemon keeps in its memory. The same sources make the same files,
+ * wherever they lie: no path of the machine is left in them.
  *
  * @module
  */
@@ -16,7 +16,8 @@ const PLAIN = 0o644;
 export async function bundle(root: string): Promise<readonly TarFile[]> {
   const folder = await Deno.makeTempDir({ prefix: "pentad-bundle-" });
   try {
-    const options = ["--platform", "deno", "--code-splitting", "--minify", "--frozen"];
+    // Not --minify: it drops a `using` whose name is used once, and what it would close stays open.
+    const options = ["--platform", "deno", "--code-splitting", "--frozen"];
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["bundle", ...options, "--outdir", folder, "main.ts", ...WORKERS],
       cwd: root,

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { SshHosts, sshHostsMissing } from "../../scripts/ssh_hosts.ts";
 import { pause } from "../../scripts/local_cluster.ts";
+import { executable } from "../../scripts/pentad_command.ts";
+import { build } from "./built.ts";
 
-const BUILD = new URL("../../scripts/build.ts", import.meta.url).pathname;
 const missing = await sshHostsMissing();
 if (missing !== null) console.log(`skipped  deploys over SSH: ${missing}`);
 const DECODER = new TextDecoder();
@@ -71,11 +72,7 @@ Deno.test(
     const hosts = await SshHosts.make(3, { own: true });
     const machines = new Machines(hosts, folder);
     try {
-      const file = `${folder}/pentad`;
-      const built = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-check", BUILD, "--unpacking", "--output", file],
-      }).output();
-      assert.ok(built.success, DECODER.decode(built.stderr));
+      const file = executable() ?? await build(`${folder}/pentad`);
 
       // The first machine: install, init.
       const first = await machines.run(

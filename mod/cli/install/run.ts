@@ -24,7 +24,8 @@ import {
 } from "./plan.ts";
 import { versionOf } from "./program_file.ts";
 
-const KEEPER_LIMIT_MS = 5000;
+/** A keeper looks for some seconds whether another daemon comes. */
+const KEEPER_LIMIT_MS = 15_000;
 const LOOK_MS = 100;
 
 /** What an installation begins with. */
