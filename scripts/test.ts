@@ -32,8 +32,6 @@ function script(name: string, file: string, ...words: readonly string[]) {
 
 const steps = [
   ...STATIC_STEPS,
-  parallelStep("unit tests and scenarios", ...UNIT_FOLDERS),
-  testStep("edges: API and command line", "tests/api", "tests/cli"),
   testStep("drivers against the real world", "tests/host"),
   { ...testStep("whole daemons", "tests/daemon"), minutesMax: 20 },
   script("the one file on a bare machine", "blackbox.ts", "--quick"),
@@ -46,6 +44,8 @@ const labs = [
   testStep("lab: all else", `--ignore=${JUDGEMENT}`, "tests/lab"),
 ].map((step) => ({ ...step, show: true, minutesMax: 20 }));
 const computing = [
+  parallelStep("unit tests and scenarios", ...UNIT_FOLDERS),
+  testStep("edges: API and command line", "tests/api", "tests/cli"),
   ...[script("mutants", "mutants.ts"), simStep(seeds), DISK_SEEDS, WITNESS_SEEDS, CROWD_SEEDS],
 ].map((step) => ({ ...step, computes: true, minutesMax: 30 }));
 

@@ -36,7 +36,7 @@ import { firstSpec, FOUNDER } from "./found.ts";
 import { keepKeys } from "./key_renewal.ts";
 import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
-import { drain, leaveCluster } from "./leave.ts";
+import { goInOrder, leaveCluster } from "./leave.ts";
 import { readOutput } from "../host/linux/output.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
 import { treeGroup } from "../host/linux/tree_group.ts";
@@ -254,14 +254,15 @@ export class Daemon implements RunningNode {
   }
 
   async shutdown(how: ShutdownHow = "stop"): Promise<void> {
+    let stays = false;
     clearTimeout(this.#failedFor);
     if (this.#running !== null) {
       // A node that failed is stopped already.
-      if (this.#failed === null) await drain(this.#running.runtime, how);
+      if (this.#failed === null) stays = await goInOrder(this.#running, how);
       await this.#halt();
     }
     this.#pool.close();
-    this.#onEnd(0, "stopped in order");
+    this.#onEnd(0, stays ? "stopped; what runs here goes on" : "stopped in order");
   }
 
   async #format(path: string, ask: FormatAsk): Promise<FormatAnswer> {

@@ -17,6 +17,7 @@ import { failureCode } from "../host/database_failure.ts";
 import { type Machine, otherMachine, thisMachine } from "../host/linux/machine.ts";
 import { decode, encode } from "../base/schema.ts";
 import { bytesDurable, syncDirectory } from "../host/linux/durable_file.ts";
+import { smallText } from "../host/linux/files.ts";
 import { ownDirectory } from "../host/linux/own_directory.ts";
 import { KEY_BYTES } from "../base/seal.ts";
 
@@ -46,12 +47,12 @@ export function makeRunDirectory(directory: string): void {
 export function readIdentity(directory: string): Identity | null {
   let text: string;
   try {
-    text = Deno.readTextFileSync(`${directory}/node.json`);
+    text = smallText(`${directory}/node.json`);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
-    throw new ProblemError("node.state-damaged", `"${directory}/node.json" cannot be read`, {
-      cause: error,
-    });
+    const said = error instanceof Error ? error.message : String(error);
+    const why = `"${directory}/node.json" cannot be read: ${said}`;
+    throw new ProblemError("node.state-damaged", why, { cause: error });
   }
   const fault = (why: string) =>
     new ProblemError("node.state-damaged", `"${directory}/node.json" ${why}`);

@@ -39,7 +39,13 @@ export interface DirectoryLock {
 export function takeDirectoryLock(directory: string): DirectoryLock {
   const path = `${directory}/${LOCK_NAME}`;
   // The file stays when the lock goes: to remove it would let two hold "the" lock.
-  const file = Deno.openSync(path, { create: true, read: true, write: true, mode: 0o600 });
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path, { create: true, read: true, write: true, mode: 0o600 });
+  } catch (error) {
+    const why = `"${path}" cannot be opened: ${error instanceof Error ? error.message : error}`;
+    throw new ProblemError("node.state-damaged", why, { cause: error });
+  }
   if (!file.tryLockSync(true)) {
     file.close();
     throw new ProblemError("node.already-running", `"${path}" is locked by another process`);

@@ -11,6 +11,7 @@ import { fromHex, toHex } from "../../base/bytes.ts";
 import { crc32, formatCrc } from "../../base/checksum.ts";
 import type { SealedSpec } from "../ports.ts";
 import { bytesDurable } from "./durable_file.ts";
+import { smallText } from "./files.ts";
 
 /** Beside the database: `config.db-seal`. */
 export const SEAL_SUFFIX = "-seal";
@@ -37,7 +38,7 @@ export interface Seal {
 export function readSeal(path: string): Seal | string | null {
   let text: string;
   try {
-    text = Deno.readTextFileSync(`${path}${SEAL_SUFFIX}`);
+    text = smallText(`${path}${SEAL_SUFFIX}`);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
     return `the seal cannot be read: ${error instanceof Error ? error.message : String(error)}`;

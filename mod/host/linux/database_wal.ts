@@ -10,6 +10,8 @@
  * @module
  */
 
+import { mustBeFile } from "./files.ts";
+
 /** Beside the database, by SQLite. */
 export const WAL_SUFFIX = "-wal";
 const HEADER_BYTES = 32;
@@ -46,6 +48,7 @@ export function reserveWal(database: string): void {
 export function walFault(database: string): string | null {
   let bytes: Uint8Array;
   try {
+    mustBeFile(`${database}${WAL_SUFFIX}`);
     bytes = Deno.readFileSync(`${database}${WAL_SUFFIX}`);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;

@@ -8,6 +8,7 @@
  */
 import { ProblemError } from "../../base/problem.ts";
 import { bytesDurable } from "./durable_file.ts";
+import { smallText } from "./files.ts";
 import { kernelBoot, readAllStats, readEnvironment, valueOf } from "./proc.ts";
 import {
   describeLeft,
@@ -20,7 +21,7 @@ import {
 } from "./process_hunt.ts";
 import { SIGKILL } from "../ffi/pidfd.ts";
 import type { GroupKind } from "./cgroup.ts";
-import { nodeToken } from "./run_directory.ts";
+import { dropDamagedToken, nodeToken } from "./run_directory.ts";
 
 const NOTE = "run-token";
 const LOOK_MS = 10;
@@ -28,19 +29,38 @@ const LOOK_MS = 10;
 /** Ends what runs by another token than that of `run`. Throws where something does not end. */
 export async function endFormerLife(run: string, state: string): Promise<void> {
   const path = `${state}/${NOTE}`;
-  const token = nodeToken(run);
+  const token = tokenOf(run);
   const boot = kernelBoot();
   const [formerBoot, former] = noted(path);
   if (formerBoot === boot && former === token) return;
   // A host that began anew runs nothing that it ran before.
   if (formerBoot === boot && former !== undefined) await end(former);
-  bytesDurable(path, new TextEncoder().encode(`${boot} ${token}\n`));
+  try {
+    bytesDurable(path, new TextEncoder().encode(`${boot} ${token}\n`));
+  } catch (error) {
+    throw damaged(path, error);
+  }
+}
+
+/** The token of a run directory; what is damaged there is as good as lost, and so are those by it. */
+function tokenOf(run: string): string {
+  try {
+    dropDamagedToken(run);
+    return nodeToken(run);
+  } catch (error) {
+    throw damaged(run, error);
+  }
+}
+
+function damaged(path: string, cause: unknown): ProblemError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new ProblemError("node.state-damaged", `"${path}": ${why}`, { cause });
 }
 
 /** Boot and token; empty where there is no note, or none that can be read. */
 function noted(path: string): readonly string[] {
   try {
-    const words = Deno.readTextFileSync(path).trim().split(" ");
+    const words = smallText(path).trim().split(" ");
     return words.length === 2 && /^[0-9a-f]{32}$/.test(words[1] ?? "") ? words : [];
   } catch {
     return [];

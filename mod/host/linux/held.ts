@@ -6,6 +6,7 @@
  */
 import { isResourceId, type ResourceId } from "../../base/id.ts";
 import type { Held, Undo } from "../process_port.ts";
+import { smallText } from "./files.ts";
 import { runOperation } from "./operation.ts";
 import { kernelBoot } from "./proc.ts";
 import { ProcessHunt } from "./process_hunt.ts";
@@ -60,7 +61,7 @@ export class HeldList {
     const path = `${this.#folder}/${id}`;
     let text: string;
     try {
-      text = Deno.readTextFileSync(path);
+      text = smallText(path);
     } catch (error) {
       return error instanceof Deno.errors.NotFound ? null : "damaged";
     }

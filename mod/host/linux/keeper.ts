@@ -6,6 +6,7 @@
  */
 import type { Millis } from "../../base/time.ts";
 import { SIGKILL } from "../ffi/pidfd.ts";
+import { smallText } from "./files.ts";
 import { KEEPER_ARGUMENT, KEEPER_PROTOCOL, type KeeperAsk, LineReader } from "./keeper_wire.ts";
 import { printAsk } from "./keeper_wire.ts";
 import type { ProcessName } from "./proc.ts";
@@ -264,7 +265,7 @@ class Link {
 
 function readName(path: string): ProcessName | null {
   try {
-    const words = /^(\d{1,10}) (\d{1,15})\n$/.exec(Deno.readTextFileSync(path));
+    const words = /^(\d{1,10}) (\d{1,15})\n$/.exec(smallText(path));
     return words === null ? null : { pid: Number(words[1]), start: Number(words[2]) };
   } catch {
     return null;

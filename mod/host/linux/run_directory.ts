@@ -5,6 +5,7 @@
  * @module
  */
 import { toHex } from "../../base/bytes.ts";
+import { isThere, smallText } from "./files.ts";
 
 const TOKEN_BYTES = 16;
 
@@ -55,10 +56,28 @@ export function nodeToken(folder: string, own: string | null = null): string {
     Deno.linkSync(temporary, token);
     return fresh;
   } catch (error) {
-    const text = Deno.readTextFileSync(token);
-    if (/^[0-9a-f]{32}$/.test(text)) return text;
+    const text = tokenIn(token);
+    if (text !== null) return text;
     throw new Error(`"${token}" holds no token`, { cause: error });
   } finally {
     Deno.removeSync(temporary);
+  }
+}
+
+/**
+ * Removes what lies in the token's place and is none: what runs by a token that nobody knows any more
+ * is as lost as with the whole directory. Throws where it cannot be removed.
+ */
+export function dropDamagedToken(folder: string): void {
+  const { token } = runPaths(folder);
+  if (isThere(token) && tokenIn(token) === null) Deno.removeSync(token);
+}
+
+function tokenIn(path: string): string | null {
+  try {
+    const text = smallText(path, 2 * TOKEN_BYTES);
+    return /^[0-9a-f]{32}$/.test(text) ? text : null;
+  } catch {
+    return null;
   }
 }

@@ -8,6 +8,7 @@ import { isResourceId, type ResourceId } from "../../base/id.ts";
 import type { Millis } from "../../base/time.ts";
 import type { ProcessSpec } from "../process_port.ts";
 import type { ControlGroups, GroupKind } from "./cgroup.ts";
+import { smallText } from "./files.ts";
 import { kernelBoot, type ProcessName } from "./proc.ts";
 import { NODE_VARIABLE, ProcessHunt, VARIABLE_OF } from "./process_hunt.ts";
 
@@ -138,8 +139,7 @@ export interface SessionRecord {
 /** Reads the list; whatever is strange or of another boot of the host is left out. */
 export function readRecords(path: string): SessionRecord[] {
   try {
-    if (Deno.statSync(path).size > RECORDS_BYTES_MAX) return [];
-    const value = JSON.parse(Deno.readTextFileSync(path)) as Record<string, unknown> | null;
+    const value = JSON.parse(smallText(path, RECORDS_BYTES_MAX)) as Record<string, unknown> | null;
     if (value?.format !== RECORDS_FORMAT || value.boot !== kernelBoot()) return [];
     return Array.isArray(value.resources) ? value.resources.flatMap(recordOf) : [];
   } catch {
