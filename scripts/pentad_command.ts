@@ -1,6 +1,6 @@
 /**
  * How the pentad under test is started: out of its sources, or as the executable file that
- * PENTAD_EXECUTABLE names, which then gets nothing of this process's environment but PATH and HOME.
+ * PENTAD_EXECUTABLE names, which then gets nothing of this process's environment but PATH, HOME and PENTAD_CACHE.
  *
  * @module
  */
@@ -12,7 +12,8 @@ export const NODE_MARK = "PENTAD_LOCAL_NODE";
 
 /** Becomes the file, with what a program has that a bare machine starts. */
 const BARE = `exec /usr/bin/env -i PATH="$PATH" HOME="$HOME" ` +
-  `\${${NODE_MARK}:+"${NODE_MARK}=$${NODE_MARK}"} "$0" "$@"`;
+  ["PENTAD_CACHE", NODE_MARK].map((name) => `\${${name}:+"${name}=$${name}"} `).join("") +
+  `"$0" "$@"`;
 
 /** The executable file under test, or null where it is the sources. */
 export function executable(): string | null {
