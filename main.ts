@@ -7,7 +7,11 @@ const selfCommand = Deno.build.standalone
   : [Deno.execPath(), "run", "-A", "--quiet", "--no-check", import.meta.filename ?? "main.ts"];
 
 /** The unpacking form of the file says its own place. */
-const file = Deno.build.standalone ? Deno.execPath() : Deno.env.get("PENTAD_FILE") ?? null;
+const unpacked = Deno.build.standalone ? undefined : Deno.env.get("PENTAD_FILE");
+const file = Deno.build.standalone ? Deno.execPath() : unpacked ?? null;
+if (unpacked !== undefined) {
+  (await import("./mod/host/linux/unpacked.ts")).settleUnpacked(import.meta.dirname ?? "/");
+}
 
 const code = await run(Deno.args, {
   file,

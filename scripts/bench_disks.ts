@@ -12,7 +12,8 @@ import { slotOffset, WRITE_EXCLUSIVE_REGISTRANTS } from "../mod/storage/mod.ts";
 import { milliseconds, percentile, row } from "./bench_limits.ts";
 import { Lab } from "./lab/lab.ts";
 import { labMissing } from "./lab/missing.ts";
-import { LocalCluster, type LocalNode, pause, pentad } from "./local_cluster.ts";
+import { LocalCluster, type LocalNode, pause } from "./local_cluster.ts";
+import { pentad } from "./pentad_command.ts";
 
 /** What `lab/pr_bench_main.ts` prints: milliseconds. */
 export interface PrTimes {
@@ -71,7 +72,7 @@ async function onLoop(file: string): Promise<void> {
 async function pulse(path: string, what: string): Promise<void> {
   const raw = DirectFile.open(path);
   if ("failure" in raw) throw new Error(raw.detail);
-  const port = new DiskProcessPort({ selfCommand: [Deno.execPath(), ...pentad()] });
+  const port = new DiskProcessPort({ selfCommand: pentad() });
   try {
     const disk = await answer<Disk>((done) => port.open(path, done));
     const reserves = disk.kind === "file";

@@ -11,7 +11,8 @@
  */
 import type { EventLine, StatusDocument } from "../mod/node/view.ts";
 import { timingOf } from "../mod/base/timing.ts";
-import { LocalCluster, type LocalNode, pause, pentad } from "./local_cluster.ts";
+import { LocalCluster, type LocalNode, pause } from "./local_cluster.ts";
+import { pentad } from "./pentad_command.ts";
 
 const profile = Deno.args.includes("standard") ? "standard" : "fast";
 const timing = timingOf(profile);
@@ -136,8 +137,8 @@ async function serve(): Promise<void> {
   title("a web server becomes a resource, and the five streams talk");
   Deno.mkdirSync(shared);
   const server = new URL("demo_server.ts", import.meta.url).pathname;
-  const run = pentad().slice(0, -1).join(" ");
-  const text = `${Deno.execPath()} ${run} ${server} ${address} ${shared}`;
+  const run = `${Deno.execPath()} run -A --quiet --no-check`;
+  const text = `${run} ${server} ${address} ${shared}`;
   await command(cluster.node(0), "ha", "add", WEB, "--command", text);
   const first = await visitUntil(() => true);
   check(`http://${address}/ answers from ${first.node}, visit ${first.visits}`, true);
@@ -265,7 +266,7 @@ async function main(): Promise<void> {
 async function keep(): Promise<void> {
   console.log(`\nLeft running. To look:`);
   for (const node of cluster.nodes) {
-    console.log(`  deno ${pentad().join(" ")} --socket ${node.socket} status`);
+    console.log(`  ${pentad().join(" ")} --socket ${node.socket} status`);
   }
   console.log(`  curl http://${address}/\nCtrl-C ends it and removes everything.`);
   await new Promise<void>((resolve) => Deno.addSignalListener("SIGINT", () => resolve()));

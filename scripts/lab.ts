@@ -24,11 +24,16 @@ const HELP =
   unblock              lifts every block
   unplug HOST [NIC]    takes a cable out
   plug HOST [NIC]      puts it in again
+  rounds [N [SECONDS]] in a lab of its own: N times (20) both network and disk are cut, once the
+                       network alone for SECONDS (300); prints who went on and when
   state                which hosts are on
   down                 ends everything and leaves nothing behind`;
 
 const FOLDER = Deno.env.get("PENTAD_LAB") ?? "/var/tmp/pentad-lab";
 const HOSTS = 3;
+const JUDGEMENT = new URL("../tests/lab/judgement_test.ts", import.meta.url).pathname;
+/** What the tests in it are called that `rounds` runs. */
+const ROUNDS = "/both are cut|the pulse lives/";
 const SAN_BYTES = 64 * 1024 ** 2;
 
 function hostOf(lab: Lab, name: string | undefined): LabHost {
@@ -63,6 +68,16 @@ async function pentad(lab: Lab, host: LabHost, args: readonly string[]): Promise
   return await attach([...host.remote, "-t", "--", ...await lab.pentad(), ...quoted]);
 }
 
+/** The judgement's two tests that want repeating, and long. */
+async function rounds(count: string, seconds: string): Promise<number> {
+  const { code } = await new Deno.Command(Deno.execPath(), {
+    args: ["test", "-A", "--no-check", `--filter=${ROUNDS}`, JUDGEMENT],
+    env: { PENTAD_LAB_ROUNDS: count, PENTAD_LAB_CUT_SECONDS: seconds, NO_COLOR: "1" },
+    stdin: "null",
+  }).spawn().status;
+  return code;
+}
+
 async function run([command, ...args]: readonly string[]): Promise<number> {
   if (command === "up") {
     const missing = labMissing();
@@ -75,6 +90,7 @@ async function run([command, ...args]: readonly string[]): Promise<number> {
     console.log(HELP);
     return 0;
   }
+  if (command === "rounds") return await rounds(args[0] ?? "20", args[1] ?? "300");
   const lab = await Lab.open(FOLDER);
   const host = () => hostOf(lab, args[0]);
   const each = async (act: (host: LabHost) => Promise<void>) => {

@@ -7,14 +7,12 @@
 import { Cable } from "./cable.ts";
 import { diskPath, makeLuns } from "./local_luns.ts";
 import type { Namespaces } from "./namespaces.ts";
+import { NODE_MARK, pentad } from "./pentad_command.ts";
 import { ControlGroups } from "../mod/host/linux/cgroup.ts";
 import { isBlank, readEnvironment, readStat } from "../mod/host/linux/proc.ts";
 import { nodeToken } from "../mod/host/linux/run_directory.ts";
 import type { EventLine, StatusDocument } from "../mod/node/view.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname;
-/** Marks every process of a local node, so that all of them are found again. */
-const MARK = "PENTAD_LOCAL_NODE";
 const LOOKS = 200;
 const DECODER = new TextDecoder();
 
@@ -77,11 +75,10 @@ export class LocalNode {
   /** Starts the daemon and waits until its API answers. */
   async start(...flags: readonly string[]): Promise<void> {
     const log = await Deno.open(`${this.folder}/daemon.log`, { create: true, append: true });
-    const words = [...this.#prefix, Deno.execPath(), ...pentad(), "daemon"];
-    const [program = "", ...args] = words;
+    const [program = "", ...args] = [...this.#prefix, ...pentad(), "daemon"];
     const child = new Deno.Command(program, {
       args: [...args, "--settings", this.settings, ...flags],
-      env: { [MARK]: this.#mark },
+      env: { [NODE_MARK]: this.#mark },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -100,9 +97,10 @@ export class LocalNode {
 
   /** Runs a daemon that is expected to end by itself. */
   async daemonOnce(): Promise<CliResult> {
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [...pentad(), "daemon", "--settings", this.settings],
-      env: { [MARK]: this.#mark },
+    const [program, ...args] = pentad();
+    const { code, stdout, stderr } = await new Deno.Command(program, {
+      args: [...args, "daemon", "--settings", this.settings],
+      env: { [NODE_MARK]: this.#mark },
       stdin: "null",
     }).output();
     return { code, stdout: DECODER.decode(stdout), stderr: DECODER.decode(stderr) };
@@ -131,7 +129,7 @@ export class LocalNode {
         for (let look = 0; environ === "" && look < LOOKS && isStarting(pid); look++) {
           environ = readEnvironment(pid);
         }
-        if (!environ.split("\0").includes(`${MARK}=${this.#mark}`)) continue;
+        if (!environ.split("\0").includes(`${NODE_MARK}=${this.#mark}`)) continue;
         if (Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes(word)) found.push(pid);
       } catch {
         // It ended while we looked, or it is a zombie, or not ours to read.
@@ -207,8 +205,9 @@ export class LocalNode {
 
   /** Runs `pentad ARGS` against this node. */
   async cli(...args: readonly string[]): Promise<CliResult> {
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [...pentad(), "--socket", this.socket, ...args],
+    const [program, ...words] = pentad();
+    const { code, stdout, stderr } = await new Deno.Command(program, {
+      args: [...words, "--socket", this.socket, ...args],
       stdin: "null",
     }).output();
     return { code, stdout: DECODER.decode(stdout), stderr: DECODER.decode(stderr) };
@@ -382,11 +381,6 @@ export class LocalCluster {
     }
     await Deno.remove(this.folder, { recursive: true });
   }
-}
-
-/** How to run this pentad: its arguments to the runtime. */
-export function pentad(): readonly string[] {
-  return ["run", "-A", "--quiet", "--no-check", `${ROOT}main.ts`];
 }
 
 /** Neither an ended process, nor a thread of the kernel, which have nothing to show for good. */

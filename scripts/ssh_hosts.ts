@@ -56,6 +56,26 @@ export class SshHosts {
     return `${this.#host(at).folder}/home`;
   }
 
+  /** The root of its files, as this process sees it. */
+  root(at: number): string {
+    return `/proc/${this.#host(at).holder.pid}/root`;
+  }
+
+  /** Processes that run there. */
+  pids(at: number): number[] {
+    const spaceOf = (pid: number | string) => {
+      try {
+        return Deno.readLinkSync(`/proc/${pid}/ns/net`);
+      } catch {
+        return null;
+      }
+    };
+    const space = spaceOf(this.#host(at).holder.pid);
+    return [...Deno.readDirSync("/proc")].filter(({ name }) =>
+      /^\d+$/.test(name) && space !== null && spaceOf(name) === space
+    ).map(({ name }) => Number(name));
+  }
+
   /** What stands before a command so that it runs there. */
   prefix(at: number): readonly string[] {
     const pid = this.#host(at).holder.pid;

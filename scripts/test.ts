@@ -21,10 +21,10 @@ const at = Deno.args.indexOf("--seeds");
 const seeds = Number(at < 0 ? 300 : Deno.args[at + 1]);
 if (!Number.isSafeInteger(seeds) || seeds < 1) throw new Error("--seeds takes a whole number");
 
-function script(name: string, file: string) {
+function script(name: string, file: string, ...words: readonly string[]) {
   return {
     name,
-    arguments: ["run", "-A", "--no-check", `scripts/${file}`],
+    arguments: ["run", "-A", "--no-check", `scripts/${file}`, ...words],
     show: true,
     minutesMax: 20,
   };
@@ -32,15 +32,20 @@ function script(name: string, file: string) {
 
 const steps = [
   ...STATIC_STEPS,
-  parallelStep("unit tests and scenarios", ...UNIT_FOLDERS),
-  testStep("edges: API and command line", "tests/api", "tests/cli"),
   testStep("drivers against the real world", "tests/host"),
   { ...testStep("whole daemons", "tests/daemon"), minutesMax: 20 },
+  script("the one file on a bare machine", "blackbox.ts", "--quick"),
   script("demo", "demo.ts"),
 ];
-/** Its hosts wait more than they compute. */
-const lab = { ...testStep("lab: hosts with kernels of their own", "tests/lab"), minutesMax: 20 };
+const JUDGEMENT = "tests/lab/judgement_test.ts";
+/** Two at once: their hosts wait more than they compute. */
+const labs = [
+  testStep("lab: the judgement of a pair", JUDGEMENT),
+  testStep("lab: all else", `--ignore=${JUDGEMENT}`, "tests/lab"),
+].map((step) => ({ ...step, show: true, minutesMax: 20 }));
 const computing = [
+  parallelStep("unit tests and scenarios", ...UNIT_FOLDERS),
+  testStep("edges: API and command line", "tests/api", "tests/cli"),
   ...[script("mutants", "mutants.ts"), simStep(seeds), DISK_SEEDS, WITNESS_SEEDS, CROWD_SEEDS],
 ].map((step) => ({ ...step, computes: true, minutesMax: 30 }));
 
@@ -55,7 +60,7 @@ async function inOrder(steps: readonly Step[]): Promise<void> {
   for (const step of steps) results.push(await runStep(step));
 }
 await inOrder(steps);
-await Promise.all([inOrder([lab]), inOrder(computing)]);
+await Promise.all([...labs.map((lab) => inOrder([lab])), inOrder(computing)]);
 for (const why of skipped) console.log(`skipped  ${why}`);
 function sum(pick: (result: StepResult) => number): number {
   return results.reduce((total, result) => total + pick(result), 0);

@@ -1,5 +1,5 @@
 /** Reads request bodies within a bound, and checks what is in them. @module */
-import type { z } from "zod";
+import type * as z from "zod";
 import { concat, decodeText } from "../base/bytes.ts";
 import { nearest } from "../base/nearest.ts";
 import { ProblemError } from "../base/problem.ts";

@@ -1,5 +1,5 @@
 /** The OpenAPI 3.1 document, made from the routes and their schemas. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { type ProblemCode, PROBLEMS } from "../base/problem.ts";
 import type { Route } from "./route.ts";
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { ProblemCode } from "../base/problem.ts";
 import type { RunningNode } from "./running_node.ts";
 

@@ -1,5 +1,5 @@
 /** The shapes of answers as zod schemas, for the OpenAPI document; checked against the view's types. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { VERIFIED_PARTS } from "../base/verify_report.ts";
 import type { StoryLine } from "../ha/mod.ts";
 import type { EventLine, StatusDocument } from "../node/view.ts";

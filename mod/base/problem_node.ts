@@ -14,6 +14,12 @@ export const NODE_PROBLEMS = {
     status: 503,
     exit: EXIT.unreachable,
   },
+  "node.stopped": {
+    title: "Cannot answer any more: the node has stopped",
+    remedy: "ask another node, or this one when its daemon is back",
+    status: 503,
+    exit: EXIT.unreachable,
+  },
   "node.unreachable": {
     title: "Cannot reach the daemon",
     remedy: "start it (pentad daemon), or name its socket with --socket",

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { parseAddress } from "./address.ts";
 import { LINKS_MAX } from "./cluster.ts";
 import { isNodeName } from "./id.ts";

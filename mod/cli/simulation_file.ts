@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { isNodeName, isResourceId, MEMBERS_MAX } from "../base/id.ts";
 import { ProblemError } from "../base/problem.ts";
 import { PROFILE_NAMES } from "../base/timing.ts";
@@ -61,7 +61,7 @@ const EVENT = z.discriminatedUnion("event", [
 type Event = z.infer<typeof EVENT>;
 
 /** The whole file. */
-export const SIMULATION_FILE = z.strictObject({
+const SIMULATION_FILE = z.strictObject({
   profile: z.enum(PROFILE_NAMES).default("standard"),
   seed: z.int().min(0).max(2 ** 31).default(1).meta({ description: "Another one is other luck" }),
   witness: z.boolean().default(false).meta({ description: "A shared disk with the third vote" }),
@@ -84,6 +84,11 @@ export const SIMULATION_FILE = z.strictObject({
 });
 /** What a file says, with its defaults. */
 export type SimulationFile = z.infer<typeof SIMULATION_FILE>;
+
+/** The form of the file, as JSON Schema (draft 2020-12). */
+export function simulationSchema(): object {
+  return z.toJSONSchema(SIMULATION_FILE, { io: "input" });
+}
 
 /** Reads a file; refuses with the place of what is wrong in it. */
 export function readSimulation(text: string): SimulationFile {

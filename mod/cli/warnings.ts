@@ -23,6 +23,11 @@ export function warningsOf(status: StatusDocument): Warning[] {
     const { title, remedy } = PROBLEMS["join.not-a-member"];
     return [{ grade: "warn", code: "join.not-a-member", what: title, fix: remedy }];
   }
+  // Without a life it says nothing of its members, nor of itself as one.
+  if (status.node?.boot === "") {
+    const what = "the node does not run here: it starts, or it has stopped";
+    return [{ grade: "warn", code: "node.starting", what, fix: "ask again in a moment" }];
+  }
   if (!status.nodes.some(({ self }) => self)) {
     const what = "this node was removed from the cluster";
     const fix = "pentad leave ends its membership here; then it may join again";

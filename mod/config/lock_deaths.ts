@@ -47,15 +47,18 @@ export class LockDeaths {
   ): readonly DeadLife[] {
     const dead: DeadLife[] = [];
     for (const [node, health] of this.#health) {
-      if (table.count(node) === 0 || !isDead(health, timing) || !isGuarded(tree, node)) continue;
+      if (table.count(node) === 0 || !isDead(health, timing)) continue;
       const known = table.life(node);
       if (known === undefined || known.gone) continue;
       const before = this.#proposed.get(node);
       if (before?.life === known.life && before.term === term) continue;
+      // Last: it reads a long file, and this is asked with each turn.
+      if (!isGuarded(tree, node)) continue;
       dead.push({ node, life: known.life });
     }
     return dead;
   }
+
   /** It stands in the log of this term. */
   proposed({ node, life }: DeadLife, term: number): void {
     this.#proposed.set(node, { life, term });

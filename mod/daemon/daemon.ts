@@ -4,8 +4,6 @@
  * @module
  */
 import type {
-  BackupReport,
-  ChangeAsk,
   InitAsk,
   JoinAsk,
   RestoreAsk,
@@ -28,18 +26,17 @@ import { timingOf, type TimingRow, timingTable } from "../base/timing.ts";
 import { type EventLine, type MountStatus, type StatusDocument, statusOf } from "../node/mod.ts";
 import { NodeRuntime } from "../runtime/mod.ts";
 import type { ShutdownHow } from "../base/shutdown.ts";
-import type { Outcome } from "../streams.ts";
 import type { Description } from "../join/mod.ts";
-import type { Point } from "../config/mod.ts";
 import { makeDatabase } from "../host/linux/database.ts";
 import { ArchivePool } from "./archive_pool.ts";
+import { Belonging } from "./belonging.ts";
 import { describeHost } from "./describe.ts";
 import { DiskTests } from "./disk_tests.ts";
 import { firstSpec, FOUNDER } from "./found.ts";
 import { keepKeys } from "./key_renewal.ts";
 import { joinCluster } from "./join_client.ts";
 import { type FormatAnswer, type FormatAsk, formatDisk } from "./format_disk.ts";
-import { drain, leaveCluster } from "./leave.ts";
+import { goInOrder, leaveCluster } from "./leave.ts";
 import { readOutput } from "../host/linux/output.ts";
 import { DiskProcessPort } from "../host/linux/disk_process.ts";
 import { treeGroup } from "../host/linux/tree_group.ts";
@@ -62,6 +59,7 @@ export class Daemon implements RunningNode {
   readonly #selfCommand: readonly string[];
   readonly #recorder: Recorder;
   readonly #pool = new ArchivePool();
+  readonly #belonging: Belonging;
   readonly #onEnd: (code: number, why: string) => void;
   #running: Running | null = null;
   #starting = false;
@@ -78,6 +76,7 @@ export class Daemon implements RunningNode {
     this.#selfCommand = selfCommand;
     this.#onEnd = onEnd;
     this.#recorder = new Recorder(() => settings.name);
+    this.#belonging = new Belonging(settings.state);
   }
 
   /**
@@ -105,8 +104,8 @@ export class Daemon implements RunningNode {
     const at = new Date().toISOString();
     const backup = this.#running?.backups.status() ?? null;
     const mount = this.#running?.mounting?.status() ?? NO_MOUNT;
-    const failed = this.#failed;
-    return statusOf(this.#running?.runtime ?? null, { name, at, backup, mount, failed });
+    const [failed, { cluster }] = [this.#failed, this.#belonging];
+    return statusOf(this.#running?.runtime ?? null, { name, at, backup, mount, failed, cluster });
   }
 
   stamp(): Stamp {
@@ -147,10 +146,7 @@ export class Daemon implements RunningNode {
   readonly undo: RunningNode["undo"] = (ask) => this.#member().desk.undo(ask);
   readonly diff: RunningNode["diff"] = (from, to, path) => this.#member().desk.diff(from, to, path);
 
-  exportTree(at: Point): Promise<ReadableStream<Uint8Array>> {
-    return this.#member().desk.exportTree(at);
-  }
-
+  readonly exportTree: RunningNode["exportTree"] = (at) => this.#member().desk.exportTree(at);
   readonly applied: RunningNode["applied"] = () => this.#member().desk.applied();
   readonly changesAfter: RunningNode["changesAfter"] = (index) =>
     this.#member().desk.changesAfter(index);
@@ -159,9 +155,7 @@ export class Daemon implements RunningNode {
   readonly resourceLog: RunningNode["resourceLog"] = (ask) => this.#reader().desk.resourceLog(ask);
   readonly verify = (): Promise<VerifyReport> => this.#member().member.verify();
 
-  backup(file: string | null): Promise<BackupReport> {
-    return this.#member().backups.make(file);
-  }
+  readonly backup: RunningNode["backup"] = (file) => this.#member().backups.make(file);
 
   async restore({ file, alone }: RestoreAsk): Promise<RestoreReport> {
     this.#mustBeFree();
@@ -182,9 +176,7 @@ export class Daemon implements RunningNode {
     }
   }
 
-  change(ask: ChangeAsk): Promise<Outcome> {
-    return this.#member().member.change(ask);
-  }
+  readonly change: RunningNode["change"] = (ask) => this.#member().member.change(ask);
 
   barrier(): Promise<void> {
     return this.#member().member.barrier();
@@ -234,6 +226,7 @@ export class Daemon implements RunningNode {
     await leaveCluster(runtime, member);
     await this.#halt();
     retireIdentity(this.#settings.state, String(Date.now()));
+    this.#belonging.ends();
   }
 
   get membership(): MembershipNode {
@@ -261,14 +254,15 @@ export class Daemon implements RunningNode {
   }
 
   async shutdown(how: ShutdownHow = "stop"): Promise<void> {
+    let stays = false;
     clearTimeout(this.#failedFor);
     if (this.#running !== null) {
       // A node that failed is stopped already.
-      if (this.#failed === null) await drain(this.#running.runtime, how);
+      if (this.#failed === null) stays = await goInOrder(this.#running, how);
       await this.#halt();
     }
     this.#pool.close();
-    this.#onEnd(0, "stopped in order");
+    this.#onEnd(0, stays ? "stopped; what runs here goes on" : "stopped in order");
   }
 
   async #format(path: string, ask: FormatAsk): Promise<FormatAnswer> {
@@ -296,6 +290,7 @@ export class Daemon implements RunningNode {
     const boot = bootId(toHex(crypto.getRandomValues(new Uint8Array(8))));
     const ports = linuxPorts(settings, this.#selfCommand);
     this.#starting = true;
+    this.#belonging.begins(identity.spec);
     const say = (text: string) => {
       this.#recorder.write({ stream: "storage", text, routine: false, code: null });
     };
@@ -334,6 +329,7 @@ export class Daemon implements RunningNode {
       // What goes on would keep the process from ending.
       begun?.backups.stop();
       await ports.close();
+      this.#belonging.ends();
       throw error;
     }).finally(() => this.#starting = false);
     this.#running = running;
@@ -365,11 +361,13 @@ export class Daemon implements RunningNode {
     // So that whoever reads the files finds all that this node knew.
     await running?.desk.flushed().catch(() => {});
     this.#running = null;
-    running?.backups.stop();
-    running?.runtime.stop();
-    running?.member.stop();
-    await running?.tests.flushed();
-    await running?.ports.close();
+    if (running === null) return;
+    this.#belonging.stops(running.runtime.spec);
+    running.backups.stop();
+    running.runtime.stop();
+    running.member.stop();
+    await running.tests.flushed();
+    await running.ports.close();
   }
 
   /** Who can do something. */
@@ -381,8 +379,7 @@ export class Daemon implements RunningNode {
   /** Who can be read, even where it can do nothing any more. */
   #reader(): Running {
     if (this.#running !== null) return this.#running;
-    if (this.#starting) throw new ProblemError("node.starting", "its database is being read");
-    throw new ProblemError("join.not-a-member", `"${this.#settings.name}" belongs to no cluster`);
+    throw this.#belonging.absence(this.#settings.name);
   }
 
   #mustBeFree(): void {

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { MembershipNode } from "../api/membership_node.ts";
 import { addCommand, COMMANDS_FILE } from "../api/ha_files.ts";
 import { nameOf, voters } from "../base/cluster.ts";
 import { ProblemError } from "../base/problem.ts";
@@ -22,7 +23,7 @@ const MOVE_LIMIT_MS = 60_000;
 const SHUTDOWN_LIMIT_MS = 600_000;
 
 /** Stops every resource here, gives the manager lock and the leadership up, leaves last words. */
-export function drain(runtime: NodeRuntime, how: ShutdownHow = "stop"): Promise<void> {
+function drain(runtime: NodeRuntime, how: ShutdownHow = "stop"): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
       () => reject(new ProblemError("node.timeout", "resources do not stop")),
@@ -34,6 +35,32 @@ export function drain(runtime: NodeRuntime, how: ShutdownHow = "stop"): Promise<
     });
     runtime.request({ request: "ha.shutdown", tag: "api:shutdown", how });
   });
+}
+
+/**
+ * What a daemon does before it ends. True where what runs here is to go on, for another daemon follows
+ * at once: to the cluster that is a crash, which the next daemon is in time to end. Then nothing is
+ * stopped and no last words are left, for they would not be true; the keeper ends what runs at the
+ * guard that it was told last. Whoever leads gives that up before: nobody has to wait for an election.
+ */
+export async function goInOrder(node: Going, how: ShutdownHow): Promise<boolean> {
+  const { runtime, membership } = node;
+  if (how !== "restart" || isEmpty(runtime)) {
+    await drain(runtime, how);
+    return false;
+  }
+  if (runtime.node.config.view().leader !== runtime.self) return true;
+  await membership.transferLead(null).catch((error) => {
+    // Nobody can take it: then it goes with this daemon.
+    if (!(error instanceof ProblemError)) throw error;
+  });
+  return true;
+}
+
+/** What of a node is asked when it goes. */
+interface Going {
+  readonly runtime: NodeRuntime;
+  readonly membership: MembershipNode;
 }
 
 /** Gives the membership up; the runtime is to be ended after it. */

@@ -35,9 +35,11 @@ export interface StatusFailure {
   readonly why: string;
 }
 
-/** What a host says before it is a member, and what is said of every one. */
+/** What a host says whose node does not run, and what is said of every one. */
 export interface StatusHead {
   readonly name: string;
+  /** Whose member it is although its node does not run yet, or any more; null for a stranger. */
+  readonly cluster?: StatusDocument["cluster"];
   /** RFC 3339, UTC. */
   readonly at: string;
   /** The node is stopped, for its database failed; only what it knew can be read. */
@@ -49,9 +51,9 @@ export interface StatusHead {
 const NO_WATCHDOG = "no watchdog";
 const NOTHING_KEPT = { content: formatCrc(0), verified: null, writable: false };
 
-/** Makes the document; `source` null on a host that is not a member of a cluster. */
+/** Makes the document; `source` null on a host whose node does not run. */
 export function statusOf(source: StatusSource | null, head: StatusHead): StatusDocument {
-  if (source === null) return strangerStatus(head);
+  if (source === null) return silentStatus(head);
   const { failed = null } = head;
   const document = memberStatus(source, head);
   return failed === null ? document : failedStatus(document, failed);
@@ -135,10 +137,10 @@ function verifiedStatus(source: StatusSource): VerifiedStatus | null {
   };
 }
 
-function strangerStatus({ name, at, mount }: StatusHead): StatusDocument {
+function silentStatus({ name, at, mount, cluster = null }: StatusHead): StatusDocument {
   return {
     schema: "pentad.status/1",
-    cluster: null,
+    cluster,
     node: { name, id: 0, boot: "" },
     at,
     quorate: false,

@@ -62,7 +62,7 @@ network() {
   done
 }
 
-# Root of any host gets into any other with the lab's one key.
+# Root of any host gets into any other with the lab's one key, over the net for orders.
 remote_login() {
   mkdir -p /root/.ssh /etc/ssh/ssh_config.d
   cat > /etc/ssh/ssh_config.d/lab.conf << END
@@ -71,6 +71,7 @@ Host h* 10.77.*
   GlobalKnownHostsFile /lab/known_hosts
 END
   cat > /run/sshd_config << END
+ListenAddress 10.77.0.${LABHOST#h}
 HostKey /lab/keys/$LABHOST
 AuthorizedKeysFile /lab/keys/lab.pub .ssh/authorized_keys
 StrictModes no

@@ -14,6 +14,8 @@ const BOOT_SECONDS = 120;
 const ORDER_SECONDS = 60;
 /** A killed kernel is gone within this. */
 const GONE_SECONDS = 20;
+/** USER_HZ: proc(5). */
+const TICKS_SECOND = 100;
 
 /**
  * Started as `sh -c STARTER FOLDER KERNEL…`: the serial line is file 9, the console is a file. The
@@ -101,6 +103,12 @@ export class LabHost {
     const pid = Number(read(`${this.#own}/pid`) ?? 0);
     const line = pid > 0 ? read(`/proc/${pid}/cmdline`) : null;
     return line?.includes(`ubda=${this.#own}/disk`) ? pid : null;
+  }
+
+  /** Processor time that it has used since it was powered on, with all that ran in it. */
+  workSeconds(): number {
+    const pid = this.pid();
+    return pid === null ? 0 : ticksOf(pid) / TICKS_SECOND;
   }
 
   /** Power off, in the midst of whatever it does. */
@@ -224,6 +232,14 @@ export class LabHost {
   get #cage(): string {
     return `${this.#network.name}-${this.name}`;
   }
+}
+
+/** proc(5), /proc/PID/stat: utime, stime, cutime and cstime of a process and all below it. */
+function ticksOf(pid: number): number {
+  // The name before may hold anything but a closing parenthesis at the end.
+  const fields = (read(`/proc/${pid}/stat`) ?? "").replace(/^.*\) /s, "").split(" ");
+  const own = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  return childrenOf(pid).reduce((sum, child) => sum + ticksOf(child), own);
 }
 
 /** Children of a process, by pid. */

@@ -32,7 +32,7 @@ const HOSTS_MAX = 19;
 const DISK_BYTES = 1024 ** 3;
 const HERE = new URL(".", import.meta.url).pathname;
 const ROOT = new URL("../../", import.meta.url).pathname;
-const SCRIPTS = ["host.sh", "target.sh", "login.sh"];
+const SCRIPTS = ["host.sh", "target.sh", "login.sh", "systemctl.sh"];
 
 /** See the module's note. */
 export class Lab {

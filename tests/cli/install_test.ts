@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { FORMATS } from "../../mod/base/formats.ts";
 import { ProblemError } from "../../mod/base/problem.ts";
 import { settingsOf, UNIT } from "../../mod/cli/install/places.ts";
-import { asRoot } from "../../mod/cli/install/run.ts";
+import { asRoot } from "../../mod/cli/install/as_root.ts";
 import { cli, type Ran } from "./world.ts";
 
 /** A stand-in for the one file: it says which version it is. */

@@ -207,3 +207,16 @@ Deno.test("the cluster as it is: the dead stay dead in a simulation, and a learn
     assert.equal((await cli(["node", "ok-to-stop", "nodeA"])).code, 7);
   });
 });
+
+Deno.test("docs/simulate.md: the file is played as it says, and each kind of event is in it", async () => {
+  const text = Deno.readTextFileSync(new URL("../../docs/simulate.md", import.meta.url));
+  const blockOf = (kind: string) => text.split(`\`\`\`${kind}\n`)[1]?.split("\n```")[0] ?? "";
+  const { out } = done(await cli(["simulate", "-"], { input: blockOf("json") }));
+  assert.equal(out.trimEnd(), blockOf("text"));
+  const { events } = JSON.parse(done(await cli(["simulate", "--schema"])).out).properties;
+  const kinds = events.items.oneOf.map((each: { properties: { event: { const: string } } }) =>
+    each.properties.event.const
+  );
+  const told = [...text.matchAll(/^\| `([a-z-]+)` \| .* \| .* \|$/gm)].map(([, kind]) => kind);
+  assert.deepEqual(kinds.filter((kind: string) => !told.includes(kind)), []);
+});

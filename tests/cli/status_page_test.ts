@@ -127,6 +127,15 @@ Deno.test("a host without a cluster says what to do, and is degraded", () => {
   assert.equal(exitOf(status), 3);
 });
 
+Deno.test("a member whose node does not run is neither a stranger nor removed", () => {
+  const silent = healthy();
+  const node = { name: "nodeA", id: 0, boot: "" };
+  const status: StatusDocument = { ...silent, node, quorate: false, nodes: [], resources: [] };
+  assert.deepEqual(codes(status), ["node.starting"]);
+  assert.doesNotMatch(page(status), /no cluster|leave|init/);
+  assert.equal(exitOf(status), 4);
+});
+
 Deno.test("exitOf() is 0 exactly where there is nothing to warn of, and 4 without quorum", () => {
   const status = healthy();
   assert.equal(exitOf(status), 0);

@@ -5,6 +5,7 @@ import { serveApi } from "../../mod/api/mod.ts";
 import { type Io, run } from "../../mod/cli/mod.ts";
 import type { Settings } from "../../mod/base/settings.ts";
 import { openOffline } from "../../mod/daemon/offline.ts";
+import { pentad as command } from "../../scripts/pentad_command.ts";
 import { FakeNode } from "../api/fake_node.ts";
 
 /** What a run left. */
@@ -78,9 +79,9 @@ function within(bytes: Uint8Array, bytesMax: number): Uint8Array | null {
 
 /** One run as a process of its own: what an administrator starts. */
 export async function pentad(args: readonly string[], input?: string | Uint8Array): Promise<Ran> {
-  const main = new URL("../../main.ts", import.meta.url).pathname;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "--no-check", main, ...args],
+  const [program, ...words] = command();
+  const child = new Deno.Command(program, {
+    args: [...words, ...args],
     stdin: input === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import manifest from "../../deno.json" with { type: "json" };
+import { ownTarget, TARGETS } from "../../scripts/build/target.ts";
+import { header } from "../scripts/elf.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 
@@ -92,10 +94,21 @@ async function runs(folder: string, file: string): Promise<void> {
     assert.equal(each?.code, 0, each?.stderr);
     assert.match(each?.stdout ?? "", new RegExp(`^pentad ${manifest.version} `));
   }
-  const [unpacked, ...more] = [...Deno.readDirSync(`${folder}/cache`)];
-  assert.deepEqual(more, [], "unpacked once");
+  const names = () => [...Deno.readDirSync(`${folder}/cache`)].map(({ name }) => name).sort();
+  const [unpacked, ...more] = names();
+  assert.deepEqual(more, ["lock"], "unpacked once");
   // Whoever built it: what root runs is root's.
-  assert.equal(Deno.statSync(`${folder}/cache/${unpacked?.name}/deno`).uid, Deno.uid());
+  assert.equal(Deno.statSync(`${folder}/cache/${unpacked}/deno`).uid, Deno.uid());
+
+  // Of earlier versions the last is left, for a rollback.
+  const earlier = [..."abc"].map((letter) => letter.repeat(16));
+  for (const [at, name] of earlier.entries()) {
+    Deno.mkdirSync(`${folder}/cache/${name}`);
+    Deno.writeTextFileSync(`${folder}/cache/${name}/used`, "");
+    Deno.utimeSync(`${folder}/cache/${name}/used`, 1000 * at, 1000 * at);
+  }
+  assert.equal((await output(file, ["version"], env)).code, 0);
+  assert.deepEqual(names(), [unpacked, earlier[2], "lock"].sort());
 
   // A host's own registry has no say: nothing is fetched or looked up there.
   Deno.writeTextFileSync(`${folder}/.npmrc`, "registry=https://registry.invalid/\n");
@@ -141,7 +154,7 @@ async function refuses(folder: string, file: string): Promise<void> {
       const full = await output(file, ["version"], { ...env, PENTAD_CACHE: small });
       assert.notEqual(full.code, 0);
       assert.match(full.stderr, /No space left on device/);
-      assert.deepEqual([...Deno.readDirSync(small)], []);
+      assert.deepEqual([...Deno.readDirSync(small)].map(({ name }) => name), ["lock"]);
     } finally {
       await output("/bin/umount", [small]);
     }
@@ -158,3 +171,44 @@ async function refuses(folder: string, file: string): Promise<void> {
   }
   assert.deepEqual([...Deno.readDirSync(shared)], []);
 }
+
+Deno.test("build says in one line why there is no file for another machine", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "pentad-target-" });
+  const [other] = TARGETS.filter((each) => each !== ownTarget());
+  assert.ok(other !== undefined);
+  const told = async (env: Record<string, string>, ...words: string[]) => {
+    const args = [
+      "run",
+      "-A",
+      "--no-check",
+      `${ROOT}/scripts/build.ts`,
+      "--unpacking",
+      "--output",
+      `${folder}/pentad`,
+    ];
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [...args, ...words],
+      env,
+    }).output();
+    assert.equal(code, 1);
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["head"]);
+    return new TextDecoder().decode(stderr);
+  };
+  try {
+    const target = ["--target", other.name];
+    Deno.writeFileSync(`${folder}/head`, header({ elf: other.elf }));
+    const wanted = `error: A file for ${other.machine} needs deno ${Deno.version.deno} for ` +
+      `${other.machine}: --runtime FILE (npm has it as ${other.runtime}@${Deno.version.deno})\n`;
+    assert.equal(await told({}, ...target), wanted);
+    const wrong = new RegExp(`is no runtime for this file: it is for ${Deno.build.arch}, not`);
+    assert.match(await told({}, ...target, "--runtime", Deno.execPath()), wrong);
+    assert.match(await told({ DENO_BIN: Deno.execPath() }, ...target), wrong);
+    assert.match(await told({ DENORT_BIN: Deno.execPath() }, ...target), wrong);
+    const head = ["--runtime", `${folder}/head`];
+    assert.match(await told({}, ...target, ...head), /"[^"]*head" is not deno \d/);
+    assert.match(await told({}, ...head), /it is for .*, not for/);
+    assert.match(await told({}, "--target", "mips"), /^error: "mips" is no machine/);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

@@ -1,6 +1,7 @@
 /** An administrator's night: what is moved, what died, and why, from three real daemons. */
 import assert from "node:assert/strict";
 import { LocalCluster, type LocalNode } from "../../scripts/local_cluster.ts";
+import { pentad as command } from "../../scripts/pentad_command.ts";
 
 const NAMES = ["nodeA", "nodeB", "nodeC"];
 
@@ -91,9 +92,9 @@ Deno.test("orders with --wait; a death and its reasons, told by all, the dead to
 });
 
 async function pentad(...args: string[]) {
-  const main = new URL("../../main.ts", import.meta.url).pathname;
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", "--no-check", main, ...args],
+  const [program, ...words] = command();
+  const { code, stdout, stderr } = await new Deno.Command(program, {
+    args: [...words, ...args],
     stdin: "null",
   }).output();
   const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));

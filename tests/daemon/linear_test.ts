@@ -109,7 +109,7 @@ class Client {
 /** The condition did not hold where the transaction was applied. */
 const REFUSED = ["config.version-mismatch", "config.exists", "config.not-found"];
 /** Nothing was even proposed. */
-const NOTHING_DONE = ["config.no-quorum", "api.busy", "node.starting"];
+const NOTHING_DONE = ["config.no-quorum", "api.busy", "node.starting", "node.stopped"];
 
 function valueOf(input: FileInput): string {
   return "value" in input ? input.value : "";

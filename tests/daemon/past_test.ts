@@ -1,11 +1,8 @@
 /** A real daemon's past: history, undo, watch, backup, restore on another host, a dead node's files. */
 import assert from "node:assert/strict";
 import { readLines } from "../../mod/cli/lines.ts";
-import {
-  LocalCluster,
-  type LocalNode,
-  pentad as pentadCommand,
-} from "../../scripts/local_cluster.ts";
+import { LocalCluster, type LocalNode } from "../../scripts/local_cluster.ts";
+import { pentad as command } from "../../scripts/pentad_command.ts";
 import { pentad } from "../cli/world.ts";
 
 interface Entry {
@@ -34,8 +31,9 @@ async function follow(
   onLine: (lines: readonly Entry[]) => void,
   signal: AbortSignal,
 ): Promise<readonly Entry[]> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...pentadCommand(), "--socket", node.socket, "config", "watch", ...args, "--json"],
+  const [program, ...words] = command();
+  const child = new Deno.Command(program, {
+    args: [...words, "--socket", node.socket, "config", "watch", ...args, "--json"],
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",

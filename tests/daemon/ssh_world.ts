@@ -1,5 +1,6 @@
 /** Hosts with an sshd and a daemon each, and `pentad join` between them. */
-import { LocalCluster, type LocalNode, pentad } from "../../scripts/local_cluster.ts";
+import { LocalCluster, type LocalNode } from "../../scripts/local_cluster.ts";
+import { executable, pentad } from "../../scripts/pentad_command.ts";
 import { SshHosts } from "../../scripts/ssh_hosts.ts";
 
 const DECODER = new TextDecoder();
@@ -76,11 +77,13 @@ export async function withHosts(
 }
 
 export function command(node: LocalNode): string[] {
-  return [Deno.execPath(), ...pentad(), "--socket", node.socket];
+  return [...pentad(), "--socket", node.socket];
 }
 
 /** How pentad is called by an SSH session, whose environment is bare. */
 function remote(hosts: SshHosts, node: LocalNode): string {
+  const file = executable();
+  if (file !== null) return `${file} --socket ${node.socket}`;
   const [environment] = hosts.prefix(0).filter((word) => word.startsWith("DENO_DIR="));
   return ["env", environment, ...command(node)].join(" ");
 }

@@ -113,6 +113,27 @@ Deno.test("what is started does not inherit how its daemon is treated where memo
   }).finally(() => Deno.writeTextFileSync(own, before));
 });
 
+Deno.test("what is started is not told what the one file tells its own runtime", async () => {
+  const own = { DENO_DIR: "/d", DENO_NO_UPDATE_CHECK: "1", PENTAD_FILE: "/f" };
+  const others = { ...own, PENTAD_FILE: "" };
+  for (const [given, wanted] of [[own, "none none none"], [others, "/d 1 "]] as const) {
+    const before = Object.keys(given).map((name) => [name, Deno.env.get(name)] as const);
+    for (const [name, value] of Object.entries(given)) Deno.env.set(name, value);
+    await withWorld(async (world) => {
+      const ended = new Promise<string>((done) => world.port().onExit((_, how) => done(how)));
+      const said = Object.keys(given).map((name) => `\${${name}-none}`).join(" ");
+      const script = `test "${said}" = "${wanted}" && exit 7`;
+      assert.equal(await start(world, ["/bin/sh", "-c", script]), null);
+      assert.equal(await ended, "ended with 7");
+    }).finally(() => {
+      for (const [name, value] of before) {
+        if (value === undefined) Deno.env.delete(name);
+        else Deno.env.set(name, value);
+      }
+    });
+  }
+});
+
 Deno.test("LinuxProcessPort.start() says why not, and refuses without a guard", async () => {
   const world = new LinuxProcessWorld();
   try {

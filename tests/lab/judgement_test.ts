@@ -41,7 +41,7 @@ function lab(what: string, body: (pair: Pair) => Promise<void>): void {
       try {
         await pair.settled();
         await body(pair);
-        await pair.assertAlone();
+        console.log(await pair.assertAlone());
       } catch (error) {
         console.log(error);
         for (const node of pair.nodes) console.log(await node.events());
@@ -125,6 +125,7 @@ lab(
     await pair.whole();
     await pair.nodes[0].ask("PUT", `/v1/config/healed-${end}`, "x");
     assert.deepEqual(tenures(pair), before, "What runs went on");
+    console.log(`nothing moved in ${CUT_SECONDS} s`);
   },
 );
 
@@ -136,22 +137,28 @@ for (let round = 1; round <= ROUNDS; round++) {
     const loser = Math.random() < 0.5 ? owner : other;
     const winner = loser === owner ? other : owner;
     const pauseMs = Math.floor(Math.random() * 2 * TIMING.leaseMs);
-    console.log(
-      `${loser.name} (${loser === owner ? "owner" : "idle"}) loses its disk ${pauseMs} ms later`,
-    );
+    const what = loser === owner ? "where both ran" : "where nothing ran";
+    console.log(`${loser.name}, ${what}, loses its disk ${pauseMs} ms after the network`);
     const before = tenures(pair);
     await pair.cutNetwork();
     await new Promise((wake) => setTimeout(wake, pauseMs));
     const from = Date.now();
     await pair.lab.network.unplug(loser.name);
-    await winner.until("it is judged alone", ({ quorate, config }) => quorate && config.writable);
+    await winner.until("it is judged alone", ({ quorate, config, nodes }) => {
+      const other = nodes.find(({ name }) => name === loser.name);
+      return other?.state !== "online" && quorate && config.writable;
+    });
+    console.log(`${winner.name} goes on alone ${Date.now() - from} ms after this`);
     await loser.host.gone((from + RESET_MS - Date.now()) / 1000);
-    console.log(`${loser.name} reset ${Date.now() - from} ms after the cut`);
+    console.log(`${loser.name} is reset ${Date.now() - from} ms after this`);
     assert.equal((await winner.status())?.guard.state, "held");
     assert.equal(await pair.writes(0, 60), winner.name);
     const after = tenures(pair);
     if (winner === owner) assert.deepEqual(after, before, "What the winner ran went on");
-    else assert.equal(after[0], (before[0] ?? 0) + 1);
+    else {
+      assert.equal(after[0], (before[0] ?? 0) + 1);
+      console.log(`${winner.name} writes in its place ${began(pair, 0) - from} ms after this`);
+    }
     assert.ok(winner.host.pid() !== null);
     await pair.heal();
   });

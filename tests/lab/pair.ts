@@ -126,9 +126,15 @@ export class Pair {
     for (const { name } of this.lab.hosts) await this.lab.network.plug(name);
   }
 
-  /** At no time two writers were at work in one area. */
-  async assertAlone(): Promise<void> {
-    for (const area of WRITERS.keys()) assert.ok(await assertAlone(this.lab, area) > 0);
+  /** Throws where two writers were at work in one area at once; what was looked at, in words. */
+  async assertAlone(): Promise<string> {
+    const seen: string[] = [];
+    for (const [area, id] of WRITERS.entries()) {
+      const { tenures, records } = await assertAlone(this.lab, area);
+      assert.ok(tenures > 0);
+      seen.push(`${id} ${records} records of ${tenures} tenures, each after the one before`);
+    }
+    return seen.join("; ");
   }
 
   async close(): Promise<void> {

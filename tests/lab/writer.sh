@@ -6,7 +6,7 @@
 # It never gives up, never looks whether it may still, and writes a record again until it is in.
 device=$1 area=$2
 host=$(< /etc/hostname) said=/lab/records-$area
-FIRST=4096 BLOCKS=4096
+FIRST=4096 BLOCKS=16384
 base=$((FIRST + area * BLOCKS))
 exec 9<> <(:)
 

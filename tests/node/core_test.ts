@@ -110,3 +110,11 @@ Deno.test("statusOf() of a host that is no member says so and nothing else", () 
   assert.equal(status.watchdog, "no watchdog");
   assert.deepEqual(status.nodes, []);
 });
+
+Deno.test("statusOf() of a member whose node does not run says whose member it is", () => {
+  const cluster = { name: "prod", id: "00".repeat(16), profile: "fast" };
+  const mount = { path: null, state: "off", why: null } as const;
+  const status = statusOf(null, { name: "nodeA", at: "2026-01-01T00:00:00Z", mount, cluster });
+  assert.deepEqual(status.cluster, cluster);
+  assert.deepEqual([status.quorate, status.armed, status.node?.boot], [false, false, ""]);
+});

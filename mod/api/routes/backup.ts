@@ -1,5 +1,5 @@
 /** `/v1/backups`, `/v1/restore`, `/v1/config-verify`: the config as a whole. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { json, type Route, route } from "../route.ts";
 import { BACKUP, RESTORED, VERIFIED } from "../schemas.ts";
 

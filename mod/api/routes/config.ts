@@ -1,5 +1,5 @@
 /** `/v1/config/…`: the replicated tree, file by file. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { ProblemError } from "../../base/problem.ts";
 import type { Operation } from "../../streams.ts";
 import { readBody } from "../body.ts";

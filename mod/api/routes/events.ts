@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { ProblemError } from "../../base/problem.ts";
 import type { EventLine } from "../../node/view.ts";
 import { STREAMS } from "../../streams.ts";

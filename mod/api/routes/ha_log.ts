@@ -1,5 +1,5 @@
 /** `/v1/ha/resources/{id}/log`: what became of a resource, and why. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { isResourceId, type ResourceId } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
 import type { EventLine } from "../../node/view.ts";

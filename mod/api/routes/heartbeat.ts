@@ -1,5 +1,5 @@
 /** `/v1/heartbeat`: stream 1 as it sees itself, and the table of timeouts. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { json, type Route, route } from "../route.ts";
 
 export const heartbeatRoutes: readonly Route[] = [

@@ -1,5 +1,5 @@
 /** `/v1/history`, `/v1/config-diff`, `/v1/config-export`: the tree and its changes, back in time. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { EXPORT_HEADERS, LINES_TYPE } from "../export.ts";
 import { pointOf, txnOf, txnText } from "../points.ts";
 import { type Call, json, type Route, route } from "../route.ts";

@@ -1,5 +1,5 @@
 /** Stream 5 and a node's own life: init, join, leave, shutdown. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { isNodeName } from "../../base/id.ts";
 import { DONE, done, json, NOTHING, type Route, route } from "../route.ts";
 import { DISK_PATH, DISK_PATHS } from "./storage.ts";

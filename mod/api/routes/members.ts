@@ -1,5 +1,5 @@
 /** `/v1/config-members` and its kin: who is a member, who leads, and one that goes on alone. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { parseAddress } from "../../base/address.ts";
 import { LINKS_MAX } from "../../base/cluster.ts";
 import { isNodeName } from "../../base/id.ts";

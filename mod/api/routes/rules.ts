@@ -1,5 +1,5 @@
 /** `/v1/ha/rules`: where resources may run, with whom, and after whom. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { isResourceId } from "../../base/id.ts";
 import { ProblemError } from "../../base/problem.ts";
 import {

@@ -1,5 +1,5 @@
 /** `/v1/status`, and the two questions of load balancers and supervisors. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { ProblemError } from "../../base/problem.ts";
 import { json, type Route, route } from "../route.ts";
 import { STATUS } from "../schemas.ts";

@@ -1,5 +1,5 @@
 /** `/v1/storage`: stream 4 as it sees itself, and the labelling of a disk. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { DISKS_MAX } from "../../base/settings.ts";
 import { json, type Route, route } from "../route.ts";
 

@@ -1,5 +1,5 @@
 /** `/v1/join/tickets`: what lets machines in. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { ProblemError } from "../../base/problem.ts";
 import type { TicketState } from "../../base/ticket_state.ts";
 import { json, type Route, route } from "../route.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { ProblemError } from "../../base/problem.ts";
 import { txnOf, txnText } from "../points.ts";
 import { type Call, type Route, route } from "../route.ts";

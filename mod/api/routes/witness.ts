@@ -1,5 +1,5 @@
 /** `/v1/storage/witness`: which disks have the witness vote. @module */
-import { z } from "zod";
+import * as z from "zod";
 import { DISKS_MAX } from "../../base/settings.ts";
 import { json, type Route, route } from "../route.ts";
 import { DISK_PATH } from "./storage.ts";

@@ -18,8 +18,7 @@ export function simulateCommand(cli: Cli): CommandUnknownOpts {
     .action(async (file, { powerOff, schema, showInput }) => {
       const form = await import("../simulation_file.ts");
       if (schema === true) {
-        const { z } = await import("zod");
-        return cli.print.json(z.toJSONSchema(form.SIMULATION_FILE, { io: "input" }));
+        return cli.print.json(form.simulationSchema());
       }
       const ask = file === undefined
         ? await (await import("../live_cluster.ts")).liveCluster(cli.client)

@@ -18,6 +18,8 @@ export interface Places {
   /** The manual; a folder in it for each section. */
   readonly man: string;
   readonly state: string;
+  /** Where the one file unpacks itself for root. */
+  readonly cache: string;
 }
 
 export function placesBelow(root: string): Places {
@@ -31,6 +33,7 @@ export function placesBelow(root: string): Places {
     completion: `${root}/usr/share/bash-completion/completions/pentad`,
     man: `${root}/usr/local/share/man`,
     state: `${root}/var/lib/pentad`,
+    cache: `${root}/var/cache/pentad`,
   };
 }
 

@@ -124,11 +124,13 @@ export function remove(path: string): void {
 /** What pentad brought into the folder of versions; what else lies there is somebody else's. */
 export function ownVersions(places: Places): readonly string[] {
   const { versions, previous } = places;
+  const links = [previous, `${versions}/upgrading`, `${versions}/rolling-back`];
   const names = infoAt(versions)?.isDirectory ? [...Deno.readDirSync(versions)] : [];
   const files = names.filter(({ isDirectory }) => isDirectory)
     .flatMap(({ name }) => [`${versions}/${name}/pentad`, `${versions}/${name}/pentad.new`]);
-  const links = isOwnPlace(places, previous) ? [previous] : [];
-  return [...links, ...files.sort()].filter((path) => linkAt(path) !== null);
+  const own = links.filter((path) => isOwnPlace(places, path))
+    .flatMap((path) => [path, `${path}.new`]);
+  return [...own, ...files.sort()].filter((path) => linkAt(path) !== null);
 }
 
 /** Removes folders of ours that are empty now. */

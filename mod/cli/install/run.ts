@@ -3,10 +3,11 @@ import { FORMATS, upgradeFault } from "../../base/formats.ts";
 import { EXIT, ProblemError } from "../../base/problem.ts";
 import { infoAt, linkAt } from "../../host/linux/files.ts";
 import { hostAddress, hostName } from "../../host/linux/host_facts.ts";
-import { systemctl, systemdRuns } from "../../host/linux/systemd.ts";
-import type { StatusDocument } from "../../node/view.ts";
+import { clearAllUnpacked } from "../../host/linux/unpacked.ts";
 import type { Cli } from "../cli.ts";
 import type { ManPage } from "../troff.ts";
+import { asRoot } from "./as_root.ts";
+import { change, clear, serve, settle, statusOf } from "./change.ts";
 import { type Places, settingsOf, UNIT, versionFile } from "./places.ts";
 import {
   fileItem,
@@ -22,8 +23,6 @@ import {
   removeEmpty,
 } from "./plan.ts";
 import { versionOf } from "./program_file.ts";
-
-const LOOK_MS = 250;
 
 /** What an installation begins with. */
 export interface InstallAsk {
@@ -57,6 +56,7 @@ export async function install(cli: Cli, ask: InstallAsk): Promise<void> {
     ),
   ];
   refuseForeign(items);
+  if (!ask.dryRun && settle(places) !== null) clear(places);
   const missing = items.filter((item) => !item.isDone());
   if (!ask.dryRun) { for (const item of missing) asRoot(() => item.make()); }
   report(cli, ask.dryRun, missing.map(({ path, what }) => `${path}   ${what}`));
@@ -78,21 +78,32 @@ export async function upgrade(cli: Cli, places: Places, file: string): Promise<v
   const target = versionFile(places, version);
   const item = programItem(target, file);
   if (!item.isDone()) asRoot(() => item.make());
-  await change(cli, places, target.slice(places.root.length));
+  const cut = settle(places);
+  await change(cli, places, { verb: "upgrade", target: target.slice(places.root.length), cut });
   cli.print.note(`pentad ${version} is in use; back to the one before: pentad rollback`);
 }
 
 /** Changes to the version that was in use before. */
 export async function rollback(cli: Cli, places: Places): Promise<void> {
-  const previous = linkAt(places.previous);
-  if (previous === null || previous === "") {
-    throw new ProblemError("install.no-previous", `"${places.previous}" is not there`);
+  const cut = settle(places);
+  if (cut?.verb === "upgrade" && !cut.done) {
+    clear(places);
+    return cli.print.note(
+      "an upgrade was cut off before it changed anything: nothing is to go back",
+    );
   }
-  refuseForeign([linkItem(places, places.previous, previous)]);
+  // One that was cut off goes on; beginning anew it would change back.
+  const goesOn = cut?.verb === "rollback" && cut.done;
+  const path = goesOn ? places.program : places.previous;
+  const previous = linkAt(path);
+  if (previous === null || previous === "") {
+    throw new ProblemError("install.no-previous", `"${path}" is not there`);
+  }
+  refuseForeign([linkItem(places, path, previous)]);
   const { version, formats } = await versionOf(`${places.root}${previous}`);
   const fault = upgradeFault(FORMATS, formats);
   if (fault !== null) throw new ProblemError("install.format", fault);
-  await change(cli, places, previous);
+  await change(cli, places, { verb: "rollback", target: previous, cut });
   cli.print.note(`pentad ${version} is in use again`);
 }
 
@@ -106,18 +117,12 @@ export async function uninstall(
   if (member !== null && !how.acceptRisk) {
     throw new ProblemError("install.still-member", member);
   }
-  const mine = [
-    ...[places.unit, places.completion, ...pagesAt(places)].filter(isOwnFile),
-    ...[places.program].filter((path) => isOwnPlace(places, path)),
-    ...ownVersions(places),
-  ];
-  if (how.purge) mine.push(places.state, places.settings);
-  const there = mine.filter((path) => linkAt(path) !== null);
+  const there = brought(places, how.purge).filter((path) => linkAt(path) !== null);
   if (!how.dryRun) {
     // A unit of that name that is somebody else's service goes on.
     if (isOwnFile(places.unit)) await serve(places, "disable", "--now");
-    // The program itself last: what is interrupted can be repeated.
     for (const path of there) asRoot(() => remove(path));
+    clearAllUnpacked(places.cache);
     removeEmpty(places);
     await serve(places);
   }
@@ -127,12 +132,32 @@ export async function uninstall(
   if (how.dryRun) cli.exit = there.length === 0 ? EXIT.ok : EXIT.changes;
 }
 
+/**
+ * What an installation brought, and what one that was cut off left half (`.new`). In the order in
+ * which it goes: the program that does so last, and what it is called by just before, so that what
+ * is interrupted can be repeated.
+ */
+function brought(places: Places, purge: boolean): readonly string[] {
+  const { unit, completion, program, settings, state } = places;
+  const texts = [unit, completion, ...pagesAt(places)].filter(isOwnFile);
+  const inUse = `${places.root}${linkAt(program) ?? ""}`;
+  const versions = ownVersions(places);
+  return [
+    ...(purge ? [state, settings] : []),
+    `${settings}.new`,
+    ...texts.flatMap((path) => [path, `${path}.new`]),
+    ...versions.filter((path) => path !== inUse),
+    ...(isOwnPlace(places, program) ? [`${program}.new`, program] : []),
+    ...versions.filter((path) => path === inUse),
+  ];
+}
+
 /** Files of the manual that bear our name, of whatever version. */
 function pagesAt({ man }: Places): readonly string[] {
   return ["man5", "man8"].map((section) => `${man}/${section}`)
     .filter((folder) => infoAt(folder)?.isDirectory)
     .flatMap((folder) => [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`))
-    .filter((path) => /\/pentad(-[a-z]+)?\.[58]$/.test(path)).sort();
+    .flatMap((path) => /^(.*\/pentad(-[a-z]+)?\.[58])(\.new)?$/.exec(path)?.[1] ?? []).sort();
 }
 
 /** What is in pentad's places and stays there; `gone`: what is still to go. */
@@ -154,54 +179,9 @@ function settingsItem({ places, name, address }: InstallAsk): Item[] {
   return [fileItem(places.settings, settingsOf(host), what)];
 }
 
-/** The link changes, the daemon restarts, and the link changes back if it is not well. */
-async function change(cli: Cli, places: Places, target: string): Promise<void> {
-  const before = linkAt(places.program);
-  if (before === target) return cli.print.note("that version is in use already");
-  const links = [places.program, places.previous].map((path) => linkItem(places, path, target));
-  refuseForeign(links);
-  const wasQuorate = (await status(cli))?.quorate ?? false;
-  asRoot(() => {
-    if (before !== null) linkItem(places, places.previous, before).make();
-    linkItem(places, places.program, target).make();
-  });
-  if (!await serve(places, "restart")) {
-    return cli.print.note(
-      "no systemd here: the daemon goes on with its old version until restarted",
-    );
-  }
-  if (await isBack(cli, wasQuorate) || before === null) return;
-  asRoot(() => {
-    linkItem(places, places.program, before).make();
-    linkItem(places, places.previous, target).make();
-  });
-  await serve(places, "restart");
-  const why = `no answer of a healthy node within ${cli.waitMs / 1000} s`;
-  throw new ProblemError("install.unhealthy", why);
-}
-
-async function isBack(cli: Cli, wasQuorate: boolean): Promise<boolean> {
-  const end = performance.now() + cli.waitMs;
-  while (performance.now() < end) {
-    const now = await status(cli);
-    if (now !== null && (now.quorate || !wasQuorate)) return true;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  }
-  return false;
-}
-
-async function status(cli: Cli): Promise<StatusDocument | null> {
-  try {
-    return await cli.client.get<StatusDocument>("/v1/status");
-  } catch (error) {
-    if (error instanceof ProblemError) return null;
-    throw error;
-  }
-}
-
 /** What makes this host a member, in words; null for nothing. */
 async function memberOf(cli: Cli, places: Places): Promise<string | null> {
-  const now = places.root === "" ? await status(cli) : null;
+  const now = places.root === "" ? await statusOf(cli) : null;
   const name = now?.node?.name;
   const running = now?.resources.filter(({ node }) => node === name) ?? [];
   if (running.length > 0) return `it runs ${running.map(({ id }) => id).join(", ")}`;
@@ -211,26 +191,9 @@ async function memberOf(cli: Cli, places: Places): Promise<string | null> {
   return linkAt(identity) === null ? null : `"${identity}" says that it is one`;
 }
 
-/** Tells systemd; false where there is none, or what it is told is not this host's own. */
-async function serve(places: Places, ...words: readonly string[]): Promise<boolean> {
-  if (places.root !== "" || !systemdRuns()) return false;
-  await systemctl("daemon-reload");
-  return words.length === 0 || (await systemctl(...words, "pentad.service")).success;
-}
-
 function ownFile({ wiring }: Cli): string {
   if (wiring.file !== null) return wiring.file;
   throw new ProblemError("install.no-file", "this pentad runs from its source");
-}
-
-/** Refuses by name what only root may do. */
-export function asRoot(body: () => void): void {
-  try {
-    body();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-    throw new ProblemError("install.not-root", error.message, { cause: error });
-  }
 }
 
 function report(

@@ -8,18 +8,21 @@ import type { ScsiCommand } from "../scsi/command.ts";
 import type { Completion } from "../scsi/outcome.ts";
 import { IGNORE_KEY, PR_IOCTL, type PrEnd, prEnd, prType } from "../scsi/pr_ioctl.ts";
 import type { ReservationType } from "../ports.ts";
-import { errno, O_CLOEXEC, O_RDWR } from "./file.ts";
+import { HERE } from "./abi.ts";
+import { errno } from "./file.ts";
 import { openLibc } from "./libc.ts";
 import { CStruct } from "./struct.ts";
 
+const SG_IO = BigInt(HERE.SG_IO);
 /** scsi/sg.h */
-const SG_IO = 0x2285n;
 const INTERFACE_ID = "S".charCodeAt(0);
-const DIRECTION = { none: -1, out: -2, in: -3 } as const;
+const DIRECTION = {
+  ...{ none: HERE.SG_DXFER_NONE, out: HERE.SG_DXFER_TO_DEV, in: HERE.SG_DXFER_FROM_DEV },
+} as const;
 /** Longer sense data than any decoder looks at. */
 const SENSE_BYTES = 64;
-/** asm-generic/fcntl.h, the same on x86-64 and arm64. Opening must not wait for a medium. */
-const O_NONBLOCK = 0o4000;
+/** Opening must not wait for a medium. */
+const OPEN_FLAGS = HERE.O_RDWR | HERE.O_CLOEXEC | HERE.O_NONBLOCK;
 
 /** struct sg_io_hdr, version 3. */
 export const SG_IO_HDR = new CStruct(
@@ -100,7 +103,7 @@ export class CommandFile {
   static open(path: string): CommandFile | number {
     const libc = loaded ??= openLibc(SYMBOLS);
     const name = new TextEncoder().encode(`${path}\0`);
-    const fd = libc.open(name, O_RDWR | O_CLOEXEC | O_NONBLOCK, 0);
+    const fd = libc.open(name, OPEN_FLAGS, 0);
     return fd < 0 ? errno() : new CommandFile(path, libc, fd);
   }
 

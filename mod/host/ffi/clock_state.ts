@@ -1,14 +1,13 @@
 /** What the kernel knows of the wall clock's discipline: adjtimex(2). @module */
+import { HERE } from "./abi.ts";
 import { openLibc } from "./libc.ts";
 
 /** sizeof(struct timex) with room to spare: linux/timex.h. */
-const TIMEX_BYTES = 256;
+export const TIMEX_BYTES = 256;
 /** Where it has `int status`: behind `modes` (padded to a long), offset, freq, maxerror, esterror. */
-const STATUS_AT = 40;
-/** linux/timex.h: the clock is not synchronized. */
-const STA_UNSYNC = 0x0040;
-/** linux/timex.h: what adjtimex(2) returns then. */
-const TIME_ERROR = 5;
+export const STATUS_AT = 40;
+/** The clock is not synchronized; what adjtimex(2) returns then. */
+const { STA_UNSYNC, TIME_ERROR } = HERE;
 
 /** True where something keeps the wall clock; null where the kernel does not say. */
 export function isClockKept(): boolean | null {

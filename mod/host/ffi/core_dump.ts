@@ -1,8 +1,6 @@
 /** What a process knows is kept out of files that a crash leaves: prctl(2). @module */
+import { HERE } from "./abi.ts";
 import { openLibc } from "./libc.ts";
-
-/** linux/prctl.h. */
-const PR_SET_DUMPABLE = 4;
 
 /**
  * From now on this process leaves no core dump, and only root may look into it (ptrace(2), /proc).
@@ -14,7 +12,7 @@ export function leaveNoCore(): boolean {
       // int prctl(int option, unsigned long, unsigned long, unsigned long, unsigned long);
       prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
     });
-    return prctl(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n) === 0;
+    return prctl(HERE.PR_SET_DUMPABLE, 0n, 0n, 0n, 0n) === 0;
   } catch {
     return false;
   }

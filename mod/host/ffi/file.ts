@@ -3,14 +3,10 @@
  *
  * @module
  */
+import { HERE } from "./abi.ts";
 
-/** Flags of open(2): asm-generic/fcntl.h, and where arm64 differs, its own fcntl.h. */
-export const O_RDWR = 0o2;
-export const O_DSYNC = 0o10000;
-export const O_CLOEXEC = 0o2000000;
-export const O_DIRECT = Deno.build.arch === "aarch64" ? 0o200000 : 0o40000;
-/** lseek(2): from the end. */
-export const SEEK_END = 2;
+/** Of open(2) and lseek(2). */
+export const { O_RDWR, O_DSYNC, O_CLOEXEC, O_DIRECT, SEEK_END } = HERE;
 
 /** Numbers of asm-generic/errno-base.h and errno.h. */
 export const EPERM = 1;

@@ -6,22 +6,18 @@
  *
  * @module
  */
-import { errno, O_CLOEXEC, O_RDWR } from "./file.ts";
+import { HERE } from "./abi.ts";
+import { errno } from "./file.ts";
 import { openLibc } from "./libc.ts";
 
-/** asm-generic/fcntl.h, the same on x86-64 and arm64. */
-const O_NONBLOCK = 0o4000;
-/** sys/mount.h */
-export const MS_NOSUID = 2n;
-export const MS_NODEV = 4n;
-export const MS_NOATIME = 1024n;
-export const MNT_FORCE = 1;
-export const MNT_DETACH = 2;
-export const UMOUNT_NOFOLLOW = 8;
-/** asm-generic/poll.h */
-const POLLIN = 1;
-/** sys/eventfd.h: flags are those of open(2). */
-const EFD_FLAGS = O_CLOEXEC | O_NONBLOCK;
+const { O_RDWR, O_CLOEXEC, O_NONBLOCK, POLLIN } = HERE;
+/** Of mount(2). */
+export const MS_NOSUID = BigInt(HERE.MS_NOSUID);
+export const MS_NODEV = BigInt(HERE.MS_NODEV);
+export const MS_NOATIME = BigInt(HERE.MS_NOATIME);
+/** Of umount2(2). */
+export const { MNT_FORCE, MNT_DETACH, UMOUNT_NOFOLLOW } = HERE;
+const EFD_FLAGS = HERE.EFD_CLOEXEC | HERE.EFD_NONBLOCK;
 
 /** asm-generic/errno-base.h and errno.h */
 const EINTR = 4;

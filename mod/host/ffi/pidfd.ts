@@ -5,17 +5,14 @@
  * @module
  */
 import { type Instant, instant } from "../../base/time.ts";
+import { HERE } from "./abi.ts";
 import { openLibc } from "./libc.ts";
 
-/** asm-generic/unistd.h; x86-64 has the same numbers for calls younger than 424. */
-const SYS_PIDFD_SEND_SIGNAL = 424n;
-const SYS_PIDFD_OPEN = 434n;
-/** linux/time.h */
-const CLOCK_BOOTTIME = 7;
+const SYS_PIDFD_SEND_SIGNAL = BigInt(HERE.SYS_pidfd_send_signal);
+const SYS_PIDFD_OPEN = BigInt(HERE.SYS_pidfd_open);
+const { CLOCK_BOOTTIME } = HERE;
 
-/** asm-generic/signal.h; the same on x86-64 and arm64. */
-export const SIGKILL = 9;
-export const SIGTERM = 15;
+export const { SIGKILL, SIGTERM } = HERE;
 
 const SYMBOLS = {
   // long syscall(long number, ...);

@@ -3,21 +3,14 @@
  *
  * @module
  */
+import { HERE } from "./abi.ts";
 import { errno } from "./file.ts";
 import { openLibc } from "./libc.ts";
 
-/** bits/socket.h; the same on x86-64 and arm64. */
-export const AF_NETLINK = 16;
-export const AF_PACKET = 17;
-export const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const SOCK_NONBLOCK = 0o4000;
-const MSG_DONTWAIT = 0x40;
-/** asm-generic/socket.h; packet(7) */
-export const SOL_SOCKET = 1;
-export const SO_ATTACH_FILTER = 26;
-export const SOL_PACKET = 263;
-export const PACKET_ADD_MEMBERSHIP = 1;
+export const { AF_NETLINK, AF_PACKET, SOCK_RAW } = HERE;
+const { SOCK_CLOEXEC, SOCK_NONBLOCK, MSG_DONTWAIT } = HERE;
+/** Of setsockopt(2); packet(7). */
+export const { SOL_SOCKET, SO_ATTACH_FILTER, SOL_PACKET, PACKET_ADD_MEMBERSHIP } = HERE;
 
 const SYMBOLS = {
   // int socket(int domain, int type, int protocol);

@@ -1,31 +1,21 @@
 /**
- * The watchdog device's ioctls (linux/watchdog.h). Numbers are those of _IOR/_IOWR with 'W', equal
- * on x86-64 and arm64.
+ * The watchdog device's ioctls (linux/watchdog.h).
  *
  * @module
  */
+import { HERE } from "./abi.ts";
 import { openLibc } from "./libc.ts";
 
-/** _IOR('W', 0, struct watchdog_info): u32 options, u32 firmware_version, u8 identity[32]. */
-const WDIOC_GETSUPPORT = 0x80285700;
-/** _IOR('W', 5, int) */
-const WDIOC_KEEPALIVE = 0x80045705;
-/** _IOWR('W', 6, int): seconds; gives back what was set. */
-const WDIOC_SETTIMEOUT = 0xc0045706;
-/** _IOR('W', 7, int) */
-const WDIOC_GETTIMEOUT = 0x80045707;
-
-/** watchdog_info.options: the timeout can be set. */
-export const WDIOF_SETTIMEOUT = 0x80;
-/** watchdog_info.options: writing `V` before close disarms. */
-export const WDIOF_MAGICCLOSE = 0x100;
+/** SETTIMEOUT takes seconds, and gives back what was set. */
+const { WDIOC_GETSUPPORT, WDIOC_KEEPALIVE, WDIOC_SETTIMEOUT, WDIOC_GETTIMEOUT } = HERE;
+/** watchdog_info.options: the timeout can be set; writing `V` before close disarms. */
+export const { WDIOF_SETTIMEOUT, WDIOF_MAGICCLOSE } = HERE;
 
 /** linux/watchdog.h: `V` */
 const MAGIC = new Uint8Array([0x56]);
-/** fcntl.h; the same on x86-64 and arm64. */
-const O_WRONLY = 0o1;
-const O_CLOEXEC = 0o2000000;
+const { O_WRONLY, O_CLOEXEC } = HERE;
 
+/** struct watchdog_info: u32 options, u32 firmware_version, u8 identity[32] */
 const INFO_BYTES = 40;
 const IDENTITY_AT = 8;
 

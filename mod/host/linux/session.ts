@@ -26,9 +26,10 @@ const RECORDS_BYTES_MAX = 1024 * 1024;
  * folder, $3 where errors go if not there too, the rest the command. The folder and the command may
  * lie on the daemon's own mount, and the daemon's thread waits for the shell to be executed: so they
  * are the shell's business. Where memory runs out the daemon is spared (proc(5), oom_score_adj); what
- * it starts must not be.
+ * it starts must not be. Nor is it given what the one file says to its own runtime.
  */
 const INTO_LOG = "{ echo 0 >/proc/self/oom_score_adj; } 2>/dev/null; " +
+  '[ -z "${PENTAD_FILE-}" ] || unset DENO_DIR DENO_NO_UPDATE_CHECK PENTAD_FILE; ' +
   'exec >>"$0"; if [ "$3" ]; then exec 2>"$3"; else exec 2>&1; fi; ' +
   '[ -z "$1" ] || echo 0 >"$1/cgroup.procs" || exit 71; cd "$2" || exit 71; shift 3; exec "$@"';
 
