@@ -1,9 +1,10 @@
 /** The composition root: settings → lock → daemon → API, until a signal or a fault ends it. @module */
 import { serveApi } from "../api/mod.ts";
-import { ProblemError } from "../base/problem.ts";
+import { ProblemError, PROBLEMS } from "../base/problem.ts";
 import type { Settings } from "../base/settings.ts";
+import { Journal, JOURNAL_SOCKET, type JournalFields } from "../host/linux/journal.ts";
 import { ServiceNotifier } from "../host/linux/systemd.ts";
-import type { StatusDocument } from "../node/mod.ts";
+import type { EventLine, StatusDocument } from "../node/mod.ts";
 import { leaveNoCore } from "../host/ffi/core_dump.ts";
 import { takeDirectoryLock } from "../host/linux/database.ts";
 import { endFormerLife } from "../host/linux/former_life.ts";
@@ -46,8 +47,13 @@ export async function runDaemon(
     throw error;
   }
   const notifier = new ServiceNotifier(settings.run, Deno.env.get("NOTIFY_SOCKET"));
+  const journaled = Deno.env.get("JOURNAL_STREAM") !== undefined;
+  const journal = new Journal(settings.run, journaled ? JOURNAL_SOCKET : null);
+  const unlisten = daemon.onEvent((line) => {
+    if (!line.routine) journal.write(entryOf(line));
+  });
   // Resources and helpers are not the service: none of them is to speak for it.
-  Deno.env.delete("NOTIFY_SOCKET");
+  for (const name of ["NOTIFY_SOCKET", "JOURNAL_STREAM"]) Deno.env.delete(name);
   const stop = () => {
     notifier.stopping(STOP_LIMIT_MS);
     whyStopped().then((how) => daemon.shutdown(how)).catch((error) => {
@@ -67,12 +73,29 @@ export async function runDaemon(
     return await ended.promise;
   } finally {
     clearInterval(beat);
-    await notifier.close();
+    unlisten();
+    await Promise.all([notifier.close(), journal.close()]);
     Deno.removeSignalListener("SIGTERM", stop);
     Deno.removeSignalListener("SIGINT", stop);
     await api.close();
     lock.release();
   }
+}
+
+/** syslog(3): warnings, and what is as it should be. */
+const [WARNING, INFO] = ["4", "6"];
+
+/** A line of the conversation as the journal keeps it. */
+function entryOf({ seq, node, stream, text, code }: EventLine): JournalFields {
+  return {
+    MESSAGE: `${stream} ${text}`,
+    PRIORITY: code !== null && code in PROBLEMS ? WARNING : INFO,
+    SYSLOG_IDENTIFIER: "pentad",
+    PENTAD_NODE: node,
+    PENTAD_STREAM: stream,
+    PENTAD_SEQ: String(seq),
+    ...(code === null ? {} : { PENTAD_CODE: code }),
+  };
 }
 
 /** What `systemctl status pentad` shows. */

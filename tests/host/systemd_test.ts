@@ -1,5 +1,6 @@
 /** What a daemon tells systemd, over a socket as systemd opens it. */
 import assert from "node:assert/strict";
+import { Journal, journalEntry } from "../../mod/host/linux/journal.ts";
 import { ServiceNotifier } from "../../mod/host/linux/systemd.ts";
 import { LocalCluster } from "../../scripts/local_cluster.ts";
 
@@ -88,5 +89,43 @@ Deno.test("a daemon says that it is ready, how it is, that it lives, and that it
       Deno.env.delete("NOTIFY_SOCKET");
       await cluster.close();
     }
+  });
+});
+
+Deno.test("journalEntry() keeps each value in its field, whatever is in it", () => {
+  const text = (fields: Record<string, string>) =>
+    [...journalEntry(fields)].map((byte) => String.fromCharCode(byte)).join("");
+  assert.equal(
+    text({ MESSAGE: "all is well", PRIORITY: "6" }),
+    "MESSAGE=all is well\nPRIORITY=6\n",
+  );
+  assert.equal(
+    text({ MESSAGE: "a\nPRIORITY=0", PRIORITY: "6" }),
+    "MESSAGE\n\x0c\0\0\0\0\0\0\0a\nPRIORITY=0\nPRIORITY=6\n",
+  );
+  // Names that journald would refuse, or take for its own.
+  assert.equal(text({ _PID: "1", lower: "1", "A=B": "1", "": "1", OK: "" }), "OK=\n");
+  assert.equal(journalEntry({ MESSAGE: "x".repeat(100_000) }).length, 16 * 1024 + 9);
+});
+
+Deno.test("Journal sends entries in order, and tells how many it had to drop", async () => {
+  await withSocket(async (path, next) => {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    const journal = new Journal(folder, path);
+    const many = 1000;
+    for (let at = 0; at < many; at++) journal.write({ MESSAGE: String(at) });
+    let kept = 0;
+    for (; await next() === `MESSAGE=${kept}\n`; kept++) {
+      if (kept !== 255) continue;
+      kept++;
+      break;
+    }
+    assert.equal(kept, 256);
+    journal.write({ MESSAGE: "later" });
+    assert.equal(await next(), `MESSAGE=later\nPENTAD_DROPPED=${many - kept}\n`);
+    journal.write({ MESSAGE: "well again" });
+    assert.equal(await next(), "MESSAGE=well again\n");
+    await journal.close();
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["systemd"]);
   });
 });

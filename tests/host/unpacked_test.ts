@@ -1,7 +1,7 @@
 /** What is left of versions that the one file unpacked: beside this one the last, and what runs. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { clearUnpacked } from "../../mod/host/linux/unpacked.ts";
+import { clearAllUnpacked, clearUnpacked } from "../../mod/host/linux/unpacked.ts";
 
 const OWN = "0123456789abcdef";
 const DAY_SECONDS = 86_400;
@@ -130,4 +130,32 @@ Deno.test("clearUnpacked() never leaves more than two that do not run, nor less 
     }),
     { numRuns: 30 },
   );
+});
+
+Deno.test("clearAllUnpacked() leaves what others run, what a start wants, and what is not ours", async () => {
+  await withCache(async ({ base, version, list }) => {
+    version(nameOf("a"), 1);
+    version(nameOf("b"), 2, "/bin/sleep");
+    const running = new Deno.Command(`${base}/${nameOf("b")}/deno`, { args: ["1000"] }).spawn();
+    try {
+      const start = Deno.openSync(`${base}/lock`, { read: true, write: true });
+      assert.ok(start.tryLockSync(false));
+      assert.ok(!clearAllUnpacked(base));
+      assert.equal(list().length, 3);
+      start.close();
+      assert.ok(!clearAllUnpacked(base));
+      assert.deepEqual(list(), [nameOf("b"), "lock"]);
+    } finally {
+      running.kill("SIGKILL");
+      await running.status;
+    }
+    Deno.writeTextFileSync(`${base}/notes`, "");
+    assert.ok(!clearAllUnpacked(base));
+    assert.deepEqual(list(), ["notes"]);
+    Deno.removeSync(`${base}/notes`);
+    Deno.writeTextFileSync(`${base}/lock`, "");
+    assert.ok(clearAllUnpacked(base));
+    assert.ok(clearAllUnpacked(base), "nothing was there");
+    Deno.mkdirSync(base);
+  });
 });

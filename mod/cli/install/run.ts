@@ -24,6 +24,9 @@ import {
 } from "./plan.ts";
 import { versionOf } from "./program_file.ts";
 
+const KEEPER_LIMIT_MS = 5000;
+const LOOK_MS = 100;
+
 /** What an installation begins with. */
 export interface InstallAsk {
   readonly places: Places;
@@ -125,7 +128,7 @@ export async function uninstall(
     // A unit of that name that is somebody else's service goes on.
     if (isOwnFile(places.unit)) await serve(places, "disable", "--now");
     for (const path of there) asRoot(() => remove(path));
-    clearAllUnpacked(places.cache);
+    await clearCache(places);
     removeEmpty(places);
     await serve(places);
   }
@@ -133,6 +136,14 @@ export async function uninstall(
   const kept = [places.state, places.settings].filter((path) => linkAt(path) !== null);
   if (kept.length > 0) cli.print.note(`kept: ${kept.join(" ")}   (--purge takes them too)`);
   if (how.dryRun) cli.exit = there.length === 0 ? EXIT.ok : EXIT.changes;
+}
+
+/** A keeper that has nothing to keep any more ends soon after its daemon. */
+async function clearCache({ cache }: Places): Promise<void> {
+  const end = performance.now() + KEEPER_LIMIT_MS;
+  while (!clearAllUnpacked(cache) && performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
 }
 
 /**
@@ -165,11 +176,11 @@ function pagesAt({ man }: Places): readonly string[] {
 
 /** What is in pentad's places and stays there; `gone`: what is still to go. */
 function leftBy(
-  { unit, completion, program, versions }: Places,
+  { unit, completion, program, versions, cache }: Places,
   gone: readonly string[],
 ): string[] {
   const ours = (path: string) => gone.some((each) => each === path || each.startsWith(`${path}/`));
-  return [unit, completion, program, versions].filter((path) =>
+  return [unit, completion, program, versions, cache].filter((path) =>
     linkAt(path) !== null && !ours(path)
   );
 }

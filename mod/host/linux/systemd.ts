@@ -1,5 +1,6 @@
 /** systemd of this host, where it runs: its units, and what a service tells it. @module */
 import { encodeText } from "../../base/bytes.ts";
+import { Datagrams } from "./datagrams.ts";
 
 /** sd_booted(3): the folder is there exactly where systemd is the init. */
 const BOOTED = "/run/systemd/system";
@@ -37,20 +38,14 @@ const WAITING_MAX = 16;
  * all calls do nothing where it names none.
  */
 export class ServiceNotifier {
-  readonly #socket: Deno.DatagramConn | null;
-  readonly #to: Deno.UnixAddr | null;
-  readonly #own: string;
+  readonly #way: Datagrams;
   #status = "";
-  #sent: Promise<void> = Promise.resolve();
-  #waiting = 0;
 
   /** `folder`: where the sending socket may lie; private to us. */
   constructor(folder: string, target: string | undefined) {
-    this.#own = `${folder}/notify.sock`;
     // An abstract address begins with @ in the environment, with a zero byte in the kernel: unix(7).
-    const path = target?.replace(/^@/, "\0") ?? "";
-    this.#to = path === "" ? null : { transport: "unixpacket", path };
-    this.#socket = this.#to === null ? null : open(this.#own);
+    const to = target?.replace(/^@/, "\0") || null;
+    this.#way = new Datagrams({ own: `${folder}/notify.sock`, to, waitingMax: WAITING_MAX });
   }
 
   /** The API answers. */
@@ -77,33 +72,10 @@ export class ServiceNotifier {
 
   /** What was said is sent; nothing is said any more. */
   async close(): Promise<void> {
-    await this.#sent;
-    if (this.#socket === null) return;
-    this.#socket.close();
-    Deno.removeSync(this.#own);
+    await this.#way.close();
   }
 
   #send(text: string): void {
-    const [socket, to] = [this.#socket, this.#to];
-    if (socket === null || to === null || this.#waiting >= WAITING_MAX) return;
-    this.#waiting++;
-    // One at a time: the runtime refuses a second send on a socket that is sending.
-    this.#sent = this.#sent.then(() => socket.send(encodeText(text), to))
-      // A service manager that does not listen is no reason to stop a cluster's node.
-      .then(() => {}, () => {})
-      .finally(() => void this.#waiting--);
-  }
-}
-
-function open(path: string): Deno.DatagramConn | null {
-  try {
-    Deno.removeSync(path);
-  } catch {
-    // None was left.
-  }
-  try {
-    return Deno.listenDatagram({ transport: "unixpacket", path });
-  } catch {
-    return null;
+    this.#way.send(encodeText(text));
   }
 }

@@ -61,22 +61,24 @@ export function clearUnpacked(base: string, own: string): void {
 
 /**
  * Takes away what was unpacked below `base`, this program's own folder included, but what another
- * process runs. Where a start is under way it is left: that start wants it.
+ * process runs, and all of it where a start is under way that wants it. True where nothing is left.
  */
-export function clearAllUnpacked(base: string): void {
+export function clearAllUnpacked(base: string): boolean {
   try {
     using lock = Deno.openSync(`${base}/lock`, { read: true, write: true });
-    if (!lock.tryLockSync(true)) return;
+    if (!lock.tryLockSync(true)) return false;
     const running = runtimesInUse(String(Deno.pid));
     const { versions, unfinished } = listOf(base);
     const gone = versions.map((name) => `${base}/${name}`)
       .filter((folder) => !running.has(identityOf(`${folder}/deno`) ?? "none"));
     for (const path of [...gone, ...unfinished.map((name) => `${base}/${name}`)]) remove(path);
-    if (gone.length < versions.length) return;
+    if (gone.length < versions.length) return false;
     remove(`${base}/lock`);
     Deno.removeSync(base);
+    return true;
   } catch {
-    // Nothing was unpacked there, or somebody keeps something in it.
+    // Somebody keeps something in it, or nothing was ever unpacked there.
+    return identityOf(base) === null;
   }
 }
 
