@@ -1,5 +1,5 @@
 /** Which nodes take nothing now, and which strict rules close to a resource, now or later. @module */
-import type { Member } from "../base/cluster.ts";
+import { type Member, memberOf } from "../base/cluster.ts";
 import type { NodeId, ResourceId } from "../base/id.ts";
 import { type Draft, willBeOn } from "./draft.ts";
 import type { NodeRule } from "./rules.ts";
@@ -11,6 +11,8 @@ export function unfit(situation: Situation, draft: Draft, node: NodeId): string 
   const entry = draft.nodes.get(node);
   const report = situation.present(node);
   if (entry?.state !== "online" || report === null) return "is not online";
+  // Its guard needs a majority with it in it: until it votes it starts nothing, however long that is.
+  if (memberOf(situation.spec, node)?.role !== "voter") return "has no vote yet";
   if (entry.maintenance) return "is in maintenance";
   return entry.shutdown !== null || report.departure !== "none" ? "stops" : null;
 }

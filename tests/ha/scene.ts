@@ -32,6 +32,8 @@ export interface Scene {
   /** `ha/rules.cfg`. */
   readonly rules?: string;
   readonly commands?: readonly Command[];
+  /** Members without a vote. */
+  readonly learners?: readonly number[];
   readonly health?: Readonly<Record<number, MemberState>>;
   /** How long a majority vouches for the silence. */
   readonly silence?: Millis;
@@ -69,7 +71,10 @@ export function machinesOf(places: Readonly<Record<number, string>>): Machines {
 }
 
 export function sceneOf(scene: Scene): Situation {
-  const spec = specOf(3);
+  const members = specOf(3).members.map((member) =>
+    scene.learners?.includes(member.id) ? { ...member, role: "learner" as const } : member
+  );
+  const spec = { ...specOf(3), members };
   const self = nodeId(1);
   const nodes = new Map<NodeId, NodeEntry>();
   const online = {
