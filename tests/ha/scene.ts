@@ -34,6 +34,8 @@ export interface Scene {
   readonly commands?: readonly Command[];
   /** Members without a vote. */
   readonly learners?: readonly number[];
+  /** For how long each has said that it holds no guard. */
+  readonly guardless?: Readonly<Record<number, Millis>>;
   readonly health?: Readonly<Record<number, MemberState>>;
   /** How long a majority vouches for the silence. */
   readonly silence?: Millis;
@@ -136,6 +138,7 @@ export function sceneOf(scene: Scene): Situation {
     vitals: (node) => vitalsOf(scene.vitals?.[node] ?? {}),
     present,
     report: (node) => scene.behind?.includes(node) ? null : present(node),
+    guardless: (node) => scene.guardless?.[node] ?? 0,
     goneFor: () => scene.goneFor ?? Infinity,
     words: (node) => scene.words?.[node] ?? null,
     storageFenced: (node) => scene.storageFenced?.includes(node) ?? false,
