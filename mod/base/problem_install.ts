@@ -44,6 +44,12 @@ export const INSTALL_PROBLEMS = {
     status: 500,
     exit: EXIT.failed,
   },
+  "install.not-started": {
+    title: "Cannot start the daemon",
+    remedy: "all is in place; see journalctl -u pentad, then: systemctl start pentad",
+    status: 500,
+    exit: EXIT.failed,
+  },
   "install.no-previous": {
     title: "Cannot go back: no other version is here",
     remedy: "install one: pentad upgrade FILE",

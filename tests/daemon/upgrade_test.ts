@@ -4,9 +4,9 @@ import manifest from "../../deno.json" with { type: "json" };
 import { executable } from "../../scripts/pentad_command.ts";
 import { sshHostsMissing } from "../../scripts/ssh_hosts.ts";
 import { pause } from "../../scripts/local_cluster.ts";
+import { build, nextVersion } from "./built.ts";
 import { PENTAD, ServedMachines } from "./served_world.ts";
 
-const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 const NAMES = ["nodeA", "nodeB", "nodeC"];
 const NEXT = "99.0.0";
 /** Writes that must be acknowledged in each phase, whatever restarts in it. */
@@ -14,28 +14,6 @@ const WRITES = 20;
 
 const missing = await sshHostsMissing();
 if (missing !== null) console.log(`skipped  an upgrade of a running cluster: ${missing}`);
-
-/** Builds the tree at `root` into one file. */
-async function build(root: string, file: string): Promise<string> {
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", `${root}/scripts/build.ts`, "--unpacking", "--output", file],
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return file;
-}
-
-/** The same program under another version. */
-async function nextVersion(folder: string): Promise<string> {
-  const copy = `${folder}/copy`;
-  Deno.mkdirSync(copy);
-  for (const part of ["main.ts", "mod", "scripts", "deno.json", "deno.lock", "LICENSE"]) {
-    const args = ["-R", `${ROOT}/${part}`, `${copy}/`];
-    assert.ok((await new Deno.Command("cp", { args }).output()).success);
-  }
-  const settings = { ...manifest, version: NEXT };
-  Deno.writeTextFileSync(`${copy}/deno.json`, JSON.stringify(settings));
-  return await build(copy, `${folder}/next/pentad`);
-}
 
 /** Clients that write a new file after the other, wherever somebody takes it. */
 class Load {
@@ -85,8 +63,8 @@ Deno.test(
   async () => {
     const folder = Deno.makeTempDirSync({ prefix: "pentad-upgrade-" });
     try {
-      const file = executable() ?? await build(ROOT, `${folder}/first/pentad`);
-      const next = await nextVersion(folder);
+      const file = executable() ?? await build(`${folder}/first/pentad`);
+      const next = await nextVersion(folder, NEXT);
       const machines = await ServedMachines.make(NAMES, file);
       try {
         await form(machines);

@@ -82,13 +82,14 @@ export async function change(
   );
   const wasQuorate = (await statusOf(cli))?.quorate ?? false;
   if (before !== target) asRoot(() => move(places, verb, target));
-  if (!await serve(places, "restart")) {
+  if (await serve(places, "restart") === "none") {
     clear(places);
     return cli.print.note(
       "no systemd here: the daemon goes on with its old version until restarted",
     );
   }
   const back = before === target ? cut?.from ?? null : before;
+  // One that systemd could not restart is tried again by it, so the node itself is asked.
   if (back === null || await isBack(cli, wasQuorate)) return clear(places);
   asRoot(() => move(places, "rollback", back));
   await serve(places, "restart");
@@ -124,9 +125,14 @@ export async function statusOf(cli: Cli): Promise<StatusDocument | null> {
   }
 }
 
-/** Tells systemd; false where there is none, or what it is told is not this host's own. */
-export async function serve(places: Places, ...words: readonly string[]): Promise<boolean> {
-  if (places.root !== "" || !systemdRuns()) return false;
+/** `none`: there is no systemd, or what it would be told is not this host's own. */
+export type Served = "done" | "none" | { readonly failure: string };
+
+/** Tells systemd. */
+export async function serve(places: Places, ...words: readonly string[]): Promise<Served> {
+  if (places.root !== "" || !systemdRuns()) return "none";
   await systemctl("daemon-reload");
-  return words.length === 0 || (await systemctl(...words, "pentad.service")).success;
+  if (words.length === 0) return "done";
+  const { success, said } = await systemctl(...words, "pentad.service");
+  return success ? "done" : { failure: said };
 }

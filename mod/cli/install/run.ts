@@ -64,9 +64,12 @@ export async function install(cli: Cli, ask: InstallAsk): Promise<void> {
     cli.exit = missing.length === 0 ? EXIT.ok : EXIT.changes;
     return;
   }
-  if (await serve(places, "enable", "--now")) {
-    cli.print.note("pentad runs: systemctl status pentad");
-  } else cli.print.note("no systemd here; start it by what there is: pentad daemon");
+  const served = await serve(places, "enable", "--now");
+  if (typeof served === "object") {
+    throw new ProblemError("install.not-started", `systemctl enable --now: ${served.failure}`);
+  }
+  if (served === "done") cli.print.note("pentad runs: systemctl status pentad");
+  else cli.print.note("no systemd here; start it by what there is: pentad daemon");
   cli.print.note("next: pentad init NAME, or pentad join HOST");
 }
 

@@ -1,0 +1,26 @@
+/** The one file, built of this tree, and of the same tree under another version. */
+import assert from "node:assert/strict";
+import manifest from "../../deno.json" with { type: "json" };
+
+const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+
+/** Builds the tree at `root` into one file; returns its path. */
+export async function build(file: string, root = ROOT): Promise<string> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", `${root}/scripts/build.ts`, "--unpacking", "--output", file],
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return file;
+}
+
+/** The same program as another version; `folder`: where it is made. */
+export async function nextVersion(folder: string, version: string): Promise<string> {
+  const copy = `${folder}/copy`;
+  Deno.mkdirSync(copy);
+  for (const part of ["main.ts", "mod", "scripts", "deno.json", "deno.lock", "LICENSE"]) {
+    const args = ["-R", `${ROOT}/${part}`, `${copy}/`];
+    assert.ok((await new Deno.Command("cp", { args }).output()).success);
+  }
+  Deno.writeTextFileSync(`${copy}/deno.json`, JSON.stringify({ ...manifest, version }));
+  return await build(`${folder}/next/pentad`, copy);
+}
