@@ -90,7 +90,7 @@ function situationOf(dead: number): Situation {
     }),
     vitals: () => null,
     news: () => null,
-    ...{ present, report: present, words: () => null, goneFor: () => 0 },
+    ...{ present, report: present, words: () => null, goneFor: () => 0, guardless: () => 0 },
     ...{ storageFenced: () => false, steady: () => false },
   };
 }

@@ -12,6 +12,14 @@ const WITNESS_CHANGE = "tests/config/witness_change_test.ts";
 /** See `mutants.ts`. */
 export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
+    name: "a key made anew after its target forgot it counts as kept",
+    file: "storage/lun.ts",
+    find: "const isNew = this.#key === null || !end.kept;",
+    put: "const isNew = this.#key === null;",
+    shape: "tests/storage/register_again_test.ts",
+    seeds: 1,
+  },
+  {
     name: "head start ignored",
     file: "storage/arbiter.ts",
     find: "judge(scales).first === scales.self ? since : after(since, headStartMs);",

@@ -5,7 +5,9 @@
  * @module
  */
 import { pause } from "./local_cluster.ts";
+import { type Ran, ran } from "./lab/shell.ts";
 import { Namespaces, namespacesMissing } from "./namespaces.ts";
+import { fingerprint, letIn, type SshRoots } from "./ssh_roots.ts";
 
 const SSHD = "/usr/sbin/sshd";
 
@@ -23,7 +25,7 @@ interface Host {
 }
 
 /** Some hosts. Always close it, after the daemons on them have ended. */
-export class SshHosts {
+export class SshHosts implements SshRoots {
   readonly #network: Namespaces;
   readonly #folder = Deno.makeTempDirSync({ prefix: "pentad-ssh-" });
   readonly #hosts: Host[] = [];
@@ -84,21 +86,17 @@ export class SshHosts {
   }
 
   /** The fingerprint that `ssh-keygen -l` prints on that host. */
-  async fingerprint(at: number): Promise<string> {
-    const key = `${this.#host(at).folder}/ssh/ssh_host_ed25519_key.pub`;
-    const text = await output("ssh-keygen", "-lf", key);
-    return text.split(" ")[1] ?? "";
+  fingerprint(at: number): Promise<string> {
+    return fingerprint(this, at);
   }
 
   /** Lets one host's root in on another, as a person would with ssh-copy-id. */
   async letIn(who: number, where: number): Promise<void> {
-    const path = `${this.home(who)}/.ssh/id_ed25519`;
-    await output("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path);
-    const target = `${this.home(where)}/.ssh/authorized_keys`;
-    Deno.writeTextFileSync(target, Deno.readTextFileSync(`${path}.pub`), {
-      append: true,
-      mode: 0o600,
-    });
+    await letIn(this, who, where);
+  }
+
+  async shell(at: number, script: string): Promise<Ran> {
+    return await ran([...this.prefix(at), "sh", "-c", script]);
   }
 
   /** Runs a program there. */

@@ -105,7 +105,8 @@ export class Specs {
   open(commit: number): readonly ClusterSpec[] {
     const told = this.committed(commit);
     if (this.newest.index <= commit || this.#lost !== null) return [];
-    const chain = this.#all.slice(this.#all.lastIndexOf(this.before(commit)));
+    const known = this.#all.findLastIndex((each) => each.index <= commit);
+    const chain = this.#all.slice(Math.max(0, known));
     const [first, second, ...more] = chain;
     if (first === undefined || second === undefined || chain.some(({ forced }) => forced)) {
       return [];

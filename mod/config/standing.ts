@@ -10,6 +10,7 @@ import { type Reason, reason } from "../base/reason.ts";
 import type { Position } from "../streams.ts";
 import { doubtText } from "./doubt.ts";
 import { cascade } from "./election.ts";
+import { electorateOf, isMajority } from "./electorate.ts";
 import type { Raft } from "./raft.ts";
 import { canCommit, hasContact } from "./replication.ts";
 
@@ -67,11 +68,23 @@ export class Standing {
 
   /** Tells which others stand in the log beside it, if that has changed: before they are acknowledged. */
   #tellOpen(): void {
-    const specs = this.#raft.specs.open(this.#raft.commit);
+    const raft = this.#raft;
+    const specs = this.#decidesAlone ? [] : raft.specs.open(raft.commit);
     const before = this.#open;
     if (specs.length === before.length && specs.every((spec, at) => spec === before[at])) return;
     this.#open = specs;
-    this.#raft.tell({ fact: "config.open", specs });
+    raft.tell({ fact: "config.open", specs });
+  }
+
+  /**
+   * Without it there is no majority, and it voted for nobody else and follows nobody: nothing is
+   * committed that it does not know of.
+   */
+  get #decidesAlone(): boolean {
+    const { leader, vote, self, committedSpec, witness } = this.#raft;
+    if ([leader, vote].some((node) => node !== null && node !== self)) return false;
+    const free = !(witness.solo && witness.held);
+    return !isMajority([electorateOf(committedSpec.spec)], (id) => id !== self, free);
   }
 
   /** Somebody does not hear us any more because we are out. Who hears a leader knows better. */

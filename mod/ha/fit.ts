@@ -1,5 +1,5 @@
 /** Which nodes take nothing now, and which strict rules close to a resource, now or later. @module */
-import type { Member } from "../base/cluster.ts";
+import { type Member, memberOf } from "../base/cluster.ts";
 import type { NodeId, ResourceId } from "../base/id.ts";
 import { type Draft, willBeOn } from "./draft.ts";
 import type { NodeRule } from "./rules.ts";
@@ -11,8 +11,16 @@ export function unfit(situation: Situation, draft: Draft, node: NodeId): string 
   const entry = draft.nodes.get(node);
   const report = situation.present(node);
   if (entry?.state !== "online" || report === null) return "is not online";
+  // Its guard needs a majority with it in it: until it votes it starts nothing, however long that is.
+  if (memberOf(situation.spec, node)?.role !== "voter") return "has no vote yet";
+  if (isGuardless(situation, node)) return "holds no guard";
   if (entry.maintenance) return "is in maintenance";
   return entry.shutdown !== null || report.departure !== "none" ? "stops" : null;
+}
+
+/** It is heard, and no majority hears it, for as long as one that is DOWN would be waited for. */
+export function isGuardless({ mode, guardless, timing }: Situation, node: NodeId): boolean {
+  return mode === "armed" && guardless(node) >= timing.deadMs;
 }
 
 /** Members that take what they are given now; of one draft always the same, and asked for often. */

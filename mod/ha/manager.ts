@@ -16,6 +16,7 @@ import type { Fact, Outcome, Phases, Position } from "../streams.ts";
 import { parseCommand } from "./commands.ts";
 import type { HaContext } from "./context.ts";
 import type { HaFiles } from "./files.ts";
+import { Guardless } from "./guardless.ts";
 import { plan } from "./plan.ts";
 import { proofReason } from "./node_plan.ts";
 import { spoken } from "./resource.ts";
@@ -43,6 +44,7 @@ export type Knowledge = Omit<
   | "commands"
   | "out"
   | "goneFor"
+  | "guardless"
 >;
 
 interface Flight {
@@ -66,6 +68,7 @@ export class Manager {
   readonly #clerk: Clerk;
   readonly #claims = new Map<ResourceId, Claim>();
   readonly #downAt = new Map<NodeId, Instant>();
+  readonly #guardless = new Guardless();
   /** When the plan was made that found it dead. */
   readonly #provenAt = new Map<NodeId, Instant>();
   #epoch = 0;
@@ -89,6 +92,7 @@ export class Manager {
 
   /** A member's state changed. */
   onMember({ health }: Extract<Fact, { fact: "heartbeat.member" }>): void {
+    this.#guardless.note(health, this.#context.now);
     if (health.state !== "down") {
       this.#downAt.delete(health.node);
       this.#provenAt.delete(health.node);
@@ -189,7 +193,9 @@ export class Manager {
     const unread = read.filter(({ command }) => command === null).map(({ line }) => line);
     const decided = { status, statusVersion, definitions, rules, scheduling, commands };
     const goneFor = (node: NodeId) => this.#context.goneFor(node);
-    const whole = { ...knowledge, ...decided, self, spec, timing, machines, mode, out, goneFor };
+    const guardless = (node: NodeId) => this.#guardless.for(node, this.#context.now);
+    const known = { ...knowledge, goneFor, guardless };
+    const whole = { ...known, ...decided, self, spec, timing, machines, mode, out };
     const next = plan(whole);
     for (const [node, disks] of next.eject) {
       this.#context.ask({ request: "storage.fence", node, disks });

@@ -11,6 +11,7 @@ import type { DeathProof } from "../streams.ts";
 import { isVouchedFor, planNodes } from "./node_plan.ts";
 import { Draft } from "./draft.ts";
 import { found } from "./found.ts";
+import { isGuardless } from "./fit.ts";
 import { MACHINE_MOVES_MAX, ownerOf } from "./machines.ts";
 import { frozenPlan, modeAfter, modeOrder, unsettled } from "./frozen.ts";
 import { cold, sentOff, turnOf, withoutPast, wouldStop } from "./live_move.ts";
@@ -162,6 +163,11 @@ class Planner {
     if (state === "invalid") {
       return this.#say(id, { ...old, state: "error" }, reason("ha.invalid", { id, why }));
     }
+    // What ran there ended with its guard; by its own word, which is to come, it is gone.
+    if (state === "stopped" && isGuardless(this.#situation, node)) {
+      const away = this.#away(id, old, name);
+      if (away !== null) return away;
+    }
     const placed = { id, node, tried: old.tried, home: old.home };
     const order = orderedMove(this.#situation, this.#draft, placed);
     if (order !== null && "refused" in order) {
@@ -183,6 +189,16 @@ class Planner {
     if (old.live !== undefined && state === "running") return cold(old);
     const forgive = old.tried.length > 0 && this.#situation.steady(id);
     return forgive ? { ...old, tried: [] } : old;
+  }
+
+  /** To another node, for its own holds no guard; null: nobody takes it. */
+  #away(id: ResourceId, old: ServiceEntry, from: string): ServiceEntry | null {
+    const { node: target } = choose(this.#situation, this.#draft, { id, except: old.tried });
+    if (target === null) return null;
+    const why = "no majority hears that node, which starts nothing";
+    const to = nameOf(this.#situation.spec, target);
+    const because = reason("ha.migrated", { id, from, node: to, why });
+    return this.#say(id, { ...old, state: "relocate", target }, because);
   }
 
   #failed(

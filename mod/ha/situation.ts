@@ -43,6 +43,8 @@ export interface Situation {
   news(node: NodeId): MigrationNews | null;
   /** For how long it is known here that it is no member any more; of a member it says nothing. */
   goneFor(node: NodeId): Millis;
+  /** For how long a member that is online has said in its beats that it holds no guard. */
+  guardless(node: NodeId): Millis;
   words(node: NodeId): Words | null;
   /** Its key is gone from these disks (none: from every one) since it is in `fence`. */
   storageFenced(node: NodeId, luns: readonly string[]): boolean;

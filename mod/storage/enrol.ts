@@ -51,6 +51,10 @@ export type Enrolment =
      * place of a former life's, with nobody in between.
      */
     readonly antedates: boolean;
+    /** The key of this life was there still, and this one took its place. */
+    readonly kept: boolean;
+    /** The target had forgotten everybody. */
+    readonly forgot: boolean;
   }
   /** Our key of this life was taken away by another node. */
   | { readonly end: "ejected"; readonly state: ReservationState }
@@ -111,6 +115,7 @@ export function* enrol(context: StorageContext, ask: EnrolAsk): Procedure<Enrolm
   if (!isState(before)) return failed(failureText(before));
   // Of a key that is known to be gone, what turns up later proves nothing: a command that hung.
   const ours = ask.gone === null ? oursAmong(context, ask.old, before) : [];
+  let gone: Absence | "there" | null = null;
   if (ours.length === 0) {
     const absence = yield* absenceOf(context, ask, before);
     if (absence === null) return failed("the disk does not say whether we were there");
@@ -118,6 +123,7 @@ export function* enrol(context: StorageContext, ask: EnrolAsk): Procedure<Enrolm
     if (absence !== "there" && !context.mayRegister({ ...ask.loss(), absence })) {
       return { end: "waits", absence, state: before };
     }
+    gone = absence;
   }
   const { former } = classifyKeys(before.keys, {
     ...{ cluster: context.spec.id, self: context.self, key: null },
@@ -144,9 +150,10 @@ export function* enrol(context: StorageContext, ask: EnrolAsk): Procedure<Enrolm
   if (held.end !== "ready") return held;
   const aborts = yield* asksAbort(context, { key, taken: held.state.keys });
   if (typeof aborts === "string") return failed(aborts);
-  const inherited = ask.old === null && ours.length > 0 && (untouched || !vanished);
-  const antedates = inherited || (idle && context.standing.idle);
-  return { ...held, aborts, refusal, antedates };
+  const found = gone === "there" || (ours.length > 0 && (untouched || !vanished));
+  const antedates = (ask.old === null && found) || (idle && context.standing.idle);
+  const [kept, forgot] = [ask.old !== null && found, gone === "forgotten"];
+  return { ...held, aborts, refusal, antedates, kept, forgot };
 }
 
 /** The keys by which we are on the disk still: that of this life, or else those of former ones. */
@@ -215,7 +222,8 @@ export function* holdReservation(key: string): Procedure<Enrolment> {
   if (state.type !== WRITE_EXCLUSIVE_REGISTRANTS) {
     return failed(`it is reserved with type ${state.type}, not ${WRITE_EXCLUSIVE_REGISTRANTS}`);
   }
-  return { end: "ready", key, state, aborts: null, refusal: null, antedates: false };
+  const known = { aborts: null, refusal: null, antedates: false, kept: true, forgot: false };
+  return { end: "ready", key, state, ...known };
 }
 
 function failed(why: string): { readonly end: "failed"; readonly why: string } {

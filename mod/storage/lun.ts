@@ -10,6 +10,7 @@ import type { ReservationState } from "../host/ports.ts";
 import type { LastWords } from "../streams.ts";
 import type { StorageContext } from "./context.ts";
 import { enrol, type Enrolment, holdReservation, openDisk, reopenAt } from "./enrol.ts";
+import { Kept } from "./kept.ts";
 import { encodePulse, type PulseSlot, slotOffset } from "./layout.ts";
 import type { Procedure, Procedures } from "./procedure.ts";
 import { failureText, isConflict, isState, readReservations } from "./procedure.ts";
@@ -71,8 +72,7 @@ export class Lun {
   #absence: Absence | null = null;
   /** When another node took our key from this life. */
   #lostAt: Instant = EPOCH;
-  /** Since when our key is the one that it is; `antedates`: since before all that runs here. */
-  #registered = { at: NEVER, antedates: false };
+  readonly #kept = new Kept();
   /** The core was told that our key was taken away. */
   #mourned = false;
   #due: Instant = EPOCH;
@@ -145,8 +145,7 @@ export class Lun {
 
   /** Our key has been there without a break since then, or (null) since before all that runs here. */
   keptSince(at: Instant | null): boolean {
-    const { at: since, antedates } = this.#registered;
-    return this.liveKey !== null && (at === null ? antedates : since <= at);
+    return this.liveKey !== null && this.#kept.since(at);
   }
 
   /** It went through a whole cycle not long ago. */
@@ -294,7 +293,8 @@ export class Lun {
     this.#lostAt = EPOCH;
     this.#mourned = false;
     const at = this.#context.now();
-    if (this.#key === null) this.#registered = { at, antedates: end.antedates };
+    const isNew = this.#key === null || !end.kept;
+    if (isNew) this.#kept.begin(end, this.#sound?.at ?? null, this.#context);
     this.#key = end.key;
     this.#sound = { state: end.state, at };
     this.#generation = parseKey(end.key)?.generation ?? this.#generation;

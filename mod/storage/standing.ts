@@ -9,7 +9,7 @@
  * @module
  */
 import { type Reason, reason } from "../base/reason.ts";
-import { EPOCH, type Instant, latest } from "../base/time.ts";
+import { EPOCH, type Instant, latest, NEVER } from "../base/time.ts";
 import type { Timing } from "../base/timing.ts";
 
 /**
@@ -50,6 +50,8 @@ export class Standing {
   #soundAt: Instant = EPOCH;
   /** That was so all the time, since last nothing ran here. */
   #unbroken = false;
+  /** Since when it is so without a break. */
+  #soundSince: Instant = NEVER;
   /** Up to here a majority that heard us may have been we ourselves, with the witness vote. */
   #votedUntil: Instant = EPOCH;
 
@@ -65,8 +67,11 @@ export class Standing {
 
   /** Called at the beginning of each step. */
   look(now: Instant, timing: Timing): void {
+    const sound = this.isSound(now, timing);
     if (this.idle) this.#unbroken = true;
-    else if (!this.isSound(now, timing)) this.#unbroken = false;
+    else if (!sound) this.#unbroken = false;
+    if (!sound) this.#soundSince = NEVER;
+    else if (this.#soundSince === NEVER) this.#soundSince = this.#soundAt;
   }
 
   /** `ha.clear`, or `ha.empty` of this life. */
@@ -107,6 +112,11 @@ export class Standing {
     if (absence !== "ejected") return true;
     // By somebody who then did not win, or about a former life of which nothing is left.
     return kept || (lostAt === EPOCH && this.#unbroken);
+  }
+
+  /** At no moment since then can anybody have called us dead. */
+  heardSince(at: Instant): boolean {
+    return this.#soundSince <= at;
   }
 
   /**

@@ -14,6 +14,8 @@ const PROGRAMS: readonly (readonly [program: string, package_: string])[] = [
   ["tgtd", "tgt"],
   ["sg_persist", "sg3-utils"],
   ["dmsetup", "dmsetup"],
+  ["rsync", "rsync"],
+  ["perl", "perl-base"],
 ];
 /** Where Debian has programs for administrators; not on everybody's PATH. */
 const FOLDERS = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];

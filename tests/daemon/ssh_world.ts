@@ -2,6 +2,7 @@
 import { LocalCluster, type LocalNode } from "../../scripts/local_cluster.ts";
 import { executable, pentad } from "../../scripts/pentad_command.ts";
 import { SshHosts } from "../../scripts/ssh_hosts.ts";
+export { logsIn } from "../../scripts/ssh_roots.ts";
 
 const DECODER = new TextDecoder();
 
@@ -123,12 +124,4 @@ export async function runAt(
 export async function lines(node: LocalNode, path: string): Promise<string[]> {
   const answer = await node.api("GET", `/v1/config/${path}`);
   return answer.status === 404 ? [] : (await answer.text()).trim().split("\n");
-}
-
-export async function logsIn(hosts: SshHosts, from: number, to: number): Promise<string> {
-  const { code, stderr } = await hosts.run(from, [
-    ...["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"],
-    ...[`root@${hosts.address(to)}`, "true"],
-  ]);
-  return code === 0 ? "in" : DECODER.decode(stderr);
 }

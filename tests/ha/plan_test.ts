@@ -39,6 +39,33 @@ const TABLE: readonly (readonly [string, Scene, string])[] = [
   ["new, and a node has stopped all", { departure: { 1: "over" } }, "started@2"],
   ["new, and a node is in maintenance", { nodes: { 1: { maintenance: true } } }, "started@2"],
   ["new, and a node is asked to go", { nodes: { 1: { shutdown: MIGRATE } } }, "started@2"],
+  ["new, and a node has no vote yet", { learners: [1] }, "started@2"],
+  ["started, and the node that is preferred has no vote yet", {
+    ...{ services: on2("started"), reports: run, learners: [3] },
+    rules: "node-affinity: r\n\tresources exec:web\n\tnodes nodeC:2,nodeB:1\n",
+  }, "started@2"],
+  ["started, and the node that is preferred votes", {
+    ...{ services: on2("started"), reports: run },
+    rules: "node-affinity: r\n\tresources exec:web\n\tnodes nodeC:2,nodeB:1\n",
+  }, "relocate@2>3"],
+  ["new, and a node holds no guard", { guardless: { 1: TIMING.deadMs } }, "started@2"],
+  ["started, not there, and its node holds no guard", {
+    ...{ services: on2("started"), reports: { 2: {} }, guardless: { 2: TIMING.deadMs } },
+  }, "relocate@2>1"],
+  ["started, not there, and its node holds no guard for a moment", {
+    ...{ services: on2("started"), reports: { 2: {} }, guardless: { 2: TIMING.deadMs - 1 } },
+  }, "started@2"],
+  ["started, there still, and its node holds no guard", {
+    ...{ services: on2("started"), reports: run, guardless: { 2: TIMING.deadMs } },
+  }, "started@2"],
+  ["started, not there, nobody holds a guard", {
+    ...{ services: on2("started"), reports: { 2: {} } },
+    guardless: { 1: TIMING.deadMs, 2: TIMING.deadMs, 3: TIMING.deadMs },
+  }, "started@2"],
+  ["started, not there, and its node holds no guard while all is to be armed", {
+    ...{ services: on2("started"), reports: { 2: {} }, guardless: { 2: TIMING.deadMs } },
+    mode: "arming",
+  }, "started@2"],
   ["new, and nobody takes anything", {
     ...{ nodes: { 1: { maintenance: true }, 3: { shutdown: FREEZE } }, departure: { 2: "begun" } },
   }, "stopped@-"],

@@ -32,6 +32,10 @@ export interface Scene {
   /** `ha/rules.cfg`. */
   readonly rules?: string;
   readonly commands?: readonly Command[];
+  /** Members without a vote. */
+  readonly learners?: readonly number[];
+  /** For how long each has said that it holds no guard. */
+  readonly guardless?: Readonly<Record<number, Millis>>;
   readonly health?: Readonly<Record<number, MemberState>>;
   /** How long a majority vouches for the silence. */
   readonly silence?: Millis;
@@ -69,7 +73,10 @@ export function machinesOf(places: Readonly<Record<number, string>>): Machines {
 }
 
 export function sceneOf(scene: Scene): Situation {
-  const spec = specOf(3);
+  const members = specOf(3).members.map((member) =>
+    scene.learners?.includes(member.id) ? { ...member, role: "learner" as const } : member
+  );
+  const spec = { ...specOf(3), members };
   const self = nodeId(1);
   const nodes = new Map<NodeId, NodeEntry>();
   const online = {
@@ -131,6 +138,7 @@ export function sceneOf(scene: Scene): Situation {
     vitals: (node) => vitalsOf(scene.vitals?.[node] ?? {}),
     present,
     report: (node) => scene.behind?.includes(node) ? null : present(node),
+    guardless: (node) => scene.guardless?.[node] ?? 0,
     goneFor: () => scene.goneFor ?? Infinity,
     words: (node) => scene.words?.[node] ?? null,
     storageFenced: (node) => scene.storageFenced?.includes(node) ?? false,

@@ -157,7 +157,9 @@ for (let round = 1; round <= ROUNDS; round++) {
     if (winner === owner) assert.deepEqual(after, before, "What the winner ran went on");
     else {
       assert.equal(after[0], (before[0] ?? 0) + 1);
-      console.log(`${winner.name} writes in its place ${began(pair, 0) - from} ms after this`);
+      console.log(
+        `${winner.name} writes in its place ${Math.round(began(pair, 0) - from)} ms after this`,
+      );
     }
     assert.ok(winner.host.pid() !== null);
     await pair.heal();
@@ -174,7 +176,9 @@ lab("after a power cut storage proof is soon, and death is waited for", async (p
   assert.equal(tenures(pair)[1], before[1], "Only storage proof was there");
   await taken(pair, 1, other, TIMING.deadMs + TIMING.fenceWaitMs + 2 * LATE_MS);
   const late = began(pair, 1) - from;
-  console.log(`by storage proof after ${soon} ms, by waiting after ${late} ms`);
+  console.log(
+    `by storage proof after ${Math.round(soon)} ms, by waiting after ${Math.round(late)} ms`,
+  );
   assert.ok(soon < TIMING.fenceWaitMs / 2);
   // Its last beat was sent up to a beat before the cut.
   assert.ok(late >= TIMING.deadMs + TIMING.fenceWaitMs - TIMING.beatMs);

@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { must, type Ran } from "../../scripts/lab/shell.ts";
+import type { SshRoots } from "../../scripts/ssh_roots.ts";
 import { LabNode } from "./lab_node.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -16,7 +17,7 @@ export const FILE = "/disk/pentad";
 const MEMORY = "512M";
 /** Nothing of this lies on a bare machine, whatever this one has. */
 const NOT_BARE = [
-  ...["$(command -v deno node npm npx)", "/usr/local/bin/pentad", "/opt/pentad", "/etc/pentad"],
+  ...["$(which -a deno node npm npx)", "/usr/local/bin/pentad", "/opt/pentad", "/etc/pentad"],
   ...["/var/lib/pentad", "/var/cache/pentad", "/etc/ssh/ssh_host_*", "/etc/ssh/ssh_config.d/*"],
   "/etc/systemd/system/*",
 ].join(" ");
@@ -29,7 +30,7 @@ export interface Timed extends Ran {
 }
 
 /** See the module's note. */
-export class Machines {
+export class Machines implements SshRoots {
   readonly lab: Lab;
   readonly nodes: readonly LabNode[];
 
@@ -61,40 +62,20 @@ export class Machines {
     return node;
   }
 
-  /** Where the others reach it. */
   address(at: number): string {
     return this.lab.network.address(this.node(at).name, 1);
   }
 
-  /** Runs a shell command there. */
-  async run(at: number, script: string): Promise<Timed> {
+  async shell(at: number, script: string): Promise<Ran> {
+    return await this.node(at).host.run(script);
+  }
+
+  /** Runs a shell command there, by the clock. */
+  async timed(at: number, script: string): Promise<Timed> {
     const [from, before] = [performance.now(), this.#work()];
-    const result = await this.node(at).host.run(script);
+    const result = await this.shell(at, script);
     const seconds = (performance.now() - from) / 1000;
     return { ...result, seconds, work: this.#work() - before };
-  }
-
-  /** The fingerprint that `ssh-keygen -l` prints there. */
-  async fingerprint(at: number): Promise<string> {
-    const line = await this.node(at).host.must(
-      "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
-    );
-    return line.split(" ")[1] ?? "";
-  }
-
-  /** Lets one machine's root in on another, as a person would with ssh-copy-id. */
-  async letIn(who: number, where: number): Promise<void> {
-    const key = "/root/.ssh/id_ed25519";
-    await this.node(who).host.must(`[ -f ${key} ] || ssh-keygen -q -t ed25519 -N "" -f ${key}`);
-    const line = await this.node(who).host.must(`cat ${key}.pub`);
-    await this.node(where).host.must(`echo '${line}' >> /root/.ssh/authorized_keys`);
-  }
-
-  /** Whether one machine's root gets in on another, at the other's own sshd. */
-  async logsIn(from: number, to: number): Promise<string> {
-    const options = "-o BatchMode=yes -o StrictHostKeyChecking=yes";
-    const { code, err } = await this.run(from, `ssh ${options} root@${this.address(to)} true`);
-    return code === 0 ? "in" : err;
   }
 
   /** Waits until all of so many are members that vote and hear one another. */

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { labMissing } from "../../scripts/lab/missing.ts";
+import { fingerprint, letIn, logsIn } from "../../scripts/ssh_roots.ts";
 import { FILE, Machines, type Timed } from "./machines.ts";
 import { assertServedOnce, downtimes, Polling } from "./polling.ts";
 import { Attendance } from "./attendance.ts";
@@ -46,25 +47,25 @@ Deno.test({
 });
 
 async function pair(machines: Machines): Promise<void> {
-  ended(await machines.run(0, `${FILE} install && pentad init prod`), "the first");
-  await machines.letIn(1, 0);
+  ended(await machines.timed(0, `${FILE} install && pentad init prod`), "the first");
+  await letIn(machines, 1, 0);
   await joins(machines, 1);
   await machines.whole(2);
 }
 
 async function third(machines: Machines): Promise<void> {
-  await machines.letIn(2, 0);
+  await letIn(machines, 2, 0);
   await joins(machines, 2);
   await machines.whole(3);
   for (const [from, to] of [[0, 1], [0, 2], [1, 0], [1, 2], [2, 0], [2, 1]] as const) {
-    assert.equal(await machines.logsIn(from, to), "in", `h${from + 1} on h${to + 1}`);
+    assert.equal(await logsIn(machines, from, to), "in", `h${from + 1} on h${to + 1}`);
   }
 }
 
 async function joins(machines: Machines, at: number): Promise<void> {
   const join = `pentad join root@${machines.address(0)} --fingerprint`;
-  const command = `${FILE} install && ${join} ${await machines.fingerprint(0)}`;
-  ended(await machines.run(at, command), `h${at + 1}`);
+  const command = `${FILE} install && ${join} ${await fingerprint(machines, 0)}`;
+  ended(await machines.timed(at, command), `h${at + 1}`);
 }
 
 function ended({ code, err, seconds, work }: Timed, who: string): void {
@@ -77,7 +78,7 @@ function ended({ code, err, seconds, work }: Timed, who: string): void {
 
 async function rolling(machines: Machines): Promise<void> {
   const pentad = async (words: string) => {
-    const { code, err } = await machines.run(0, `pentad ${words}`);
+    const { code, err } = await machines.shell(0, `pentad ${words}`);
     assert.equal(code, 0, `pentad ${words}: ${err}`);
   };
   await pentad(`ha add ip:${ADDRESS} --cidr 24 --interface eth1`);
@@ -91,7 +92,7 @@ async function rolling(machines: Machines): Promise<void> {
   try {
     await polling.answered();
     // The one that is asked goes last, and its command ends with it.
-    const drain = machines.run(0, "pentad node drain --all --reboot");
+    const drain = machines.shell(0, "pentad node drain --all --reboot");
     for (const at of [1, 2, 0]) await attendance.comesBack(at, REBOOT_SECONDS);
     const { err } = await drain;
     for (const { name } of machines.nodes.slice(1)) {

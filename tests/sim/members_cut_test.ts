@@ -70,14 +70,20 @@ class Stage {
     const { leader } = this;
     const change = { change: "add-learner", name: spare.name, links, peer } as const;
     leader.runtime?.request({ request: "config.change-spec", tag: spare.name, change });
-    for (let turns = 0; !until(); turns++) {
-      assert.ok(turns < 20_000, "it comes about");
-      this.pass(0.2);
+    this.passUntil(until, () => {
       const spec = leader.runtime?.spec;
       const id = spec?.members.find(({ name }) => name === spare.name)?.id;
       if (spec !== undefined && id !== undefined && spare.spec === null) {
         this.cluster.admit(spare, id, spec);
       }
+    });
+  }
+
+  passUntil(until: () => boolean, look = () => {}): void {
+    for (let turns = 0; !until(); turns++) {
+      assert.ok(turns < 20_000, "it comes about");
+      this.pass(0.2);
+      look();
     }
   }
 
@@ -139,4 +145,23 @@ Deno.test("three become five while one does not hear the leader: by the votes of
   assert.deepEqual(stage.checks.violations, []);
   const owner = cluster.all.find(({ name }) => name === stage.runsOn()[0]);
   assert.ok(owner && owner !== behind && owner !== friend);
+});
+
+Deno.test("a lone node gets a second one and a witness, and that one dies just then: it goes on", () => {
+  const stage = new Stage(1, { nodes: 1, witness: true, spares: 1 });
+  const { cluster, leader } = stage;
+  const [second] = cluster.spares;
+  assert.ok(second);
+  const learns = () =>
+    leader.runtime?.node.config.view().peers.some(({ node }) => node === second.id) === true;
+  stage.join(second, () => second.spec !== null && learns());
+  const before = leader.runtime?.node.config.view().lastIndex ?? 0;
+  // The change stands in the log of the one and nowhere else.
+  stage.passUntil(() => (leader.runtime?.node.config.view().lastIndex ?? 0) > before);
+  second.host.powerCut(null);
+  assert.ok(!votes(leader, second));
+  stage.pass(PROOF_MS);
+  assert.ok(!votes(leader, second), "it cannot be committed");
+  assert.deepEqual(stage.runsOn(), [leader.name]);
+  assert.deepEqual(stage.checks.violations, []);
 });

@@ -133,6 +133,33 @@ Deno.test("a fresh life comes late to a disk that its former one lost, and is le
   }
 });
 
+/** Two of three targets forget everybody while `a`, which runs something, does not reach them. */
+function forgotten(seed: number, { unheard }: { readonly unheard: boolean }) {
+  const { world, a, b } = bothUp(new World(seed, { disks: 3 }));
+  for (const host of [a, b]) world.vitals(host, 1, 1);
+  heard(world, [a, b], 5);
+  for (const at of [1, 2]) a.cutDisks.add(at);
+  heard(world, unheard ? [b] : [a, b], 2);
+  for (const at of [1, 2]) world.disk(at).state = FRESH;
+  heard(world, unheard ? [b] : [a, b], unheard ? 20 : 3);
+  world.request(b, { request: "storage.fence", node: nodeId(1), disks: [UUIDS[0] ?? ""] });
+  heard(world, unheard ? [b] : [a, b], 3);
+  assert.deepEqual([0, 1, 2].map((at) => nodesOf(world, at)), [[2], [2], [2]]);
+  a.cutDisks.clear();
+  heard(world, [a, b], 20);
+  return world;
+}
+
+Deno.test("a key that a target forgot while its disk was lost does not count as kept", () => {
+  const world = forgotten(36, { unheard: true });
+  assert.deepEqual([0, 1, 2].map((at) => nodesOf(world, at)), [[2], [1, 2], [1, 2]]);
+});
+
+Deno.test("but it does where the others heard us all the while: nobody called us dead", () => {
+  const world = forgotten(37, { unheard: false });
+  assert.deepEqual([0, 1, 2].map((at) => nodesOf(world, at)), [[1, 2], [1, 2], [1, 2]]);
+});
+
 Deno.test("a node that never was on a disk is there at once, unheard only where nothing runs", () => {
   for (const [runs, isHeard, there] of [[0, false, true], [1, true, true], [1, false, false]]) {
     const world = new World(3);

@@ -56,6 +56,23 @@ Deno.test("Standing.mayRegister(): while something runs, only under the eyes of 
   assert.equal(busy().mayRegister(loss("ejected"), NOW, TIMING), false);
 });
 
+Deno.test("Standing.heardSince() is broken by each moment in which somebody may have called us dead", () => {
+  const standing = new Standing();
+  const look = (at: number) => standing.look(instant(at), TIMING);
+  assert.ok(!standing.heardSince(instant(0)));
+  standing.onProof(instant(1000));
+  look(1000 + beatMs);
+  assert.ok(standing.heardSince(instant(1000)) && !standing.heardSince(instant(999)));
+  standing.onProof(instant(1000 + beatMs));
+  look(1000 + 2 * beatMs);
+  assert.ok(standing.heardSince(instant(1000)), "and no longer than it is so");
+  look(1000 + beatMs + deadMs);
+  standing.onProof(instant(1000 + beatMs + deadMs));
+  look(1000 + 2 * beatMs + deadMs);
+  assert.ok(!standing.heardSince(instant(1000)));
+  assert.ok(standing.heardSince(instant(1000 + beatMs + deadMs)));
+});
+
 Deno.test("Standing: a beat that only the witness heard shows nobody's eyes on us", () => {
   const standing = busy(LONG_AGO);
   standing.onVote(LATELY, false);
