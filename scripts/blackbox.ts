@@ -17,7 +17,7 @@ const TESTS = ["test", "-A", "--no-check", "--config", `${ROOT}/deno.json`];
 const FIGURES = ["run", "-A", "--no-check", `${ROOT}/scripts/blackbox/figures.ts`];
 
 /** Workers, FFI, mount, disk processes, keeper, resources, joining, the command line. */
-const QUICK = ["cluster", "views", "past", "run_lost", "why_stopped", "disk_tests", "join_race"];
+const QUICK = ["views", "past", "run_lost", "disk_tests", "join_race", "ha"];
 
 const { values, positionals } = parseArgs({
   args: Deno.args,
