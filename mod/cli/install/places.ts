@@ -57,8 +57,8 @@ export function isOwnText(text: string): boolean {
 /**
  * The unit (systemd.service(5)). No mount namespace: the tree's mount would stay inside it. No bound
  * on capabilities and no NoNewPrivileges: what the daemon starts, and an agent that calls sudo, would
- * inherit them. A stop takes the daemon only: resources and keeper live in control groups of their
- * own, and go on.
+ * inherit them. A stop takes the daemon only (KillMode): resources live in control groups of their
+ * own, and they and the keeper go on.
  */
 export const UNIT = `[Unit]
 Description=pentad cluster node
