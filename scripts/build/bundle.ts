@@ -6,30 +6,45 @@
  * @module
  */
 import type { TarFile } from "../../mod/cli/bundle/tar.ts";
+import { listSources } from "../imports.ts";
 import { WORKERS } from "../workers.ts";
 
 /** Where it begins. */
 export const BUNDLE_MAIN = "main.js";
 const PLAIN = 0o644;
 
-/** Throws an Error that says why it cannot be made. */
+/**
+ * Throws an Error that says why it cannot be made. The bundler notes where each module was, and names
+ * files by what is in them: it is given a copy, with the packages beside it and not wherever the
+ * machine keeps them.
+ */
 export async function bundle(root: string): Promise<readonly TarFile[]> {
   const folder = await Deno.makeTempDir({ prefix: "pentad-bundle-" });
   try {
+    const program = `${folder}/program`;
+    const parts = ["main.ts", "deno.json", "deno.lock"].map((name) => `${root}/${name}`);
+    for (const path of [...parts, ...listSources(`${root}/mod`)]) {
+      const copy = `${program}${path.slice(root.length)}`;
+      await Deno.mkdir(copy.slice(0, copy.lastIndexOf("/")), { recursive: true });
+      await Deno.copyFile(path, copy);
+    }
     // Not --minify: it drops a `using` whose name is used once, and what it would close stays open.
     const options = ["--platform", "deno", "--code-splitting", "--frozen"];
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["bundle", ...options, "--outdir", folder, "main.ts", ...WORKERS],
-      cwd: root,
+      args: [
+        ...["bundle", ...options, "--node-modules-dir=auto"],
+        ...["--outdir", `${folder}/bundle`, "main.ts", ...WORKERS],
+      ],
+      cwd: program,
       env: { NO_COLOR: "1" },
       stdout: "null",
       stderr: "piped",
     }).output();
     if (!success) throw new Error(`deno bundle: ${new TextDecoder().decode(stderr).trim()}`);
     return withWorkers(
-      filesBelow(folder).map((path) => ({
+      filesBelow(`${folder}/bundle`).map((path) => ({
         path,
-        data: Deno.readFileSync(`${folder}/${path}`),
+        data: Deno.readFileSync(`${folder}/bundle/${path}`),
         mode: PLAIN,
       })),
     );

@@ -45,8 +45,8 @@ Deno.test("the one file", async (t) => {
     const file = `${folder}/first/pentad`;
     await build(ROOT, file, "022", {});
     await t.step("built elsewhere, by somebody else, it is the same byte for byte", async () => {
-      const copy = `${folder}/copy`;
-      Deno.mkdirSync(copy);
+      const copy = `${folder}/some/other/place/copy`;
+      Deno.mkdirSync(copy, { recursive: true });
       for (const part of ["main.ts", "mod", "scripts", "deno.json", "deno.lock", "LICENSE"]) {
         assert.equal((await output("/bin/cp", ["-R", `${ROOT}/${part}`, `${copy}/`])).code, 0);
       }

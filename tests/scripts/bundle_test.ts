@@ -18,3 +18,13 @@ Deno.test("bundle() keeps every declaration that closes something", async () => 
   assert.ok(sum(wanted) > 5);
   assert.equal(sum(found), sum(wanted));
 });
+
+Deno.test("bundle() tells nothing of the machine it was made on", async () => {
+  for (const { path, data } of await bundle(ROOT)) {
+    const text = new TextDecoder().decode(data);
+    const places = text.split("\n").filter((line) => /^\/\/ \S+\.[cm]?[jt]s$/.test(line));
+    const known = /^\/\/ (main\.ts|(mod|node_modules)\/.*)$/;
+    assert.deepEqual(places.filter((line) => !known.test(line)), [], path);
+    assert.ok(!text.includes(ROOT), path);
+  }
+});
