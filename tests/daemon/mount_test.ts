@@ -68,13 +68,20 @@ test("real programs are content with the mount, and the other node has the same 
   assert.equal(log.stdout, "one\n", log.stderr);
 });
 
-/** Adds $3 times one to the number in the file $1, under a lock; $2 is the program that takes it. */
+/**
+ * Adds $3 times one to the number in the file $1, under a lock; $2 is the program that takes it. No call
+ * hangs: on a busy machine one that is not answered in its bound is EAGAIN, and is tried again.
+ */
 const COUNTER = `count() { for ((i = 0; i < $3; i++)); do case $2 in
-flock) ( flock 9; n=$(cat $1); echo $((n + 1)) > $1 ) 9>> $1.lock ;;
+flock) until (
+    until flock 9; do :; done
+    until n=$(cat $1); do :; done
+    # The shell does not look at what close() answers.
+    until [ "$(cat $1)" = $((n + 1)) ]; do echo $((n + 1)) > $1; done
+  ) 9>> $1.lock; do :; done ;;
 python3) python3 -c 'import fcntl, sys
 with open(sys.argv[1], "r+") as f:
   while True:
-    # No call hangs: on a busy machine one that is not answered in its bound is EAGAIN.
     try: fcntl.lockf(f, fcntl.LOCK_EX); break
     except BlockingIOError: pass
   n = int(f.read() or 0)
