@@ -66,6 +66,7 @@ interface Going {
 /** Gives the membership up; the runtime is to be ended after it. */
 export async function leaveCluster(runtime: NodeRuntime, member: Member): Promise<void> {
   const { spec, self, node } = runtime;
+  await firstHeard(runtime);
   const { removed } = node.config.view();
   const [first, second] = voters(spec);
   if (second === undefined && first?.id === self) {
@@ -77,6 +78,19 @@ export async function leaveCluster(runtime: NodeRuntime, member: Member): Promis
   if (removed) return;
   await forgetKeys({ runtime, member }, self);
   await member.changeSpec({ change: "remove", node: self });
+}
+
+/** Whoever has just begun has heard nobody yet: it waits for as long as a silence counts as none. */
+async function firstHeard({ node, spec }: NodeRuntime): Promise<void> {
+  const { deadMs, beatMs } = timingOf(spec.profile);
+  const waits = () => !node.config.view().quorate && !node.config.view().removed;
+  for (const end = performance.now() + deadMs; waits() && performance.now() < end;) {
+    await pause(beatMs / 2);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Moves every resource away from this node, as far as anybody else can take it. */
@@ -96,7 +110,7 @@ async function evacuate(runtime: NodeRuntime, member: Member): Promise<void> {
     if (performance.now() > end) {
       throw new ProblemError("node.timeout", "resources do not move away from this node");
     }
-    await new Promise((resolve) => setTimeout(resolve, timingOf(runtime.spec.profile).beatMs / 2));
+    await pause(timingOf(runtime.spec.profile).beatMs / 2);
   }
 }
 

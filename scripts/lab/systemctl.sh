@@ -10,7 +10,7 @@ REBOOT=$RUN/reboot
 START_LIMIT=1200 STOP_LIMIT=3000
 mkdir -p $WANTED $RUN
 exec 8<> <(:)
-pause() { read -r -t 0.1 -u 8; }
+pause() { read -r -t 0.1 -u 8 || :; }
 
 runs() { # UNIT
   local pid
