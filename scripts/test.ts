@@ -1,6 +1,6 @@
 /**
  * `deno task test`: everything that this machine can run. Prints what it skipped and why, and closes
- * with `N passed, N failed`. Flags: `--seeds N` (default 300 of each kind).
+ * with `N passed, N failed`. Flags: `--seeds N` (default 200 of each kind).
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { parallelStep, testStep, UNIT_FOLDERS } from "./steps.ts";
 import { labMissing } from "./lab/missing.ts";
 
 const at = Deno.args.indexOf("--seeds");
-const seeds = Number(at < 0 ? 300 : Deno.args[at + 1]);
+const seeds = Number(at < 0 ? 200 : Deno.args[at + 1]);
 if (!Number.isSafeInteger(seeds) || seeds < 1) throw new Error("--seeds takes a whole number");
 
 function script(name: string, file: string, ...words: readonly string[]) {
@@ -32,6 +32,8 @@ function script(name: string, file: string, ...words: readonly string[]) {
 
 const steps = [
   ...STATIC_STEPS,
+  parallelStep("unit tests and scenarios", ...UNIT_FOLDERS),
+  testStep("edges: API and command line", "tests/api", "tests/cli"),
   testStep("drivers against the real world", "tests/host"),
   { ...testStep("whole daemons", "tests/daemon"), minutesMax: 20 },
   script("the one file on a bare machine", "blackbox.ts", "--quick"),
@@ -44,8 +46,6 @@ const labs = [
   testStep("lab: all else", `--ignore=${JUDGEMENT}`, "tests/lab"),
 ].map((step) => ({ ...step, show: true, minutesMax: 20 }));
 const computing = [
-  parallelStep("unit tests and scenarios", ...UNIT_FOLDERS),
-  testStep("edges: API and command line", "tests/api", "tests/cli"),
   ...[script("mutants", "mutants.ts"), simStep(seeds), DISK_SEEDS, WITNESS_SEEDS, CROWD_SEEDS],
 ].map((step) => ({ ...step, computes: true, minutesMax: 30 }));
 
