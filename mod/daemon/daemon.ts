@@ -216,6 +216,8 @@ export class Daemon implements RunningNode {
 
   describe(): Description {
     const running = this.#running;
+    const isMember = this.#belonging.cluster !== null;
+    if (running === null && isMember) throw this.#belonging.absence(this.#settings.name);
     const mount = running?.mounting?.status() ?? NO_MOUNT;
     const mounted = mount.state === "mounted" ? mount.path : null;
     return describeHost(running?.runtime ?? null, this.#settings, mounted);

@@ -68,7 +68,7 @@ export const joinRoutes: readonly Route[] = [
         guests: z.array(z.string()),
       }),
     },
-    problems: [],
+    problems: ["node.starting", "node.stopped"],
     handle: ({ node }) => json(node.describe()),
   }),
   route({

@@ -4,6 +4,7 @@ import { ownAddresses, undoFindings } from "../../join/mod.ts";
 import type { Cli } from "../cli.ts";
 import { putBack, retiredOf } from "./own_files.ts";
 import { unlinkTree } from "./own_keys.ts";
+import { patiently } from "./patience.ts";
 import { STEPS } from "./steps.ts";
 import { type JoinOrder, JoinWork } from "./work.ts";
 
@@ -43,10 +44,12 @@ export async function undoJoin(cli: Cli, order: JoinOrder): Promise<void> {
     const [first] = undoFindings(here, there);
     if (first !== undefined) throw new ProblemError(first.code, first.why);
     if (here.cluster !== null) {
-      await cli.client.change("POST", "/v1/leave", { json: {}, limitMs: cli.waitMs });
+      const ask = { json: {}, limitMs: cli.waitMs };
+      await patiently(cli, () => cli.client.change("POST", "/v1/leave", ask));
       cli.print.note("left the cluster");
     }
-    await work.far(["join", "distrust", here.node, ...ownAddresses(here)]);
+    const forget = ["join", "distrust", here.node, ...ownAddresses(here)];
+    await patiently(cli, () => work.far(forget));
     if (here.mount !== null) {
       unlinkTree(cli.home, here.mount);
       putBack(here.mount);

@@ -5,6 +5,7 @@ import { ownDirectory } from "../../host/linux/own_directory.ts";
 import { inputOf, Ssh, type SshTarget } from "../../host/linux/ssh.ts";
 import { type Description, readDescription } from "../../join/mod.ts";
 import type { Cli } from "../cli.ts";
+import { patiently } from "./patience.ts";
 
 /** What the user asked for. */
 export interface JoinOrder {
@@ -67,7 +68,8 @@ export class JoinWork {
     const took = performance.now() - started;
     if (there === null) throw strange("what it says of itself cannot be read");
     this.#there = there;
-    this.#here = await this.cli.client.get<Description>("/v1/join/describe");
+    const ask = () => this.cli.client.get<Description>("/v1/join/describe");
+    this.#here = await patiently(this.cli, ask);
     return took;
   }
 
