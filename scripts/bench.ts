@@ -16,6 +16,7 @@ import { measureFsync, measureRoundTrip, milliseconds, percentile, row } from ".
 import { commits } from "./bench_commits.ts";
 import { benchConfig } from "./bench_config.ts";
 import { benchMount } from "./bench_mount.ts";
+import { buildFile } from "./build/build_file.ts";
 import { executable, pentad } from "./pentad_command.ts";
 
 async function cliStart(): Promise<void> {
@@ -65,15 +66,7 @@ try {
 }
 
 async function buildInto(folder: string): Promise<void> {
-  const file = `${folder}/pentad`;
-  const script = new URL("build.ts", import.meta.url).pathname;
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", script, "--output", file],
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  Deno.env.set("PENTAD_EXECUTABLE", file);
+  Deno.env.set("PENTAD_EXECUTABLE", await buildFile(`${folder}/pentad`));
   Deno.env.set("PENTAD_CACHE", `${folder}/cache`);
 }
 

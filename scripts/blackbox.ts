@@ -11,6 +11,7 @@
  */
 import { parseArgs } from "node:util";
 import { bareMachine, bareMissing } from "./blackbox/bare.ts";
+import { buildFile } from "./build/build_file.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const TESTS = ["test", "-A", "--no-check", "--config", `${ROOT}/deno.json`];
@@ -30,7 +31,7 @@ const { values, positionals } = parseArgs({
 });
 const folder = Deno.makeTempDirSync({ prefix: "pentad-blackbox-" });
 try {
-  const file = Deno.realPathSync(values.file ?? await build(`${folder}/pentad`));
+  const file = Deno.realPathSync(values.file ?? await buildFile(`${folder}/pentad`));
   if (!values["figures-only"]) Deno.exitCode = await drive(file, [...TESTS, ...paths()]);
   if (!values.quick) Deno.exitCode ||= await drive(file, FIGURES);
 } finally {
@@ -41,13 +42,6 @@ function paths(): readonly string[] {
   if (positionals.length > 0) return positionals.map((path) => Deno.realPathSync(path));
   if (!values.quick) return [`${ROOT}/tests/daemon`];
   return QUICK.map((name) => `${ROOT}/tests/daemon/${name}_test.ts`);
-}
-
-async function build(file: string): Promise<string> {
-  const args = ["run", "-A", "--no-check", `${ROOT}/scripts/build.ts`, "--output", file];
-  const { success } = await new Deno.Command(Deno.execPath(), { args }).spawn().status;
-  if (!success) throw new Error("It cannot be built");
-  return file;
 }
 
 /** Runs this runtime with these arguments, the file in PENTAD_EXECUTABLE; its exit code. */

@@ -98,6 +98,15 @@ export function witnessVotes(spec: ClusterSpec): boolean {
   return spec.witness !== null && voters(spec).length === 2;
 }
 
+/** The same have a vote, and as many of them. */
+export function haveSameVotes(a: ClusterSpec, b: ClusterSpec): boolean {
+  const [ours, theirs] = [voters(a), voters(b)];
+  const isTheirs = ({ id, votes }: Member) =>
+    theirs.some((each) => each.id === id && each.votes === votes);
+  return witnessVotes(a) === witnessVotes(b) && ours.length === theirs.length &&
+    ours.every(isTheirs);
+}
+
 /** The member with this id, or undefined. */
 export function memberOf(spec: ClusterSpec, id: NodeId): Member | undefined {
   return spec.members.find((member) => member.id === id);

@@ -9,21 +9,26 @@
  */
 import type { Operation } from "../streams.ts";
 
-/** The document of all decisions. It can be removed: then everything is found out anew. */
-const STATUS = "ha/manager_status";
+/**
+ * The document of all decisions; it marks nodes that may run without a guard (`unguarded`). It can be
+ * removed: then everything is found out anew.
+ */
+export const STATUS_FILE = "ha/manager_status";
+/** While it is there nodes may run without a guard: all, or (`arming`) those that are marked. */
+export const DISARM_FILE = "ha/disarmed";
 
 /** What is never taken back. */
 export const DECISIONS: readonly string[] = [
-  STATUS,
+  STATUS_FILE,
   "ha/crm_commands",
-  "ha/disarmed",
+  DISARM_FILE,
   "ha/out_nodes",
   "priv/lock/ha_manager_lock",
 ];
 
 /** A file that people may read and remove, but not write. */
 export function isDecided(path: string): boolean {
-  return path === STATUS;
+  return path === STATUS_FILE;
 }
 
 /** The path at which an operation of a person's would put decisions; null: at none. */

@@ -45,12 +45,6 @@ export function needsBoth(before: ClusterSpec, next: ClusterSpec): boolean {
   return gone + come + (old.witness === young.witness ? 0 : 1) > 1;
 }
 
-/** The same voters have a vote. */
-export function haveSameVotes(a: Electorate, b: Electorate): boolean {
-  return a.witness === b.witness && a.voters.length === b.voters.length &&
-    a.voters.every((id) => b.voters.includes(id));
-}
-
 /** Do those who agree, and the witness where it does, make a majority of each electorate? */
 export function isMajority(
   electorates: readonly Electorate[],

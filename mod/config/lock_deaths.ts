@@ -14,13 +14,9 @@ import { decodeText } from "../base/bytes.ts";
 import type { NodeId } from "../base/id.ts";
 import type { Timing } from "../base/timing.ts";
 import type { MemberHealth } from "../streams.ts";
+import { DISARM_FILE, STATUS_FILE } from "./decisions.ts";
 import type { LockTable } from "./lock_table.ts";
 import type { TreeReader } from "./tree.ts";
-
-/** While it is there nodes may run without a guard: all, or (`arming`) those that are marked. */
-const DISARMED = "ha/disarmed";
-/** Marks them: `unguarded`. */
-const DECISIONS = "ha/manager_status";
 
 /** A life whose locks are to be given back. */
 export interface DeadLife {
@@ -72,8 +68,8 @@ function isDead({ state, vouched, lastHeard, vitals }: MemberHealth, timing: Tim
 
 /** By all that is decided this node does nothing without a guard. What cannot be read says nothing. */
 function isGuarded(tree: TreeReader, node: NodeId): boolean {
-  const file = tree.find(DISARMED);
-  const status = tree.find(DECISIONS);
+  const file = tree.find(DISARM_FILE);
+  const status = tree.find(STATUS_FILE);
   if (file !== null && decodeText(file.data)?.trim() !== "arming") return false;
   if (status === null) return file === null;
   try {

@@ -8,9 +8,16 @@
  *
  * @module
  */
-import { type ClusterSpec, type Member, memberOf, specFault, voters } from "../base/cluster.ts";
+import {
+  type ClusterSpec,
+  haveSameVotes,
+  type Member,
+  memberOf,
+  specFault,
+  voters,
+} from "../base/cluster.ts";
 import { lagOf, tendCatchUp } from "./catch_up.ts";
-import { electorateOf, haveSameVotes, isMajority, needsBoth } from "./electorate.ts";
+import { electorateOf, isMajority, needsBoth } from "./electorate.ts";
 import { NODE_ID_MAX, type NodeId, nodeId } from "../base/id.ts";
 import { type Problem, problem } from "../base/problem.ts";
 import { reason } from "../base/reason.ts";
@@ -84,11 +91,12 @@ export function changeSpec(raft: Raft, change: SpecChange): SpecAt | Problem {
  * present one goes by it, nobody can go on by what was before.
  */
 function hasty(raft: Raft, next: ClusterSpec): Problem | null {
-  const [old, young] = [electorateOf(raft.spec), electorateOf(next)];
-  if (haveSameVotes(old, young)) return null;
+  if (haveSameVotes(raft.spec, next)) return null;
   const index = raft.specs.votesIndex;
   const goes = (id: NodeId) => id === raft.self || (raft.progress.get(id)?.applied ?? 0) >= index;
-  if (isMajority([old], goes, raft.witness.solo && raft.witness.held)) return null;
+  if (isMajority([electorateOf(raft.spec)], goes, raft.witness.solo && raft.witness.held)) {
+    return null;
+  }
   return problem("config.membership-busy", "no majority is known to go by the last change yet");
 }
 

@@ -6,10 +6,10 @@
  * @module
  */
 import { assert } from "../base/assert.ts";
-import { type ClusterSpec, memberOf } from "../base/cluster.ts";
+import { type ClusterSpec, haveSameVotes, memberOf } from "../base/cluster.ts";
 import type { NodeId } from "../base/id.ts";
 import type { StoredEntry, StoredSpec } from "../host/ports.ts";
-import { electorateOf, haveSameVotes, needsBoth } from "./electorate.ts";
+import { needsBoth } from "./electorate.ts";
 import { decodeEntry, encodeEntry, mayDescribe } from "./wire.ts";
 
 /** The description of the cluster at some index of the log. */
@@ -92,7 +92,7 @@ export class Specs {
   get votesIndex(): number {
     const isTurn = ({ spec }: SpecAt, at: number) => {
       const before = this.#all[at - 1];
-      return before === undefined || !haveSameVotes(electorateOf(before.spec), electorateOf(spec));
+      return before === undefined || !haveSameVotes(before.spec, spec);
     };
     return this.#all.findLast((each, at) => isTurn(each, at))?.index ?? 0;
   }

@@ -11,7 +11,13 @@
  *
  * @module
  */
-import { type ClusterSpec, memberOf, voters, witnessVotes } from "../base/cluster.ts";
+import {
+  type ClusterSpec,
+  haveSameVotes,
+  memberOf,
+  voters,
+  witnessVotes,
+} from "../base/cluster.ts";
 import type { NodeId } from "../base/id.ts";
 import { neededVotes, votesOf } from "./quorum.ts";
 
@@ -109,11 +115,4 @@ export class Descriptions {
       return votes >= neededVotes(spec);
     });
   }
-}
-
-/** The same votes for the same nodes: what else was changed changes no majority. */
-function haveSameVotes(old: ClusterSpec, spec: ClusterSpec): boolean {
-  const ids = [...old.members, ...spec.members].map(({ id }) => id);
-  return witnessVotes(old) === witnessVotes(spec) &&
-    ids.every((id) => votesOf(old, id) === votesOf(spec, id));
 }

@@ -1,16 +1,13 @@
 /** The one file, built of this tree, and of the same tree under another version. */
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
+import { buildFile } from "../../scripts/build/build_file.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 
-/** Builds the tree at `root` into one file; returns its path. */
+/** As everybody gets it here, whether or not it could be linked. */
 export async function build(file: string, root = ROOT): Promise<string> {
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", `${root}/scripts/build.ts`, "--unpacking", "--output", file],
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return file;
+  return await buildFile(file, { root, flags: ["--unpacking"] });
 }
 
 /** The same program as another version; `folder`: where it is made. */

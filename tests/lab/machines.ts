@@ -5,12 +5,12 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { buildFile } from "../../scripts/build/build_file.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
-import { must, type Ran } from "../../scripts/lab/shell.ts";
+import type { Ran } from "../../scripts/lab/shell.ts";
 import type { SshRoots } from "../../scripts/ssh_roots.ts";
 import { LabNode } from "./lab_node.ts";
 
-const ROOT = new URL("../..", import.meta.url).pathname;
 const SERVER = new URL("./server.sh", import.meta.url).pathname;
 /** Where each of them has the file. */
 export const FILE = "/disk/pentad";
@@ -44,10 +44,7 @@ export class Machines implements SshRoots {
     const machines = new Machines(lab, count);
     try {
       await Deno.copyFile(SERVER, `${lab.share}/server.sh`);
-      await must(
-        ...[Deno.execPath(), "run", "-A", "--no-check", `${ROOT}scripts/build.ts`],
-        ...["--unpacking", "--output", `${lab.share}/built/pentad`],
-      );
+      await buildFile(`${lab.share}/built/pentad`, { flags: ["--unpacking"] });
       await Promise.all(machines.nodes.map((node) => machines.#prepare(node)));
       return machines;
     } catch (error) {

@@ -15,13 +15,13 @@ import { systemctl, systemdRuns } from "../../host/linux/systemd.ts";
 import type { StatusDocument } from "../../node/view.ts";
 import type { Cli } from "../cli.ts";
 import { asRoot } from "./as_root.ts";
-import type { Places } from "./places.ts";
+import { announcements, type Places } from "./places.ts";
 import { isOwnPlace, linkItem, refuseForeign, remove } from "./plan.ts";
 
 const LOOK_MS = 250;
 
 /** The two ways to another version. */
-export type Verb = "upgrade" | "rollback";
+export type Verb = keyof ReturnType<typeof announcements>;
 
 /** A change that was cut off. */
 export interface CutOff {
@@ -30,11 +30,6 @@ export interface CutOff {
   readonly from: string;
   /** The program's link leads elsewhere already. */
   readonly done: boolean;
-}
-
-/** Links that say which change is under way. */
-export function announcements({ versions }: Places): Readonly<Record<Verb, string>> {
-  return { upgrade: `${versions}/upgrading`, rollback: `${versions}/rolling-back` };
 }
 
 /** What was cut off, if anything, with its links put right. */

@@ -37,6 +37,13 @@ export function placesBelow(root: string): Places {
   };
 }
 
+/** Links that say which change is under way, each to what was in use before it. */
+export function announcements(
+  { versions }: Places,
+): Readonly<Record<"upgrade" | "rollback", string>> {
+  return { upgrade: `${versions}/upgrading`, rollback: `${versions}/rolling-back` };
+}
+
 /** The file of one version. */
 export function versionFile({ versions }: Places, version: string): string {
   return `${versions}/${version}/pentad`;

@@ -8,7 +8,7 @@ import { decodeText, encodeText, equalBytes } from "../../base/bytes.ts";
 import { ProblemError } from "../../base/problem.ts";
 import { syncDirectory } from "../../host/linux/durable_file.ts";
 import { bytesAt, infoAt, linkAt } from "../../host/linux/files.ts";
-import { isOwnLink, isOwnText, type Places } from "./places.ts";
+import { announcements, isOwnLink, isOwnText, type Places } from "./places.ts";
 
 /** A unit or a completion is far shorter. */
 const OWN_BYTES_MAX = 1024 * 1024;
@@ -124,7 +124,7 @@ export function remove(path: string): void {
 /** What pentad brought into the folder of versions; what else lies there is somebody else's. */
 export function ownVersions(places: Places): readonly string[] {
   const { versions, previous } = places;
-  const links = [previous, `${versions}/upgrading`, `${versions}/rolling-back`];
+  const links = [previous, ...Object.values(announcements(places))];
   const names = infoAt(versions)?.isDirectory ? [...Deno.readDirSync(versions)] : [];
   const files = names.filter(({ isDirectory }) => isDirectory)
     .flatMap(({ name }) => [`${versions}/${name}/pentad`, `${versions}/${name}/pentad.new`]);

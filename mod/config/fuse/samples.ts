@@ -7,6 +7,7 @@
  */
 import { decodeText } from "../../base/bytes.ts";
 import type { Vitals } from "../../streams.ts";
+import { STATUS_FILE } from "../decisions.ts";
 import type { RowsView } from "../rows.ts";
 
 /** Seconds after which a sample is not shown any more. */
@@ -29,14 +30,12 @@ export interface GuestSample {
 }
 
 const UNKNOWN = "U";
-/** Where the manager's decisions are. */
-const DECISIONS = "ha/manager_status";
 /** Longest name of a guest: a DNS name. */
 const NAME_LENGTH_MAX = 253;
 
 /** Every guest of which the manager decided that it runs, or that it does not. */
 export function guestsOf(rows: RowsView): readonly GuestSample[] {
-  const services = servicesIn(rows.find(DECISIONS)?.data ?? new Uint8Array(0));
+  const services = servicesIn(rows.find(STATUS_FILE)?.data ?? new Uint8Array(0));
   const guests: GuestSample[] = [];
   for (const [id, { state }] of Object.entries(services)) {
     const vmid = /^(?:vm|ct):([1-9]\d*)$/.exec(id)?.[1];
