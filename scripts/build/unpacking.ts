@@ -30,8 +30,9 @@ const PROGRAM = 0o755;
  * A directory of another user, or one that others may write, is never run from. What was unpacked has
  * its name only once it is on the disk: a power cut leaves all of it or nothing. The lock is held
  * until the program runs, and keeps the folder from being cleared away in between; it is the
- * program's to close, and its duty to clear away (`mod/host/linux/unpacked.ts`). Neither PATH nor
- * umask reach the program otherwise than they were.
+ * program's to close, and its duty to clear away (`mod/host/linux/unpacked.ts`). Where neither lock nor
+ * mark can be written (a full disk, a cache that is read-only) the program runs all the same: nothing
+ * can be cleared away there then. Neither PATH nor umask reach the program otherwise than they were.
  */
 const SCRIPT = `#!/bin/sh
 set -eu
