@@ -227,7 +227,7 @@ export class Daemon implements RunningNode {
     const { runtime, member } = this.#member();
     await leaveCluster(runtime, member);
     await this.#halt();
-    retireIdentity(this.#settings.state, String(Date.now()));
+    onDisk(() => retireIdentity(this.#settings.state, String(Date.now())));
     this.#belonging.ends();
   }
 

@@ -65,6 +65,8 @@ if [ ! -e "$dir/whole" ]; then
     payload="$new.tar.gz"
     # Whatever comes in between: a disk that is full must not be filled anew by each start.
     trap 'rm -rf "$new" "$payload"' EXIT
+    # Not every shell runs that at the end by a signal.
+    trap 'exit 1' HUP INT TERM
     rm -rf "$new"
     mkdir "$new"
     tail -c +${LENGTH} "$0" > "$payload"
@@ -77,7 +79,7 @@ if [ ! -e "$dir/whole" ]; then
     : > "$new/whole"
     sync -f "$new/whole" 2>/dev/null || sync
     mv -T "$new" "$dir" 2>/dev/null || rm -rf "$new"
-    trap - EXIT
+    trap - EXIT HUP INT TERM
   )
 fi
 ours "$dir"

@@ -1,5 +1,6 @@
 /** Something else lies in the place of a file of ours: it is told, whatever it is, and nobody waits. */
 import assert from "node:assert/strict";
+import { stateFailureCode } from "../../mod/host/database_failure.ts";
 import { ProblemError } from "../../mod/base/problem.ts";
 import { readIdentity } from "../../mod/daemon/state.ts";
 import { takeDirectoryLock } from "../../mod/host/linux/database.ts";
@@ -96,4 +97,30 @@ Deno.test("what runs by a token that was damaged is ended, before anything runs 
     assert.equal((await child.status).signal, "SIGKILL");
     assert.notEqual(nodeToken(folder), former);
   });
+});
+
+Deno.test("a disk that is full, or must not be written, is not told as damaged state", () => {
+  assert.equal(stateFailureCode("No space left on device (os error 28)"), "node.disk-full");
+  assert.equal(stateFailureCode("Read-only file system (os error 30)"), "node.disk-read-only");
+  assert.equal(stateFailureCode('It is no file: "x"'), "node.state-damaged");
+});
+
+Deno.test({
+  name: "a full run directory is left as it was, however often a token is tried to be made",
+  ignore: Deno.uid() !== 0,
+  fn: async () => {
+    const folder = Deno.makeTempDirSync({ prefix: "pentad-full-" });
+    const run = (program: string, ...args: string[]) =>
+      new Deno.Command(program, { args }).output();
+    const mounted = await run("mount", "-t", "tmpfs", "-o", "size=4k", "none", folder);
+    assert.ok(mounted.success);
+    try {
+      Deno.writeTextFileSync(`${folder}/filler`, "x".repeat(4096));
+      for (let at = 0; at < 3; at++) assert.throws(() => nodeToken(folder), /No space left/);
+      assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["filler"]);
+    } finally {
+      await run("umount", folder);
+      Deno.removeSync(folder);
+    }
+  },
 });

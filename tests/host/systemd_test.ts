@@ -129,3 +129,14 @@ Deno.test("Journal sends entries in order, and tells how many it had to drop", a
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["systemd"]);
   });
 });
+
+Deno.test("a journal that takes nothing holds nobody up who ends", async () => {
+  await withSocket(async (path) => {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    const journal = new Journal(folder, path);
+    // Far more than a socket that nobody reads takes in.
+    for (let at = 0; at < 256; at++) journal.write({ MESSAGE: "x".repeat(16_000) });
+    await journal.close();
+    assert.throws(() => Deno.statSync(`${folder}/journal.sock`), Deno.errors.NotFound);
+  });
+});

@@ -104,7 +104,8 @@ async function isBack(cli: Cli, wasQuorate: boolean): Promise<boolean> {
   const end = performance.now() + cli.waitMs;
   while (performance.now() < end) {
     const now = await statusOf(cli);
-    if (now !== null && (now.quorate || !wasQuorate)) return true;
+    const begun = now !== null && (now.cluster === null || (now.node?.boot ?? "") !== "");
+    if (begun && (now.quorate || !wasQuorate)) return true;
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
   return false;

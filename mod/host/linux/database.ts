@@ -19,7 +19,7 @@ import type {
 import { HISTORY_LIMITS, type HistoryLimits } from "./database_history.ts";
 import { packBatch, type PackedBatch } from "./packed_batch.ts";
 import { type PackedState, packRequests, packRows } from "./packed_state.ts";
-import { failureCode } from "../database_failure.ts";
+import { failureCode, stateFailureCode } from "../database_failure.ts";
 import { DatabaseFile } from "./database_file.ts";
 import { buffersOf, type DatabaseAnswer, type DatabaseAsk } from "./database_messages.ts";
 
@@ -44,7 +44,7 @@ export function takeDirectoryLock(directory: string): DirectoryLock {
     file = Deno.openSync(path, { create: true, read: true, write: true, mode: 0o600 });
   } catch (error) {
     const why = `"${path}" cannot be opened: ${error instanceof Error ? error.message : error}`;
-    throw new ProblemError("node.state-damaged", why, { cause: error });
+    throw new ProblemError(stateFailureCode(why), why, { cause: error });
   }
   if (!file.tryLockSync(true)) {
     file.close();

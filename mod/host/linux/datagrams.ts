@@ -1,5 +1,7 @@
 /** One-way words to a service of this host that listens on a Unix socket: unix(7), SOCK_DGRAM. @module */
 
+const CLOSE_MS = 1000;
+
 /** Where from, where to, and how much may wait. */
 export interface DatagramsOptions {
   /** Of the sending socket, in a folder that is private to us. */
@@ -39,9 +41,15 @@ export class Datagrams {
     return true;
   }
 
-  /** What was said is sent; nothing is said any more. */
+  /**
+   * What was said is sent, as far as a listener takes it in {@link CLOSE_MS}: one that hangs must not
+   * keep a node from ending. Nothing is said any more.
+   */
   async close(): Promise<void> {
-    await this.#sent;
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, CLOSE_MS);
+    await Promise.race([this.#sent, late.promise]);
+    clearTimeout(timer);
     if (this.#socket === null) return;
     this.#socket.close();
     Deno.removeSync(this.#own);

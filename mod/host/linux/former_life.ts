@@ -7,6 +7,7 @@
  * @module
  */
 import { ProblemError } from "../../base/problem.ts";
+import { stateFailureCode } from "../database_failure.ts";
 import { bytesDurable } from "./durable_file.ts";
 import { smallText } from "./files.ts";
 import { kernelBoot, readAllStats, readEnvironment, valueOf } from "./proc.ts";
@@ -38,7 +39,7 @@ export async function endFormerLife(run: string, state: string): Promise<void> {
   try {
     bytesDurable(path, new TextEncoder().encode(`${boot} ${token}\n`));
   } catch (error) {
-    throw damaged(path, error);
+    throw unusable(path, error);
   }
 }
 
@@ -48,13 +49,13 @@ function tokenOf(run: string): string {
     dropDamagedToken(run);
     return nodeToken(run);
   } catch (error) {
-    throw damaged(run, error);
+    throw unusable(run, error);
   }
 }
 
-function damaged(path: string, cause: unknown): ProblemError {
+function unusable(path: string, cause: unknown): ProblemError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new ProblemError("node.state-damaged", `"${path}": ${why}`, { cause });
+  return new ProblemError(stateFailureCode(why), `"${path}": ${why}`, { cause });
 }
 
 /** Boot and token; empty where there is no note, or none that can be read. */

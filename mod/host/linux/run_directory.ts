@@ -50,17 +50,19 @@ export function nodeToken(folder: string, own: string | null = null): string {
   const random = () => toHex(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)));
   const fresh = own ?? random();
   const temporary = `${token}.${random()}`;
-  Deno.writeTextFileSync(temporary, fresh, { mode: 0o600, createNew: true });
   try {
+    Deno.writeTextFileSync(temporary, fresh, { mode: 0o600, createNew: true });
     // A hard link fails where the token is there already, and is never half written.
     Deno.linkSync(temporary, token);
     return fresh;
   } catch (error) {
     const text = tokenIn(token);
     if (text !== null) return text;
+    if (!isThere(token)) throw error;
     throw new Error(`"${token}" holds no token`, { cause: error });
   } finally {
-    Deno.removeSync(temporary);
+    // On a full disk it may be there and empty, or not at all.
+    if (isThere(temporary)) Deno.removeSync(temporary);
   }
 }
 
